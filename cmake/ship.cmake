@@ -1,0 +1,23 @@
+# Writes OUTPUT: the files of DATA and DAGS as string literals, for one binary that needs nothing
+# beside it. Run at build time: cmake -DROOT=… -DOUTPUT=… -P ship.cmake
+file(GLOB files RELATIVE ${ROOT} ${ROOT}/data/*/*.toml ${ROOT}/dags/*.toml)
+list(SORT files)
+set(body "#include \"config/shipped.h\"\n\n#include <array>\n\nnamespace tapedeck {\nnamespace {\n\n")
+string(APPEND body "using File = ShippedFile;\nconstexpr auto kFiles = std::to_array<File>({\n    File{\"\", \"\"},\n")
+foreach(file ${files})
+    file(READ ${ROOT}/${file} text)
+    string(LENGTH "${text}" length)
+    string(APPEND body "    File{\"${file}\", ")
+    set(at 0)
+    while(at LESS length)  # literals of 12 kB: compilers need not take longer ones
+        string(SUBSTRING "${text}" ${at} 12000 part)
+        string(APPEND body "R\"~ship~(${part})~ship~\"\n")
+        math(EXPR at "${at} + 12000")
+    endwhile()
+    if(length EQUAL 0)
+        string(APPEND body "\"\"")
+    endif()
+    string(APPEND body "},\n")
+endforeach()
+string(APPEND body "});\n\n}  // namespace\n\nstd::span<const ShippedFile> shipped_files() { return std::span(kFiles).subspan(1); }\n\n}  // namespace tapedeck\n")
+file(WRITE ${OUTPUT} "${body}")

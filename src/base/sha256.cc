@@ -1,0 +1,46 @@
+#include "base/sha256.h"
+
+#include <openssl/evp.h>
+
+#include "base/assert.h"
+
+namespace tapedeck {
+
+Sha256Stream::Sha256Stream() : context_(EVP_MD_CTX_new()) {
+    TAPEDECK_ASSERT(context_ != nullptr);
+    TAPEDECK_ASSERT(EVP_DigestInit_ex(static_cast<EVP_MD_CTX*>(context_), EVP_sha256(), nullptr));
+}
+
+Sha256Stream::~Sha256Stream() { EVP_MD_CTX_free(static_cast<EVP_MD_CTX*>(context_)); }
+
+void Sha256Stream::add(std::string_view bytes) {
+    TAPEDECK_ASSERT(
+        EVP_DigestUpdate(static_cast<EVP_MD_CTX*>(context_), bytes.data(), bytes.size()));
+}
+
+Sha256 Sha256Stream::finish() {
+    Sha256 digest{};
+    unsigned size = 0;
+    TAPEDECK_ASSERT(EVP_DigestFinal_ex(static_cast<EVP_MD_CTX*>(context_), digest.data(), &size));
+    TAPEDECK_ASSERT(size == digest.size());
+    return digest;
+}
+
+Sha256 sha256(std::string_view bytes) {
+    Sha256Stream stream;
+    stream.add(bytes);
+    return stream.finish();
+}
+
+std::string hex(std::span<const std::uint8_t> bytes) {
+    static constexpr char kDigits[] = "0123456789abcdef";
+    std::string out;
+    out.reserve(bytes.size() * 2);
+    for (const std::uint8_t byte : bytes) {
+        out += kDigits[byte >> 4U];
+        out += kDigits[byte & 15U];
+    }
+    return out;
+}
+
+}  // namespace tapedeck

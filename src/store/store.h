@@ -1,0 +1,157 @@
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+#include "base/decimal.h"
+#include "base/sha256.h"
+#include "base/time.h"
+#include "market/outcome.h"
+#include "market/record.h"
+#include "tape/tape.h"
+
+namespace tapedeck {
+
+// A table of prices: its name as configured and its form.
+struct PriceTable {
+    std::string name;
+    RecordForm form;
+    friend bool operator==(const PriceTable&, const PriceTable&) = default;
+};
+
+// One row of the offset ledger. `last_*` describe the last message loaded, so that a topic that
+// was deleted and made anew is noticed; none before the first.
+struct LedgerEntry {
+    TopicPartition at;
+    Offset next;
+    std::optional<Timestamp> last_timestamp;
+    std::optional<Sha256> last_digest;  // of the message's value
+};
+
+// The rows that one partition's messages give to one table; `offsets[i]` is the message of
+// `records[i]`.
+struct BatchRows {
+    PriceTable table;
+    std::size_t advance;  // index into Batch::advances
+    std::vector<Record> records;
+    std::vector<Offset> offsets;
+    std::vector<Timestamp> timestamps;  // of the messages
+};
+
+struct DeadLetter {
+    TopicPartition at;
+    Offset offset;
+    Timestamp timestamp;
+    std::string key;
+    std::string value;
+    std::string reason;
+};
+
+struct LoadedOutcomes {
+    TopicPartition at;
+    Offset offset;
+    RunOutcomes run;
+};
+
+// Messages that the tape no longer had when they were to be loaded: [from, to).
+struct TapeGap {
+    TopicPartition at;
+    Offset from;
+    Offset to;
+};
+
+// Everything that one transaction writes: a function of the messages in [from, to) alone.
+struct Batch {
+    struct Advance {
+        TopicPartition at;
+        Offset from;
+        Offset to;
+        std::optional<Timestamp> last_timestamp;
+        std::optional<Sha256> last_digest;
+    };
+    std::vector<Advance> advances;  // in the order of (topic, partition)
+    std::vector<BatchRows> rows;
+    std::vector<DeadLetter> dead_letters;
+    std::vector<LoadedOutcomes> outcomes;
+    std::vector<TapeGap> gaps;
+};
+
+struct Committed {
+    std::int64_t rows = 0;          // new rows
+    std::int64_t absorbed = 0;      // the same slot, instrument, source, revision and price again
+    std::int64_t duplicates = 0;    // the same key with another price: kept in `duplicates`
+    std::int64_t dead_letters = 0;  // including records that the database refused
+    Timestamp recorded_at;
+};
+
+using Value = std::variant<std::monostate, std::int64_t, std::string, Timestamp, Decimal,
+                           std::vector<std::uint8_t>>;
+
+// One SQL statement in the common subset of SQLite and PostgreSQL; parameters $1, $2, …
+// Times are INTEGER microseconds in SQLite and timestamptz in PostgreSQL, prices TEXT and numeric:
+// bind and read them as Timestamp and Decimal only.
+struct Statement {
+    std::string sql;
+    std::vector<Value> values;
+    std::optional<std::int64_t> expected_changes;  // else the transaction is rolled back: conflict
+};
+
+// One row of an answer. The accessors assert the column's type; `is_null` first where it may be.
+class RowView {
+public:
+    virtual ~RowView() = default;
+    virtual bool is_null(int column) const = 0;
+    virtual std::int64_t integer(int column) const = 0;
+    virtual std::string_view text(int column) const = 0;  // valid until the next row
+    virtual Timestamp timestamp(int column) const = 0;
+    virtual Decimal decimal(int column) const = 0;
+    virtual std::span<const std::uint8_t> bytes(int column) const = 0;
+};
+using RowSink = std::function<Result<>(const RowView&)>;
+
+// Held by the process that runs the schedule; let go by the destructor, or by death.
+class Lease {
+public:
+    virtual ~Lease() = default;
+};
+
+// The seam to the database. Every implementation passes tests/conformance/store_suite.h.
+// All functions may be called from any thread; readers never wait for the writer.
+// Errors: `unavailable` (away, locked, full: nothing was changed), `conflict` (a guard failed:
+// nothing was changed), `corrupt`, `rejected`.
+class Store {
+public:
+    virtual ~Store() = default;
+
+    // The ledger's rows for `partitions`, in their order; made at offset 0 at first sight.
+    virtual Result<std::vector<LedgerEntry>> ledger(std::span<const TopicPartition> partitions) = 0;
+
+    // Writes the batch in one transaction in which every advance moves the ledger from `from` to
+    // `to`; `conflict` where one is not at `from`: then nothing was written.
+    virtual Result<Committed> commit(const Batch& batch) = 0;
+
+    // Runs one reading statement; `sink` gets the rows in order and may end it with an error.
+    virtual Result<> query(const Statement& statement, const RowSink& sink) = 0;
+
+    // Runs statements in one transaction; the number of rows that each changed.
+    virtual Result<std::vector<std::int64_t>> transact(std::span<const Statement> statements) = 0;
+
+    // `conflict` where another process holds it; its text names the holder where it can be told.
+    virtual Result<std::unique_ptr<Lease>> acquire_lease(const std::string& holder) = 0;
+
+    // Makes a table of prices, its view and its indexes where they are missing.
+    virtual Result<> ensure_table(const PriceTable& table) = 0;
+
+    // A consistent copy while others write. `path` must not exist.
+    virtual Result<> backup(const std::string& path,
+                            const std::function<void(int percent)>& progress) = 0;
+};
+
+}  // namespace tapedeck
