@@ -13,6 +13,7 @@
 #include "base/decimal.h"
 #include "base/time.h"
 #include "market/reason.h"
+#include "market/record.h"
 #include "net/http_client.h"
 
 namespace tapedeck {

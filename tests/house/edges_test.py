@@ -8,7 +8,7 @@ root = pathlib.Path(__file__).resolve().parents[2]
 
 def allowed_edges(text):
     edges = {}
-    for folder, seen in re.findall(r"^\| `(\w+)/` \| ([^|]*) \|", text, re.M):
+    for folder, seen in re.findall(r"^\| `(\w+)/` \|([^|]*)\|", text, re.M):
         edges[folder] = set(re.findall(r"`(\w+)`", seen))
     return edges
 
