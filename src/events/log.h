@@ -1,0 +1,63 @@
+#pragma once
+
+#include <cstdint>
+#include <mutex>
+#include <string>
+#include <string_view>
+
+#include "base/clock.h"
+
+namespace tapedeck {
+
+// info: someone's action completed; warn: recovered, nothing lost; error: someone must act.
+enum class Severity { debug, info, warn, error };
+enum class LogFormat { text, json };
+
+std::string_view to_string(Severity severity);
+
+// Collects the fields of one event, in their order.
+class EventFields {
+public:
+    explicit EventFields(LogFormat format) : format_(format) {}
+    EventFields& field(std::string_view name, std::string_view value);
+    EventFields& field(std::string_view name, const char* value) {
+        return field(name, std::string_view(value));
+    }
+    EventFields& field(std::string_view name, std::int64_t value);
+    EventFields& field(std::string_view name, Timestamp value) {
+        return field(name, format_rfc3339(value));
+    }
+    const std::string& text() const { return text_; }
+
+private:
+    LogFormat format_;
+    std::string text_;  // each field with the separator before it
+};
+
+// Writes each event as one line: JSON for programs, or text. An event is a struct of src/events/
+// with kName, kSeverity and `void fields(EventFields&) const`. Any thread may emit.
+class Log {
+public:
+    // Writes to the descriptor `fd`, which stays the caller's; events below `least` are dropped.
+    Log(int fd, LogFormat format, Severity least, const Clock& clock)
+        : fd_(fd), format_(format), least_(least), clock_(clock) {}
+
+    template <class Event>
+    void emit(const Event& event) {
+        if (Event::kSeverity < least_) return;
+        EventFields fields(format_);
+        event.fields(fields);
+        write(Event::kName, Event::kSeverity, fields.text());
+    }
+
+private:
+    void write(std::string_view name, Severity severity, const std::string& fields);
+
+    const int fd_;
+    const LogFormat format_;
+    const Severity least_;
+    const Clock& clock_;
+    std::mutex mutex_;  // keeps lines whole
+};
+
+}  // namespace tapedeck

@@ -1,0 +1,171 @@
+#pragma once
+
+#include "events/log.h"
+#include "market/reason.h"
+
+// The events of recording: one struct for each thing worth telling.
+namespace tapedeck {
+
+struct RecorderStarted {
+    static constexpr std::string_view kName = "recorder_started";
+    static constexpr Severity kSeverity = Severity::info;
+    std::string_view version, store, tape, config;
+    std::int64_t feeds, instruments;
+    std::string_view tzdata;
+    void fields(EventFields& out) const {
+        out.field("version", version).field("store", store).field("tape", tape);
+        out.field("config", config).field("feeds", feeds).field("instruments", instruments);
+        out.field("tzdata", tzdata);
+    }
+};
+
+struct RecorderStopped {
+    static constexpr std::string_view kName = "recorder_stopped";
+    static constexpr Severity kSeverity = Severity::info;
+    std::string_view why;
+    void fields(EventFields& out) const { out.field("why", why); }
+};
+
+struct SlotCollected {
+    static constexpr std::string_view kName = "slot_collected";
+    static constexpr Severity kSeverity = Severity::info;
+    std::string_view feed;
+    Timestamp slot;
+    std::int64_t sent, failed, milliseconds, try_number;
+    void fields(EventFields& out) const {
+        out.field("feed", feed).field("slot", slot).field("sent", sent).field("failed", failed);
+        out.field("ms", milliseconds).field("try", try_number);
+    }
+};
+
+struct PriceFailed {
+    static constexpr std::string_view kName = "price_failed";
+    static constexpr Severity kSeverity = Severity::warn;
+    std::string_view feed, instrument;
+    Timestamp slot;
+    Reason reason;
+    std::string_view what;
+    void fields(EventFields& out) const {
+        out.field("feed", feed).field("instrument", instrument).field("slot", slot);
+        out.field("reason", row_of(reason).name).field("what", what);
+    }
+};
+
+struct SlotMissed {
+    static constexpr std::string_view kName = "slots_missed";
+    static constexpr Severity kSeverity = Severity::warn;
+    std::string_view dag;
+    Timestamp first, last;
+    std::int64_t count;
+    void fields(EventFields& out) const {
+        out.field("dag", dag).field("count", count).field("first", first).field("last", last);
+    }
+};
+
+struct BatchLoaded {
+    static constexpr std::string_view kName = "batch_loaded";
+    static constexpr Severity kSeverity = Severity::debug;
+    std::string_view topic;
+    std::int64_t partition, from, to, rows, absorbed, duplicates, dead_letters;
+    void fields(EventFields& out) const {
+        out.field("topic", topic).field("partition", partition).field("from", from);
+        out.field("to", to).field("rows", rows).field("absorbed", absorbed);
+        out.field("duplicates", duplicates).field("dead_letters", dead_letters);
+    }
+};
+
+struct MessagesUnreadable {
+    static constexpr std::string_view kName = "messages_unreadable";
+    static constexpr Severity kSeverity = Severity::error;
+    std::string_view topic;
+    std::int64_t partition, offset, count;
+    std::string_view first_reason;
+    void fields(EventFields& out) const {
+        out.field("topic", topic).field("partition", partition).field("offset", offset);
+        out.field("count", count).field("reason", first_reason);
+    }
+};
+
+struct PartitionFenced {
+    static constexpr std::string_view kName = "partition_fenced";
+    static constexpr Severity kSeverity = Severity::warn;
+    std::string_view topic;
+    std::int64_t partition;
+    std::string_view what;
+    void fields(EventFields& out) const {
+        out.field("topic", topic).field("partition", partition).field("what", what);
+    }
+};
+
+struct TapeHasGap {
+    static constexpr std::string_view kName = "tape_gap";
+    static constexpr Severity kSeverity = Severity::error;
+    std::string_view topic;
+    std::int64_t partition, from, to;
+    void fields(EventFields& out) const {
+        out.field("topic", topic).field("partition", partition).field("from", from);
+        out.field("to", to);
+    }
+};
+
+struct TopicRemade {
+    static constexpr std::string_view kName = "topic_refused";
+    static constexpr Severity kSeverity = Severity::error;
+    std::string_view topic;
+    std::int64_t partition;
+    std::string_view what;
+    void fields(EventFields& out) const {
+        out.field("topic", topic).field("partition", partition).field("what", what);
+    }
+};
+
+// A step failed and is tried again; told once per outage and once when it is over.
+struct Waiting {
+    static constexpr std::string_view kName = "waiting";
+    static constexpr Severity kSeverity = Severity::warn;
+    std::string_view for_what, what;
+    void fields(EventFields& out) const { out.field("for", for_what).field("what", what); }
+};
+
+struct Recovered {
+    static constexpr std::string_view kName = "recovered";
+    static constexpr Severity kSeverity = Severity::info;
+    std::string_view from_what;
+    std::int64_t milliseconds;
+    void fields(EventFields& out) const { out.field("from", from_what).field("ms", milliseconds); }
+};
+
+struct SourceResting {
+    static constexpr std::string_view kName = "source_resting";
+    static constexpr Severity kSeverity = Severity::warn;
+    std::string_view source;
+    std::int64_t seconds;
+    std::string_view what;
+    void fields(EventFields& out) const {
+        out.field("source", source).field("seconds", seconds).field("what", what);
+    }
+};
+
+struct ProblemTold {
+    static constexpr std::string_view kName = "problem";
+    static constexpr Severity kSeverity = Severity::error;
+    std::string_view key, what;
+    void fields(EventFields& out) const { out.field("key", key).field("what", what); }
+};
+
+struct ProblemOver {
+    static constexpr std::string_view kName = "problem_over";
+    static constexpr Severity kSeverity = Severity::info;
+    std::string_view key, what;
+    void fields(EventFields& out) const { out.field("key", key).field("what", what); }
+};
+
+// Something failed that a person must look at; nothing was lost that is not named in `what`.
+struct StepFailed {
+    static constexpr std::string_view kName = "failed";
+    static constexpr Severity kSeverity = Severity::error;
+    std::string_view step, what;
+    void fields(EventFields& out) const { out.field("step", step).field("what", what); }
+};
+
+}  // namespace tapedeck

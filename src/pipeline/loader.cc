@@ -1,0 +1,379 @@
+#include "pipeline/loader.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "base/sha256.h"
+#include "events/recording.h"
+
+namespace tapedeck {
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr std::size_t kWaitingBatches = 2;
+
+std::string name_of(const TopicPartition& at) {
+    return fmt::format("{}[{}]", at.topic, at.partition.value());
+}
+
+}  // namespace
+
+std::variant<Resume, RefusePartition> plan_resume(const LedgerEntry& ledger, const Extent& extent,
+                                                  const std::optional<TapeMessage>& last) {
+    if (extent.end < ledger.next) {
+        return RefusePartition{fmt::format(
+            "{} ends at offset {}, but the ledger has loaded up to {}: the topic was deleted and "
+            "made anew, or another tape stands behind the same name",
+            name_of(ledger.at), extent.end.value(), ledger.next.value())};
+    }
+    if (last && ledger.last_digest && sha256(last->value) != *ledger.last_digest) {
+        return RefusePartition{fmt::format(
+            "{} holds another message at offset {} than the one loaded from there (SHA-256 {} in "
+            "the ledger): the topic was deleted and made anew",
+            name_of(ledger.at), last->offset.value(), hex(*ledger.last_digest))};
+    }
+    if (extent.earliest > ledger.next) {
+        return Resume{extent.earliest, TapeGap{ledger.at, ledger.next, extent.earliest}};
+    }
+    return Resume{ledger.next, std::nullopt};
+}
+
+Batch BatchMaker::make(const Chunk& chunk, TextArena& arena) {
+    TAPEDECK_ASSERT(!chunk.messages.empty());
+    const auto topic = std::ranges::find(topics_, chunk.at.topic, &LoadedTopic::topic);
+    TAPEDECK_ASSERT(topic != topics_.end());
+    const TapeMessage& last = chunk.messages.back();
+    Batch batch;
+    batch.advances.push_back(
+        {chunk.at, chunk.from, next(last.offset), last.timestamp, sha256(last.value)});
+    const auto refuse = [&](const TapeMessage& message, const Error& error) {
+        batch.dead_letters.push_back({chunk.at, message.offset, message.timestamp,
+                                      std::string(message.key), std::string(message.value),
+                                      error.what});
+    };
+    if (!topic->table) {
+        for (const TapeMessage& message : chunk.messages) {
+            auto run = decode_outcomes(message.value);
+            if (run) {
+                batch.outcomes.push_back({chunk.at, message.offset, *std::move(run)});
+            } else {
+                refuse(message, run.error());
+            }
+        }
+        return batch;
+    }
+    BatchRows rows{*topic->table, 0, {}, {}, {}};
+    rows.records.reserve(chunk.messages.size());
+    rows.offsets.reserve(chunk.messages.size());
+    rows.timestamps.reserve(chunk.messages.size());
+    for (const TapeMessage& message : chunk.messages) {
+        const auto done = decoder_.decode(message.value, topic->table->form, arena, rows.records);
+        if (!done) refuse(message, done.error());
+        rows.offsets.resize(rows.records.size(), message.offset);
+        rows.timestamps.resize(rows.records.size(), message.timestamp);
+    }
+    if (!rows.records.empty()) batch.rows.push_back(std::move(rows));
+    return batch;
+}
+
+Loader::Loader(Tape& tape, Store& store, Clock& clock, Log& log, LoaderOptions options,
+               OnCommitted committed)
+    : tape_(tape),
+      store_(store),
+      clock_(clock),
+      log_(log),
+      options_(std::move(options)),
+      on_committed_(std::move(committed)),
+      maker_(options_.topics) {}
+
+Result<LoadSummary> Loader::run(std::stop_token stop, bool until_end) {
+    summary_ = {};
+    error_.reset();
+    reading_.clear();
+    std::vector<std::string> names;
+    for (const LoadedTopic& topic : options_.topics) names.push_back(topic.topic);
+    auto reader = tape_.open_reader(names, options_.group);
+    if (!reader) return reader.error();
+    stop_ = stop;
+    halted_ = std::stop_source();
+    const std::stop_callback forward(stop, [this] { halted_.request_stop(); });
+    std::jthread committer([this](std::stop_token own) { commit_loop(own); });
+    std::optional<Error> failure;
+    bool outage_told = false;
+    while (!stop.stop_requested() && !(until_end && at_end())) {
+        if (auto fault = failed(); !fault) break;
+        leave_fenced(**reader);
+        note_loaded(**reader);
+        std::optional<std::chrono::milliseconds> wait;
+        if (until_end || unsettled()) wait = 200ms;
+        auto polled = (*reader)->poll(wait, options_.batch_bytes, halted_.get_token());
+        if (!polled) {
+            if (!retryable(polled.error().kind)) {
+                failure = polled.error();
+                break;
+            }
+            if (until_end && options_.give_up_after > 0) {
+                failure = polled.error();
+                break;
+            }
+            if (!outage_told) log_.emit(Waiting{"tape", polled.error().what});
+            outage_told = true;
+            clock_.sleep_until(clock_.now() + 1s, stop);
+            continue;
+        }
+        if (outage_told) log_.emit(Recovered{"tape", 0});
+        outage_told = false;
+        if (auto* news = std::get_if<Assigned>(&*polled)) {
+            if (auto done = assigned(news->partitions, **reader); !done) {
+                failure = done.error();
+                break;
+            }
+        } else if (auto* gone = std::get_if<Revoked>(&*polled)) {
+            drain();  // the next owner finds the ledger where we left it
+            for (const TopicPartition& at : gone->partitions) reading_.erase(at);
+        } else if (auto* chunk = std::get_if<Chunk>(&*polled)) {
+            take(std::move(*chunk), **reader);
+        }
+    }
+    drain();
+    note_loaded(**reader);
+    committer.request_stop();
+    committer.join();
+    const std::lock_guard lock(mutex_);
+    if (error_) return *error_;
+    if (failure) return *failure;
+    return summary_;
+}
+
+Result<> Loader::assigned(const std::vector<TopicPartition>& partitions, TapeReader& reader) {
+    drain();
+    ++epoch_;
+    for (int tries = 1;; ++tries) {
+        auto ledger = store_.ledger(partitions);
+        if (ledger) {
+            for (const LedgerEntry& entry : *ledger) {
+                if (auto done = start_partition(entry, reader); !done) return done;
+            }
+            return {};
+        }
+        const bool give_up = options_.give_up_after > 0 && tries >= options_.give_up_after;
+        if (!retryable(ledger.error().kind) || give_up || stop_.stop_requested()) {
+            return ledger.error();
+        }
+        if (tries == 1) log_.emit(Waiting{"store", ledger.error().what});
+        clock_.sleep_until(clock_.now() + 1s, stop_);
+    }
+}
+
+Result<> Loader::start_partition(const LedgerEntry& entry, TapeReader& reader) {
+    auto extent = tape_.extent(entry.at);
+    if (!extent) return extent.error();
+    std::optional<Chunk> chunk;
+    std::optional<TapeMessage> last;
+    if (entry.next > extent->earliest && entry.next <= extent->end && entry.last_digest) {
+        auto read = tape_.read(entry.at, Offset(entry.next.value() - 1), 1);
+        if (!read) return read.error();
+        chunk = *std::move(read);
+        if (!chunk->messages.empty() && next(chunk->messages[0].offset) == entry.next) {
+            last = chunk->messages[0];
+        }
+    }
+    const auto plan = plan_resume(entry, *extent, last);
+    if (const auto* refused = std::get_if<RefusePartition>(&plan)) {
+        log_.emit(TopicRemade{entry.at.topic, entry.at.partition.value(), refused->why});
+        reader.pause(entry.at);
+        const std::lock_guard lock(mutex_);
+        ++summary_.refused;
+        reading_[entry.at] = {epoch_, entry.next, extent->end, extent->end, true};
+        return {};
+    }
+    const auto& resume = std::get<Resume>(plan);
+    reading_[entry.at] = {epoch_, resume.from, resume.from, extent->end, false};
+    if (resume.gap) {
+        log_.emit(TapeHasGap{entry.at.topic, entry.at.partition.value(), resume.gap->from.value(),
+                             resume.gap->to.value()});
+        auto work = std::make_unique<Work>();
+        work->epoch = epoch_;
+        work->batch.advances.push_back(
+            {entry.at, resume.gap->from, resume.gap->to, std::nullopt, std::nullopt});
+        work->batch.gaps.push_back(*resume.gap);
+        hand_over(std::move(work));
+    }
+    return reader.start(entry.at, resume.from);
+}
+
+void Loader::take(Chunk chunk, TapeReader& reader) {
+    const auto found = reading_.find(chunk.at);
+    if (found == reading_.end() || found->second.stopped) return;
+    Reading& reading = found->second;
+    TAPEDECK_ASSERT(chunk.next >= reading.position);
+    reading.position = chunk.next;
+    if (chunk.messages.empty()) return;
+    auto work = std::make_unique<Work>();
+    work->epoch = reading.epoch;
+    work->chunk = std::move(chunk);
+    work->chunk.from = reading.from;  // holes before the first message are passed over with it
+    work->batch = maker_.make(work->chunk, work->arena);
+    reading.from = work->batch.advances[0].to;
+    hand_over(std::move(work));
+    leave_fenced(reader);
+}
+
+void Loader::leave_fenced(TapeReader& reader) {
+    const std::lock_guard lock(mutex_);
+    for (const auto& [at, epoch] : fenced_) {
+        const auto found = reading_.find(at);
+        if (found == reading_.end() || found->second.epoch > epoch || found->second.stopped) {
+            continue;
+        }
+        found->second.stopped = true;
+        reader.pause(at);
+    }
+}
+
+void Loader::note_loaded(TapeReader& reader) {
+    std::map<TopicPartition, Offset> loaded;
+    {
+        const std::lock_guard lock(mutex_);
+        loaded.swap(loaded_);
+    }
+    for (const auto& [at, offset] : loaded) reader.note_loaded(at, offset);
+}
+
+bool Loader::at_end() const {
+    return !reading_.empty() && std::ranges::all_of(reading_, [](const auto& entry) {
+        return entry.second.stopped || entry.second.position >= entry.second.end;
+    });
+}
+
+Result<> Loader::failed() const {
+    const std::lock_guard lock(mutex_);
+    if (error_) return *error_;
+    return {};
+}
+
+void Loader::hand_over(std::unique_ptr<Work> work) {
+    std::unique_lock lock(mutex_);
+    changed_.wait(lock, [&] { return error_ || waiting_.size() < kWaitingBatches; });
+    if (error_) return;
+    waiting_.push_back(std::move(work));
+    changed_.notify_all();
+}
+
+// Something was handed over whose end the tape has not been told yet.
+bool Loader::unsettled() const {
+    const std::lock_guard lock(mutex_);
+    return committing_ || !waiting_.empty() || !loaded_.empty();
+}
+
+void Loader::drain() {
+    std::unique_lock lock(mutex_);
+    changed_.wait(lock, [&] { return error_ || (waiting_.empty() && !committing_); });
+}
+
+void Loader::commit_loop(std::stop_token stop) {
+    for (;;) {
+        std::unique_ptr<Work> work;
+        {
+            std::unique_lock lock(mutex_);
+            changed_.wait(lock, stop, [&] { return !waiting_.empty(); });
+            if (waiting_.empty()) return;
+            work = std::move(waiting_.front());
+            waiting_.pop_front();
+            const auto fenced = fenced_.find(work->batch.advances[0].at);
+            if (fenced != fenced_.end() && work->epoch <= fenced->second) {
+                changed_.notify_all();
+                continue;
+            }
+            committing_ = true;
+            changed_.notify_all();
+        }
+        const auto done = commit(*work, stop_);
+        work.reset();
+        const std::lock_guard lock(mutex_);
+        committing_ = false;
+        if (!done && !error_) {
+            error_ = done.error();
+            waiting_.clear();
+            halted_.request_stop();
+        }
+        changed_.notify_all();
+    }
+}
+
+Result<> Loader::commit(const Work& work, std::stop_token stop) {
+    const TopicPartition& at = work.batch.advances[0].at;
+    const auto began = clock_.steady();
+    for (int tries = 1;; ++tries) {
+        auto committed = store_.commit(work.batch);
+        if (committed) {
+            if (tries > 1) {
+                log_.emit(Recovered{"store", (clock_.steady() - began).count() / 1000});
+            }
+            tell(work, *committed);
+            return {};
+        }
+        const Error error = committed.error();
+        if (error.kind == ErrorKind::conflict) {
+            log_.emit(PartitionFenced{at.topic, at.partition.value(), error.what});
+            const std::lock_guard lock(mutex_);
+            fenced_[at] = work.epoch;
+            ++summary_.fenced;
+            return {};
+        }
+        if (!retryable(error.kind)) return in_context("loading " + name_of(at), error);
+        if (tries == 1) log_.emit(Waiting{"store", error.what});
+        // Was it committed before the connection broke? The ledger says.
+        const auto known = was_committed(work.batch);
+        if (known && *known) {
+            tell(work, Committed{});
+            return {};
+        }
+        if (!known && known.error().kind == ErrorKind::conflict) continue;  // commit says so too
+        const bool give_up = options_.give_up_after > 0 && tries >= options_.give_up_after;
+        if (give_up || stop.stop_requested()) return error;
+        clock_.sleep_until(clock_.now() + 1s, stop);
+    }
+}
+
+Result<bool> Loader::was_committed(const Batch& batch) {
+    const std::vector<TopicPartition> partitions{batch.advances[0].at};
+    auto ledger = store_.ledger(partitions);
+    if (!ledger) return ledger.error();
+    const Offset now = ledger->front().next;
+    if (now == batch.advances[0].to) {
+        return ledger->front().last_digest == batch.advances[0].last_digest;
+    }
+    return false;
+}
+
+void Loader::tell(const Work& work, const Committed& committed) {
+    const Batch& batch = work.batch;
+    const Batch::Advance& advance = batch.advances[0];
+    log_.emit(BatchLoaded{advance.at.topic, advance.at.partition.value(), advance.from.value(),
+                          advance.to.value(), committed.rows, committed.absorbed,
+                          committed.duplicates, committed.dead_letters});
+    if (!batch.dead_letters.empty()) {
+        const DeadLetter& first = batch.dead_letters.front();
+        log_.emit(
+            MessagesUnreadable{first.at.topic, first.at.partition.value(), first.offset.value(),
+                               static_cast<std::int64_t>(batch.dead_letters.size()), first.reason});
+    }
+    {
+        const std::lock_guard lock(mutex_);
+        summary_.messages += static_cast<std::int64_t>(work.chunk.messages.size());
+        summary_.rows += committed.rows;
+        summary_.absorbed += committed.absorbed;
+        summary_.duplicates += committed.duplicates;
+        summary_.dead_letters += committed.dead_letters;
+        summary_.outcomes += static_cast<std::int64_t>(batch.outcomes.size());
+        for (const TapeGap& gap : batch.gaps) summary_.gaps += gap.to.value() - gap.from.value();
+        ++summary_.batches;
+        loaded_[advance.at] = advance.to;
+    }
+    if (on_committed_) on_committed_(batch, committed);
+}
+
+}  // namespace tapedeck

@@ -1,0 +1,147 @@
+#pragma once
+
+#include <condition_variable>
+#include <deque>
+#include <functional>
+#include <map>
+#include <mutex>
+#include <optional>
+#include <set>
+#include <stop_token>
+#include <string>
+#include <thread>
+#include <variant>
+#include <vector>
+
+#include "base/queue.h"
+#include "events/log.h"
+#include "market/record.h"
+#include "store/store.h"
+#include "tape/tape.h"
+
+namespace tapedeck {
+
+// Where the messages of a topic go. Topics without a table of prices hold outcomes.
+struct LoadedTopic {
+    std::string topic;
+    std::optional<PriceTable> table;
+};
+
+struct LoaderOptions {
+    std::vector<LoadedTopic> topics;
+    std::string group = "tapedeck";
+    std::size_t batch_bytes = 2 * 1024 * 1024;  // of message values in one transaction
+    int give_up_after = 0;  // failed tries of one commit, seconds apart; 0: never give up
+};
+
+struct LoadSummary {
+    std::int64_t messages = 0;
+    std::int64_t rows = 0;
+    std::int64_t absorbed = 0;
+    std::int64_t duplicates = 0;
+    std::int64_t dead_letters = 0;
+    std::int64_t outcomes = 0;
+    std::int64_t gaps = 0;  // messages that the tape no longer had
+    std::int64_t batches = 0;
+    std::int64_t fenced = 0;   // partitions left to somebody else
+    std::int64_t refused = 0;  // partitions whose topic was made anew
+};
+
+// How loading of a partition goes on, decided from the ledger and the tape alone.
+struct Resume {
+    Offset from;
+    std::optional<TapeGap> gap;  // what the tape no longer has
+};
+struct RefusePartition {
+    std::string why;
+};
+// `last` is the message at offset ledger.next - 1 where the tape still has it. A topic that was
+// deleted and made anew is refused: its end lies below the ledger, or its last message differs.
+std::variant<Resume, RefusePartition> plan_resume(const LedgerEntry& ledger, const Extent& extent,
+                                                  const std::optional<TapeMessage>& last);
+
+// Turns the messages of one chunk into a batch. Unreadable ones become dead letters. The batch
+// ends after its last message, so that a resume can read that message again. Borrows the chunk's
+// bytes and the arena. A function of its input: the same messages give the same batch.
+class BatchMaker {
+public:
+    explicit BatchMaker(const std::vector<LoadedTopic>& topics) : topics_(topics) {}
+    Batch make(const Chunk& chunk, TextArena& arena);
+
+private:
+    const std::vector<LoadedTopic>& topics_;
+    RecordDecoder decoder_;
+};
+
+// Loads the tape into the store. The reading thread is the caller's; commits run on a thread of
+// its own, so that decoding one batch overlaps with writing the one before. At most two batches
+// wait between them. The offset ledger, never the tape's own notes, says where to go on.
+class Loader {
+public:
+    // `committed` is called on the commit thread after each commit.
+    using OnCommitted = std::function<void(const Batch&, const Committed&)>;
+
+    Loader(Tape& tape, Store& store, Clock& clock, Log& log, LoaderOptions options,
+           OnCommitted committed = {});
+
+    // Loads until `stop`; with `until_end`, until what the tape held at the start is loaded.
+    // Errors: the tape's or the store's, where waiting cannot help (see give_up_after).
+    Result<LoadSummary> run(std::stop_token stop, bool until_end);
+
+private:
+    struct Work {
+        Chunk chunk;  // keeps the bytes alive
+        TextArena arena;
+        Batch batch;
+        std::uint64_t epoch = 0;  // of the assignment
+    };
+    struct Reading {
+        std::uint64_t epoch = 0;
+        Offset from;      // of the next batch
+        Offset position;  // read so far
+        Offset end;       // at the start, for until_end
+        bool stopped = false;
+    };
+
+    Result<> assigned(const std::vector<TopicPartition>& partitions, TapeReader& reader);
+    Result<> start_partition(const LedgerEntry& entry, TapeReader& reader);
+    void take(Chunk chunk, TapeReader& reader);
+    void leave_fenced(TapeReader& reader);
+    void note_loaded(TapeReader& reader);
+    bool at_end() const;
+    void hand_over(std::unique_ptr<Work> work);
+    void drain();
+    Result<> failed() const;
+
+    void commit_loop(std::stop_token stop);
+    Result<> commit(const Work& work, std::stop_token stop);
+    Result<bool> was_committed(const Batch& batch);
+    void tell(const Work& work, const Committed& committed);
+    bool unsettled() const;
+
+    Tape& tape_;
+    Store& store_;
+    Clock& clock_;
+    Log& log_;
+    const LoaderOptions options_;
+    const OnCommitted on_committed_;
+    BatchMaker maker_;
+
+    // The reading thread's.
+    std::map<TopicPartition, Reading> reading_;
+    std::uint64_t epoch_ = 0;
+
+    // Between the two threads; guarded by mutex_.
+    mutable std::mutex mutex_;
+    std::condition_variable_any changed_;
+    std::deque<std::unique_ptr<Work>> waiting_;
+    bool committing_ = false;
+    std::stop_token stop_;
+    std::stop_source halted_;  // by the caller's stop, or by an error of the commit thread
+    std::map<TopicPartition, std::uint64_t> fenced_;  // the assignment that lost its partition
+    std::map<TopicPartition, Offset> loaded_;         // not yet noted on the tape
+    std::optional<Error> error_;
+    LoadSummary summary_;
+};
+
+}  // namespace tapedeck
