@@ -91,6 +91,10 @@ private:
     std::variant<T, Error> state_;
 };
 
+// A value as an error shows it: in single quotes, control bytes and what is no UTF-8 as \xNN,
+// the middle left out where it is longer than 80 bytes.
+std::string quoted(std::string_view value);
+
 // The same error with the place it was met put before it: "reading tape.db: " + what.
 Error in_context(std::string_view place, const Error& error);
 

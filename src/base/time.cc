@@ -4,7 +4,6 @@
 
 #include <array>
 #include <cctype>
-#include <limits>
 
 namespace tapedeck {
 namespace {
@@ -20,8 +19,14 @@ void append_padded(std::string& out, unsigned value, int width) {
 }
 
 Error not_a_time(std::string_view text) {
-    return {ErrorKind::malformed,
-            fmt::format("not a time such as 2026-11-24T00:05:00Z: '{}'", text)};
+    return {ErrorKind::malformed, "not a time such as 2026-11-24T00:05:00Z: " + quoted(text)};
+}
+
+// Within the years 0000 to 9999: an offset or a leap second may lead out of them.
+bool writable(Timestamp time) {
+    constexpr Timestamp kFirst = sys_days(year(0) / January / 1);
+    constexpr Timestamp kEnd = sys_days(year(10'000) / January / 1);
+    return time >= kFirst && time < kEnd;
 }
 
 // Takes exactly `width` digits off the front; -1 where they are not there.
@@ -110,7 +115,9 @@ Result<Timestamp> parse_rfc3339(std::string_view whole) {
         for (int i = digits; i < 6; ++i) micros *= 10;
         time += microseconds(micros);
     }
-    if (take(text, 'Z') || take(text, 'z')) return text.empty() ? Result(time) : not_a_time(whole);
+    if (take(text, 'Z') || take(text, 'z')) {
+        return text.empty() && writable(time) ? Result(time) : not_a_time(whole);
+    }
     if (text.empty()) return not_a_time(whole);
     const bool west = text.front() == '-';
     if (!take(text, '+') && !take(text, '-')) return not_a_time(whole);
@@ -120,13 +127,14 @@ Result<Timestamp> parse_rfc3339(std::string_view whole) {
     const int zone_minutes = take_digits(text, 2);
     if (zone_minutes < 0 || zone_minutes > 59 || !text.empty()) return not_a_time(whole);
     const auto offset = hours(zone_hours) + minutes(zone_minutes);
-    return west ? time + offset : time - offset;
+    const Timestamp utc = west ? time + offset : time - offset;
+    return writable(utc) ? Result(utc) : not_a_time(whole);
 }
 
 Result<milliseconds> parse_duration(std::string_view whole) {
     const auto refuse = [&] {
         return Error{ErrorKind::malformed,
-                     fmt::format("not a duration such as 10s, 5m or 1h30m: '{}'", whole)};
+                     "not a duration such as 10s, 5m or 1h30m: " + quoted(whole)};
     };
     if (whole == "0") return milliseconds(0);
     std::string_view text = whole;
@@ -151,7 +159,9 @@ Result<milliseconds> parse_duration(std::string_view whole) {
         if (unit == "m") factor = 60'000;
         if (unit == "h") factor = 3'600'000;
         if (unit == "d") factor = 86'400'000;
-        if (factor == 0 || value > std::numeric_limits<std::int64_t>::max() / 2 / factor) {
+        // At most 10^17 ms (3 million years), so that any two durations have a sum.
+        constexpr std::int64_t kMost = 100'000'000'000'000'000;
+        if (factor == 0 || value > kMost / factor || total > kMost - value * factor) {
             return refuse();
         }
         total += value * factor;
