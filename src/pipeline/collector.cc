@@ -1,0 +1,175 @@
+#include "pipeline/collector.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "events/recording.h"
+
+namespace tapedeck {
+namespace {
+
+using namespace std::chrono_literals;
+using std::chrono::duration_cast;
+using std::chrono::milliseconds;
+
+constexpr int kTriesOfTheTape = 3;
+
+// "Apple Inc. (AAPL)", as the original has it.
+std::string stock_name(const Reading& reading) {
+    const std::string ticker = "(" + reading.instrument + ")";
+    if (reading.name.empty() || reading.name == reading.instrument) return reading.instrument;
+    if (reading.name.ends_with(ticker)) return reading.name;
+    return reading.name + " " + ticker;
+}
+
+}  // namespace
+
+OutgoingMessage message_of(const Feed& feed, Timestamp slot, const Found& found) {
+    const bool stock = feed.table.form == RecordForm::stock;
+    const std::string name = stock ? stock_name(found.reading) : found.reading.instrument;
+    Record record;
+    record.instrument = found.reading.instrument;
+    record.name = name;
+    record.price = found.reading.price;
+    if (stock) record.previous_close = found.reading.previous_close;
+    record.currency = found.reading.currency;
+    record.slot = slot;
+    record.observed_at = found.observed_at;
+    record.source = found.source;
+    record.rule = found.reading.rule;
+    record.capture = found.capture;
+    OutgoingMessage message{feed.topic, found.reading.instrument, {}, found.observed_at, {}};
+    encode_record(message.value, record, feed.table.form);
+    return message;
+}
+
+std::string Collector::keep(const Answer& answer) {
+    if (parts_.captures == nullptr || answer.body.empty()) return {};
+    auto kept = parts_.captures->put(
+        {answer.url, answer.status, answer.headers, answer.body, answer.ended});
+    if (kept) return *std::move(kept);
+    // Evidence is worth less than the price: say so and go on.
+    parts_.log.emit(StepFailed{"keeping a capture", kept.error().what});
+    return {};
+}
+
+void Collector::put_on_tape(const Feed& feed, const CollectJob& job, std::vector<Found> found,
+                            CollectPlan& plan) {
+    std::vector<OutgoingMessage> messages;
+    for (const Found& one : found) messages.push_back(message_of(feed, job.slot, one));
+    for (int tries = 1; !messages.empty(); ++tries) {
+        auto appended = parts_.tape.append(messages);
+        const bool last = tries == kTriesOfTheTape;
+        std::vector<Found> left;
+        std::vector<OutgoingMessage> again;
+        for (std::size_t i = 0; i < messages.size(); ++i) {
+            const auto* position = appended && (*appended)[i] ? &*(*appended)[i] : nullptr;
+            if (position != nullptr) {
+                plan.sent(found[i].subject,
+                          {position->at.topic, position->at.partition, position->offset,
+                           found[i].source, found[i].reading.rule});
+                continue;
+            }
+            const Error& error = appended ? (*appended)[i].error() : appended.error();
+            if (last || !retryable(error.kind)) {
+                plan.not_sent(found[i].subject, {Reason::tape, error.what});
+                continue;
+            }
+            left.push_back(std::move(found[i]));
+            again.push_back(std::move(messages[i]));
+        }
+        found = std::move(left);
+        messages = std::move(again);
+        if (!messages.empty()) parts_.clock.sleep_until(parts_.clock.now() + 200ms, {});
+    }
+}
+
+Result<RunOutcomes> Collector::collect(const Feed& feed, const CollectJob& job,
+                                       std::stop_token stop,
+                                       const std::function<void(std::size_t)>& progress) {
+    RunOutcomes run{.run_id = job.run_id,
+                    .feed = feed.name,
+                    .slot = job.slot,
+                    .try_number = job.try_number,
+                    .started = parts_.clock.now(),
+                    .ended = {},
+                    .config = job.config,
+                    .collector = parts_.name,
+                    .outcomes = {}};
+    CollectPlan plan(feed, job, parts_.states, sessions_, parts_.secrets, now());
+    std::size_t settled = 0;
+    std::optional<std::chrono::microseconds> last_moment;
+    while (!plan.done()) {
+        if (stop.stop_requested() && !last_moment) {
+            last_moment = parts_.clock.steady() + kLastSeconds;
+        }
+        const bool too_late = last_moment && parts_.clock.steady() >= *last_moment;
+        if (too_late || parts_.clock.now() > job.deadline + 60s) {
+            parts_.client.cancel_all();
+            plan.give_up(too_late ? Reason::interrupted : Reason::out_of_time,
+                         too_late ? "the program was stopped" : "the slot's time is over");
+            break;
+        }
+        for (CollectPlan::Question& question : plan.due(now())) {
+            parts_.client.start(question.id, std::move(question.request));
+        }
+        milliseconds wait = 60s;
+        if (const auto next = plan.next_due()) {
+            wait =
+                std::max(0ms, duration_cast<milliseconds>(*next - parts_.clock.steady() + 999us));
+        }
+        if (last_moment) wait = std::min(wait, 100ms);
+        if (parts_.client.under_way() == 0) {
+            if (plan.done()) break;
+            parts_.clock.sleep_until(parts_.clock.now() + wait, stop);
+            continue;
+        }
+        std::vector<Found> found;
+        // Everything that is here by now goes to the tape in one append.
+        for (auto answers = parts_.client.wait(wait, last_moment ? std::stop_token() : stop);
+             !answers.empty(); answers = parts_.client.wait(0ms, {})) {
+            for (const Answer& answer : answers) {
+                auto read = plan.answered(answer, keep(answer), now());
+                std::move(read.begin(), read.end(), std::back_inserter(found));
+            }
+            if (found.size() >= 256) break;
+        }
+        settled += found.size();
+        put_on_tape(feed, job, std::move(found), plan);
+        if (progress) progress(settled);
+    }
+    run.ended = parts_.clock.now();
+    run.outcomes = plan.outcomes();
+    std::int64_t sent = 0;
+    for (const Outcome& outcome : run.outcomes) {
+        if (outcome.sent) {
+            ++sent;
+            continue;
+        }
+        TAPEDECK_ASSERT(outcome.reason.has_value());  // every instrument is accounted for
+        parts_.log.emit(
+            PriceFailed{feed.name, outcome.instrument, job.slot, *outcome.reason, outcome.what});
+    }
+    if (auto done = append_account(run); !done) return done.error();
+    parts_.log.emit(SlotCollected{
+        feed.name, job.slot, sent, static_cast<std::int64_t>(run.outcomes.size()) - sent,
+        duration_cast<milliseconds>(run.ended - run.started).count(), job.try_number});
+    return run;
+}
+
+Result<> Collector::append_account(const RunOutcomes& run) {
+    const std::vector<OutgoingMessage> messages{
+        {std::string(kOutcomesTopic), run.feed, encode_outcomes(run), run.ended, {}}};
+    for (int tries = 1;; ++tries) {
+        auto appended = parts_.tape.append(messages);
+        if (appended && (*appended)[0]) return {};
+        const Error& error = appended ? (*appended)[0].error() : appended.error();
+        if (!retryable(error.kind) || tries == kTriesOfTheTape) {
+            return in_context("putting the account of " + run.run_id + " on the tape", error);
+        }
+        parts_.clock.sleep_until(parts_.clock.now() + 200ms, {});
+    }
+}
+
+}  // namespace tapedeck

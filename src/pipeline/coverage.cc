@@ -1,0 +1,354 @@
+#include "pipeline/coverage.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <limits>
+#include <set>
+
+namespace tapedeck {
+namespace {
+
+struct StateName {
+    CoverageState state;
+    std::string_view name;
+};
+constexpr std::array kNames{
+    StateName{CoverageState::recorded, "recorded"},
+    StateName{CoverageState::recovered, "recovered"},
+    StateName{CoverageState::closed, "closed"},
+    StateName{CoverageState::quarantined, "quarantined"},
+    StateName{CoverageState::failed, "failed"},
+    StateName{CoverageState::missed, "missed"},
+    StateName{CoverageState::withdrawn, "withdrawn"},
+    StateName{CoverageState::pending, "pending"},
+    StateName{CoverageState::lost, "lost"},
+};
+constexpr std::array kStates{
+    CoverageState::recorded,    CoverageState::recovered, CoverageState::closed,
+    CoverageState::quarantined, CoverageState::failed,    CoverageState::missed,
+    CoverageState::withdrawn,   CoverageState::pending,   CoverageState::lost,
+};
+
+std::string place_of(const Outcome::Sent& sent) {
+    return fmt::format("{}[{}] offset {}", sent.topic, sent.partition.value(), sent.offset.value());
+}
+
+}  // namespace
+
+std::string_view to_string(CoverageState state) {
+    return kNames[static_cast<std::size_t>(state)].name;
+}
+
+std::optional<CoverageState> coverage_state_named(std::string_view name) {
+    const auto* found = std::ranges::find(kNames, name, &StateName::name);
+    if (found == kNames.end()) return std::nullopt;
+    return found->state;
+}
+
+std::span<const CoverageState> coverage_states() { return kStates; }
+
+std::chrono::microseconds grace_of(const Schedule& schedule, Timestamp slot) {
+    return schedule.interval_at(slot) / 2;
+}
+
+Verdict derive(const SlotFacts& slot, const InstrumentFacts& instrument,
+               const std::optional<Offset>& loaded, bool still_listed, Timestamp now) {
+    if (instrument.row) {
+        return {
+            instrument.row_by_fill ? CoverageState::recovered : CoverageState::recorded, {}, {}};
+    }
+    if (!slot.open) return {CoverageState::closed, {}, {}};
+    if (instrument.sent) {
+        const std::string place = place_of(*instrument.sent);
+        if (instrument.dead_letter) {
+            return {CoverageState::failed, "malformed", "a dead letter: " + place};
+        }
+        if (instrument.in_gap) {
+            return {CoverageState::lost, "tape_gap",
+                    place + " was gone from the tape before it was loaded"};
+        }
+        if (loaded && *loaded > instrument.sent->offset) {
+            return {CoverageState::lost, "no_row", "the ledger is past " + place};
+        }
+        return {CoverageState::pending, {}, "sent to " + place + ", not yet loaded"};
+    }
+    if (slot.run_open || !slot.accounts_complete) return {CoverageState::pending, {}, {}};
+    if (!instrument.reason.empty()) {
+        return {CoverageState::failed, instrument.reason, instrument.what};
+    }
+    if (now < slot.give_up) return {CoverageState::pending, {}, {}};
+    if (!still_listed) return {CoverageState::withdrawn, {}, "left the list before it was asked"};
+    return {CoverageState::missed, "nobody_ran", "no run asked for it"};
+}
+
+// Everything read from the store for one expectation and a span of slots.
+struct CoverageLedger::Facts {
+    using Key = std::pair<Timestamp, std::string>;
+    std::map<Key, InstrumentFacts> instruments;
+    std::set<Timestamp> open_runs;
+    bool accounts_complete = true;
+    std::map<TopicPartition, Offset> loaded;
+    std::set<std::pair<TopicPartition, Offset>> dead;
+    std::vector<TapeGap> gaps;
+};
+
+Result<> CoverageLedger::read_rows(const Feed& feed, Timestamp from, Timestamp to, Facts& facts) {
+    return store_.query(
+        {fmt::format("select slot, instrument from {} where slot >= $1 and slot < $2",
+                     feed.table.name),
+         {from, to},
+         {}},
+        [&](const RowView& row) -> Result<> {
+            facts.instruments[{row.timestamp(0), std::string(row.text(1))}].row = true;
+            return {};
+        });
+}
+
+Result<> CoverageLedger::read_outcomes(const Feed& feed, Timestamp from, Timestamp to,
+                                       Facts& facts) {
+    return store_.query(
+        {"select slot, instrument, state, reason, what, topic, partition, message_offset, run_id, "
+         "source, rule from outcomes where feed = $1 and slot >= $2 and slot < $3 order by id",
+         {feed.name, from, to},
+         {}},
+        [&](const RowView& row) -> Result<> {
+            auto& known = facts.instruments[{row.timestamp(0), std::string(row.text(1))}];
+            if (row.text(2) != "sent") {
+                const auto reason = reason_named(row.text(3));
+                known.reason = reason ? std::string(row_of(*reason).ledger) : row.text(3);
+                known.what = row.is_null(4) ? "" : row.text(4);
+                return {};
+            }
+            known.sent = {
+                std::string(row.text(5)), Partition(static_cast<std::int32_t>(row.integer(6))),
+                Offset(row.integer(7)), std::string(row.text(9)), std::string(row.text(10))};
+            known.row_by_fill = row.text(8).starts_with("fill");
+            return {};
+        });
+}
+
+Result<> CoverageLedger::read_positions(const Feed& feed, Facts& facts) {
+    auto done = store_.query({"select topic, partition, next_offset from offsets", {}, {}},
+                             [&](const RowView& row) -> Result<> {
+                                 const TopicPartition at{
+                                     std::string(row.text(0)),
+                                     Partition(static_cast<std::int32_t>(row.integer(1)))};
+                                 facts.loaded[at] = Offset(row.integer(2));
+                                 return {};
+                             });
+    if (!done) return done;
+    done = store_.query(
+        {"select topic, partition, message_offset from dead_letters where topic = $1",
+         {feed.topic},
+         {}},
+        [&](const RowView& row) -> Result<> {
+            facts.dead.insert(
+                {{std::string(row.text(0)), Partition(static_cast<std::int32_t>(row.integer(1)))},
+                 Offset(row.integer(2))});
+            return {};
+        });
+    if (!done) return done;
+    done = store_.query(
+        {"select topic, partition, from_offset, to_offset from tape_gaps where topic = $1",
+         {feed.topic},
+         {}},
+        [&](const RowView& row) -> Result<> {
+            facts.gaps.push_back(
+                {{std::string(row.text(0)), Partition(static_cast<std::int32_t>(row.integer(1)))},
+                 Offset(row.integer(2)),
+                 Offset(row.integer(3))});
+            return {};
+        });
+    if (!done) return done;
+    const auto partitions = tape_.partitions(std::string(kOutcomesTopic));
+    if (!partitions) return partitions.error();
+    for (const Partition partition : *partitions) {
+        const TopicPartition at{std::string(kOutcomesTopic), partition};
+        const auto extent = tape_.extent(at);
+        if (!extent) return extent.error();
+        const auto loaded = facts.loaded.find(at);
+        const Offset reached = loaded == facts.loaded.end() ? Offset(0) : loaded->second;
+        if (reached < extent->end) facts.accounts_complete = false;
+    }
+    return {};
+}
+
+Result<CoverageLedger::Facts> CoverageLedger::read_facts(const Expectation& expectation,
+                                                         Timestamp from, Timestamp to) {
+    const auto found = feeds_.find(expectation.feed);
+    TAPEDECK_ASSERT(found != feeds_.end());
+    const Feed& feed = found->second;
+    Facts facts;
+    // Positions first: what is loaded meanwhile can only make a row appear, never a loss.
+    if (auto done = read_positions(feed, facts); !done) return done.error();
+    if (auto done = read_outcomes(feed, from, to, facts); !done) return done.error();
+    if (auto done = read_rows(feed, from, to, facts); !done) return done.error();
+    auto done = store_.query({"select slot from dag_runs where dag = $1 and slot >= $2 and slot < "
+                              "$3 and state in ('queued', 'running', 'up_for_retry')",
+                              {expectation.dag, from, to},
+                              {}},
+                             [&](const RowView& row) -> Result<> {
+                                 facts.open_runs.insert(row.timestamp(0));
+                                 return {};
+                             });
+    if (!done) return done.error();
+    for (auto& [key, known] : facts.instruments) {
+        if (!known.sent) continue;
+        const TopicPartition at{known.sent->topic, known.sent->partition};
+        known.dead_letter = facts.dead.contains({at, known.sent->offset});
+        known.in_gap = std::ranges::any_of(facts.gaps, [&](const TapeGap& gap) {
+            return gap.at == at && gap.from <= known.sent->offset && known.sent->offset < gap.to;
+        });
+    }
+    return facts;
+}
+
+Result<std::vector<CoverageRow>> CoverageLedger::derive_range(
+    std::span<const Expectation> expectations, Timestamp from, Timestamp to, Timestamp now,
+    std::int64_t* closed) {
+    std::vector<CoverageRow> rows;
+    for (const Expectation& expectation : expectations) {
+        const Timestamp begin = std::max(from, expectation.from);
+        const Timestamp end = std::min({to, expectation.to, now});
+        if (begin >= end) continue;
+        auto facts = read_facts(expectation, begin, end);
+        if (!facts) return facts.error();
+        const auto listed_at = [&](const std::string& instrument, Timestamp at) {
+            return std::ranges::any_of(expectations, [&](const Expectation& other) {
+                return other.feed == expectation.feed && other.from <= at && at < other.to &&
+                       std::ranges::count(other.instruments, instrument) > 0;
+            });
+        };
+        expectation.schedule->for_each_instant(begin, end, [&](Timestamp slot, bool open) {
+            if (!open && closed != nullptr) {
+                *closed += static_cast<std::int64_t>(expectation.instruments.size());
+            }
+            if (!open) return;
+            SlotFacts of_slot;
+            of_slot.run_open = facts->open_runs.contains(slot);
+            of_slot.accounts_complete = facts->accounts_complete;
+            of_slot.give_up = slot + grace_of(*expectation.schedule, slot);
+            for (const std::string& instrument : expectation.instruments) {
+                static const InstrumentFacts kNothing;
+                const auto known = facts->instruments.find({slot, instrument});
+                const InstrumentFacts& facts_of =
+                    known == facts->instruments.end() ? kNothing : known->second;
+                std::optional<Offset> loaded;
+                if (facts_of.sent) {
+                    const auto at =
+                        facts->loaded.find({facts_of.sent->topic, facts_of.sent->partition});
+                    if (at != facts->loaded.end()) loaded = at->second;
+                }
+                rows.push_back({expectation.feed, slot, instrument,
+                                derive(of_slot, facts_of, loaded,
+                                       listed_at(instrument, of_slot.give_up), now)});
+            }
+        });
+    }
+    std::ranges::stable_sort(rows, [](const CoverageRow& a, const CoverageRow& b) {
+        return std::tie(a.feed, a.slot, a.instrument) < std::tie(b.feed, b.slot, b.instrument);
+    });
+    return rows;
+}
+
+Result<std::vector<CoverageRow>> CoverageLedger::stored(const std::string& feed, Timestamp from,
+                                                        Timestamp to) {
+    std::vector<CoverageRow> rows;
+    auto done = store_.query(
+        {"select slot, instrument, state, reason, what from coverage where "
+         "feed = $1 and slot >= $2 and slot < $3 order by slot, instrument",
+         {feed, from, to},
+         {}},
+        [&](const RowView& row) -> Result<> {
+            const auto state = coverage_state_named(row.text(2));
+            if (!state) {
+                return Error{ErrorKind::corrupt,
+                             fmt::format("coverage holds the state '{}'", row.text(2))};
+            }
+            rows.push_back({feed,
+                            row.timestamp(0),
+                            std::string(row.text(1)),
+                            {*state, row.is_null(3) ? "" : std::string(row.text(3)),
+                             row.is_null(4) ? "" : std::string(row.text(4))}});
+            return {};
+        });
+    if (!done) return done.error();
+    return rows;
+}
+
+Result<std::vector<CoverageRow>> CoverageLedger::save_changes(
+    const std::vector<CoverageRow>& derived, const std::vector<CoverageRow>& known, Timestamp now) {
+    std::map<std::tuple<std::string_view, Timestamp, std::string_view>, const Verdict*> before;
+    for (const CoverageRow& row : known) {
+        before[{row.feed, row.slot, row.instrument}] = &row.verdict;
+    }
+    std::vector<CoverageRow> changed;
+    std::vector<Statement> statements;
+    for (const CoverageRow& row : derived) {
+        const auto found = before.find({row.feed, row.slot, row.instrument});
+        if (found != before.end() && *found->second == row.verdict) continue;
+        changed.push_back(row);
+        statements.push_back(
+            {"insert into coverage (feed, slot, instrument, state, reason, what, settled_at) "
+             "values "
+             "($1, $2, $3, $4, $5, $6, $7) on conflict (feed, slot, instrument) do update set "
+             "state = excluded.state, reason = excluded.reason, what = excluded.what, settled_at = "
+             "excluded.settled_at",
+             {row.feed, row.slot, row.instrument, std::string(to_string(row.verdict.state)),
+              row.verdict.reason, row.verdict.what, now},
+             {}});
+    }
+    if (statements.empty()) return changed;
+    auto done = store_.transact(statements);
+    if (!done) return done.error();
+    return changed;
+}
+
+Result<std::vector<CoverageRow>> CoverageLedger::settle_range(
+    std::span<const Expectation> expectations, const std::string& feed, Timestamp from,
+    Timestamp to, Timestamp now) {
+    std::vector<Expectation> of_feed;
+    for (const Expectation& expectation : expectations) {
+        if (expectation.feed == feed) of_feed.push_back(expectation);
+    }
+    auto derived = derive_range(of_feed, from, to, now);
+    if (!derived) return derived.error();
+    auto known = stored(feed, from, to);
+    if (!known) return known.error();
+    return save_changes(*derived, *known, now);
+}
+
+Result<std::vector<CoverageRow>> CoverageLedger::settle(std::span<const Expectation> expectations,
+                                                        Timestamp now) {
+    std::vector<CoverageRow> changed;
+    std::set<std::string> names;
+    for (const Expectation& expectation : expectations) names.insert(expectation.feed);
+    for (const std::string& feed : names) {
+        std::optional<Timestamp> from;
+        auto done = store_.query(
+            {"select min(slot) from coverage where feed = $1 and state = 'pending'", {feed}, {}},
+            [&](const RowView& row) -> Result<> {
+                if (!row.is_null(0)) from = row.timestamp(0);
+                return {};
+            });
+        if (!done) return done.error();
+        std::optional<Timestamp> newest;
+        done = store_.query({"select max(slot) from coverage where feed = $1", {feed}, {}},
+                            [&](const RowView& row) -> Result<> {
+                                if (!row.is_null(0)) newest = row.timestamp(0);
+                                return {};
+                            });
+        if (!done) return done.error();
+        Timestamp begin = Timestamp::min();
+        if (newest) begin = *newest + std::chrono::microseconds(1);
+        if (from) begin = std::min(begin, *from);
+        auto rows = settle_range(expectations, feed, begin, now, now);
+        if (!rows) return rows.error();
+        std::ranges::move(*rows, std::back_inserter(changed));
+    }
+    return changed;
+}
+
+}  // namespace tapedeck

@@ -1,0 +1,141 @@
+#pragma once
+
+#include <map>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "market/outcome.h"
+#include "pipeline/feed.h"
+#include "schedule/schedule.h"
+#include "store/store.h"
+
+namespace tapedeck {
+
+// The one state in which every expected slot and instrument ends.
+enum class CoverageState {
+    recorded,     // the row exists
+    recovered,    // the row exists, put there by a later fill
+    closed,       // the exchange's calendar
+    quarantined,  // read, and held for a person to look at
+    failed,       // asked, and no price came: `reason` says why
+    missed,       // nobody ran
+    withdrawn,    // left the list before it was asked
+    pending,      // due, running, or sent and not yet loaded
+    lost,         // the ledger is past its offset and there is no row: an alarm
+};
+std::string_view to_string(CoverageState state);
+std::optional<CoverageState> coverage_state_named(std::string_view name);
+std::span<const CoverageState> coverage_states();
+
+// What was expected of a feed in [from, to): made from the configuration's history.
+struct Expectation {
+    std::string feed;
+    std::string dag;
+    Timestamp from;
+    Timestamp to;
+    std::shared_ptr<const Schedule> schedule;
+    std::vector<std::string> instruments;
+};
+
+// What is known of one slot and instrument.
+struct InstrumentFacts {
+    bool row = false;
+    bool row_by_fill = false;
+    std::optional<Outcome::Sent> sent;  // of the last try that sent it
+    std::string reason;                 // of the last try that failed, in the ledger's words
+    std::string what;
+    bool dead_letter = false;  // at the offset where it was sent
+    bool in_gap = false;       // the tape lost that offset before it was loaded
+};
+
+struct SlotFacts {
+    bool open = true;
+    bool run_open = false;          // its run is waiting, running or to be retried
+    bool accounts_complete = true;  // every outcome on the tape is in the store
+    Timestamp give_up;              // slot and grace
+    std::map<std::string, InstrumentFacts, std::less<>> instruments;
+};
+
+struct Verdict {
+    CoverageState state;
+    std::string reason;
+    std::string what;
+    friend bool operator==(const Verdict&, const Verdict&) = default;
+};
+
+// The state of one instrument of one slot: a function of the facts alone. `loaded` says how far
+// the ledger is in the partition where it was sent; `still_listed` whether the instrument was on
+// the list when the slot was given up.
+Verdict derive(const SlotFacts& slot, const InstrumentFacts& instrument,
+               const std::optional<Offset>& loaded, bool still_listed, Timestamp now);
+
+// One line of the ledger.
+struct CoverageRow {
+    std::string feed;
+    Timestamp slot;
+    std::string instrument;
+    Verdict verdict;
+};
+
+// Counts by state; their sum is what was expected.
+struct CoverageSum {
+    std::map<CoverageState, std::int64_t> states;
+    std::int64_t expected = 0;
+    void add(CoverageState state, std::int64_t count = 1) {
+        states[state] += count;
+        expected += count;
+    }
+    std::int64_t of(CoverageState state) const {
+        const auto found = states.find(state);
+        return found == states.end() ? 0 : found->second;
+    }
+};
+
+// Derives the coverage of feeds from the facts in store and tape, and keeps the table `coverage`.
+// The table has a row for each open slot and instrument from its instant on; closed ones follow
+// from the calendar and are not stored.
+class CoverageLedger {
+public:
+    // `feeds` gives table and topic of each feed named in an expectation. All borrowed.
+    CoverageLedger(Store& store, Tape& tape, const std::map<std::string, Feed>& feeds)
+        : store_(store), tape_(tape), feeds_(feeds) {}
+
+    // What is derived for the open slots of [from, to), in order of slot and instrument, at `now`.
+    // With `closed`, it counts the closed ones.
+    Result<std::vector<CoverageRow>> derive_range(std::span<const Expectation> expectations,
+                                                  Timestamp from, Timestamp to, Timestamp now,
+                                                  std::int64_t* closed = nullptr);
+
+    // Brings the table up to `now`: new slots, and those still pending. The rows that changed.
+    Result<std::vector<CoverageRow>> settle(std::span<const Expectation> expectations,
+                                            Timestamp now);
+    // The same for the slots of one feed in [from, to) whatever their state was.
+    Result<std::vector<CoverageRow>> settle_range(std::span<const Expectation> expectations,
+                                                  const std::string& feed, Timestamp from,
+                                                  Timestamp to, Timestamp now);
+
+    // The table's rows of [from, to), in order of feed, slot and instrument.
+    Result<std::vector<CoverageRow>> stored(const std::string& feed, Timestamp from, Timestamp to);
+
+private:
+    struct Facts;
+    Result<Facts> read_facts(const Expectation& expectation, Timestamp from, Timestamp to);
+    Result<> read_rows(const Feed& feed, Timestamp from, Timestamp to, Facts& facts);
+    Result<> read_outcomes(const Feed& feed, Timestamp from, Timestamp to, Facts& facts);
+    Result<> read_positions(const Feed& feed, Facts& facts);
+    Result<std::vector<CoverageRow>> save_changes(const std::vector<CoverageRow>& derived,
+                                                  const std::vector<CoverageRow>& known,
+                                                  Timestamp now);
+
+    Store& store_;
+    Tape& tape_;
+    const std::map<std::string, Feed>& feeds_;
+};
+
+// Half the distance to the next instant: after it a live quote no longer answers the slot.
+std::chrono::microseconds grace_of(const Schedule& schedule, Timestamp slot);
+
+}  // namespace tapedeck

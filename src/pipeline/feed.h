@@ -1,0 +1,35 @@
+#pragma once
+
+#include <chrono>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "sources/source.h"
+#include "store/store.h"
+
+namespace tapedeck {
+
+// A named list of instruments with its chain of sources, its topic and its table.
+struct Feed {
+    std::string name;
+    std::vector<std::string> instruments;
+    std::vector<std::shared_ptr<const Source>> sources;  // the first is asked first
+    std::string topic;
+    PriceTable table;
+    std::string currency;                  // what prices must be in; empty: whatever is shown
+    std::chrono::milliseconds max_age{0};  // of a price; 0: as the source says
+    bool lift_age_checks = false;          // saved pages are as old as they are
+};
+
+// What a collector is to do: ask for `instruments` of `feed`, for one slot.
+struct CollectJob {
+    std::string run_id;
+    Timestamp slot;
+    int try_number = 1;
+    std::vector<std::string> instruments;
+    Timestamp deadline;  // nothing is asked after it: slot and grace
+    std::string config;  // digest of the configuration in force
+};
+
+}  // namespace tapedeck
