@@ -1,0 +1,88 @@
+#include "net/url.h"
+
+#include <curl/curl.h>
+
+#include <algorithm>
+#include <memory>
+#include <optional>
+
+#include "base/assert.h"
+
+namespace tapedeck {
+namespace {
+
+struct FreeUrl {
+    void operator()(CURLU* url) const { curl_url_cleanup(url); }
+};
+using UrlHandle = std::unique_ptr<CURLU, FreeUrl>;
+
+std::optional<std::string> part(const UrlHandle& url, CURLUPart which, unsigned flags = 0) {
+    char* text = nullptr;
+    if (curl_url_get(url.get(), which, &text, flags) != CURLUE_OK) return std::nullopt;
+    std::string copy(text);
+    curl_free(text);
+    return copy;
+}
+
+std::string lower(std::string text) {
+    std::ranges::transform(text, text.begin(), [](char c) {
+        return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+    });
+    return text;
+}
+
+// Null unless `url` is one of http or https with a host.
+UrlHandle parse(std::string_view url) {
+    UrlHandle handle(curl_url());
+    TAPEDECK_ASSERT(handle);
+    if (url.find('\0') != std::string_view::npos) return nullptr;
+    if (curl_url_set(handle.get(), CURLUPART_URL, std::string(url).c_str(), 0) != CURLUE_OK) {
+        return nullptr;
+    }
+    const auto scheme = part(handle, CURLUPART_SCHEME);
+    const bool web = scheme && (lower(*scheme) == "http" || lower(*scheme) == "https");
+    const auto host = part(handle, CURLUPART_HOST);
+    return web && host && !host->empty() ? std::move(handle) : nullptr;
+}
+
+std::string host_of(const UrlHandle& url) {
+    std::string host = lower(part(url, CURLUPART_HOST).value_or(""));
+    if (const auto port = part(url, CURLUPART_PORT, CURLU_NO_DEFAULT_PORT)) host += ":" + *port;
+    return host;
+}
+
+}  // namespace
+
+std::string host_of(std::string_view url) {
+    const UrlHandle handle = parse(url);
+    return handle ? host_of(handle) : std::string();
+}
+
+bool is_loopback(std::string_view host) {
+    const std::string_view name = host.substr(0, host.rfind(':'));
+    return name == "localhost" || name.starts_with("127.") || host == "[::1]" || name == "[::1]";
+}
+
+bool same_confidence(std::string_view from, std::string_view to) {
+    const UrlHandle left = parse(from);
+    const UrlHandle right = parse(to);
+    if (!left || !right) return false;
+    const std::string before = lower(part(left, CURLUPART_SCHEME).value_or(""));
+    const std::string after = lower(part(right, CURLUPART_SCHEME).value_or(""));
+    if (lower(*part(left, CURLUPART_HOST)) != lower(*part(right, CURLUPART_HOST))) return false;
+    if (before == "http" && after == "https") return true;  // the usual step up; ports differ
+    return before == after && host_of(left) == host_of(right);
+}
+
+std::string masked_url(std::string_view url) {
+    const UrlHandle handle = parse(url);
+    if (!handle) return "(no http URL)";
+    std::string text = lower(part(handle, CURLUPART_SCHEME).value_or("")) + "://";
+    if (part(handle, CURLUPART_USER) || part(handle, CURLUPART_PASSWORD)) text += "***@";
+    text += host_of(handle);
+    text += part(handle, CURLUPART_PATH).value_or("/");
+    if (part(handle, CURLUPART_QUERY)) text += "?...";
+    return text;
+}
+
+}  // namespace tapedeck
