@@ -34,12 +34,12 @@ constexpr Int128 with_sign(UInt128 value, bool negative) {
 constexpr bool is_digit(char c) { return c >= '0' && c <= '9'; }
 
 Error not_a_number(std::string_view text) {
-    return {ErrorKind::malformed, "not a decimal number: " + quoted(text)};
+    return {ErrorKind::malformed, "not a decimal number: " + in_quotes(text)};
 }
 
 Error too_large(std::string_view text) {
     return {ErrorKind::rejected,
-            "needs more than 38 digits, or 38 after the point: " + quoted(text)};
+            "needs more than 38 digits, or 38 after the point: " + in_quotes(text)};
 }
 
 // What a text of the grammar says: digits * 10^-scale, where scale may be anything.

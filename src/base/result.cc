@@ -40,7 +40,7 @@ std::string_view to_string(ErrorKind kind) {
     TAPEDECK_ASSERT(false);
 }
 
-std::string quoted(std::string_view value) {
+std::string in_quotes(std::string_view value) {
     constexpr std::size_t kShown = 80;
     std::string out = "'";
     if (value.size() <= kShown) {

@@ -93,7 +93,7 @@ private:
 
 // A value as an error shows it: in single quotes, control bytes and what is no UTF-8 as \xNN,
 // the middle left out where it is longer than 80 bytes.
-std::string quoted(std::string_view value);
+std::string in_quotes(std::string_view value);
 
 // The same error with the place it was met put before it: "reading tape.db: " + what.
 Error in_context(std::string_view place, const Error& error);

@@ -19,7 +19,7 @@ void append_padded(std::string& out, unsigned value, int width) {
 }
 
 Error not_a_time(std::string_view text) {
-    return {ErrorKind::malformed, "not a time such as 2026-11-24T00:05:00Z: " + quoted(text)};
+    return {ErrorKind::malformed, "not a time such as 2026-11-24T00:05:00Z: " + in_quotes(text)};
 }
 
 // Within the years 0000 to 9999: an offset or a leap second may lead out of them.
@@ -134,7 +134,7 @@ Result<Timestamp> parse_rfc3339(std::string_view whole) {
 Result<milliseconds> parse_duration(std::string_view whole) {
     const auto refuse = [&] {
         return Error{ErrorKind::malformed,
-                     "not a duration such as 10s, 5m or 1h30m: " + quoted(whole)};
+                     "not a duration such as 10s, 5m or 1h30m: " + in_quotes(whole)};
     };
     if (whole == "0") return milliseconds(0);
     std::string_view text = whole;

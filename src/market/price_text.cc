@@ -79,8 +79,8 @@ std::size_t count_digits(std::string_view text) {
     return static_cast<std::size_t>(std::ranges::find_if_not(text, is_digit) - text.begin());
 }
 
-// $ ¢ £ ¤ ¥, ฿, the block of currency signs U+20A0 to U+20CF (€ ₹ ₩ ₽ ₿ …), ﷼, and the
-// wide forms.
+// $ ¢ £ ¤ ¥, ฿, the block of currency signs U+20A0 to U+20CF (€ ₹ ₩ ₽ ₿ …), ﷼,
+// and the wide forms.
 bool is_currency_sign(std::string_view character) {
     if (character == "$" || character == "฿" || character == "﷼" || character == "＄") return true;
     if (character.size() == 2) return character >= "\u00A2" && character <= "\u00A5";
@@ -226,7 +226,7 @@ bool take_number(std::string_view& text, DecimalMark mark, std::string& plain) {
 }
 
 Error not_a_price(std::string_view text) {
-    return {ErrorKind::malformed, "not a displayed price: " + quoted(text)};
+    return {ErrorKind::malformed, "not a displayed price: " + in_quotes(text)};
 }
 
 constexpr auto kSigns = std::to_array<std::pair<std::string_view, std::string_view>>({
@@ -265,7 +265,7 @@ Result<ShownPrice> parse_shown_price(std::string_view whole, DecimalMark mark) {
     auto price = Decimal::parse(plain);
     if (!price) {
         return Error{price.error().kind,
-                     "displayed price " + quoted(whole) + ": " + price.error().what};
+                     "displayed price " + in_quotes(whole) + ": " + price.error().what};
     }
     shown.price = *price;
     return shown;

@@ -2,7 +2,6 @@
 
 #include <cstdint>
 #include <deque>
-#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -46,28 +45,30 @@ private:
 
 // Appends the message's value, prices with their exact digits:
 // {"coin_name":"bitcoin","current_price":22470.52,"currency":"USD","slot":…}
+// The instrument must not be empty and the price must be positive. Empty fields are left out; a
+// stock without a name gets its instrument for one, so that older readers find the field. Bytes
+// that are no UTF-8 become U+FFFD, and NULs in texts are left out, since no database keeps them.
 void encode_record(std::string& out, const Record& record, RecordForm form);
 
-// Reads messages of both forms and appends their records. One decoder serves one thread; it keeps
-// its parser's buffers between calls.
+// Reads messages of both forms and appends their records. One decoder serves one thread.
 //
 // `value` is the message as it came, any bytes: one object of ours, or the original's array of
 // objects (a record each, without slot and source; "stock_name" "Apple Inc. (AAPL)" gives the
-// instrument AAPL; price numbers or numeric strings). `malformed` names the field and the value;
+// instrument AAPL, a name without such a group is the instrument itself; prices are numbers, or
+// texts as `parse_price_text` reads them with the point as mark). Fields may stand in any order,
+// unknown ones are skipped, null is as good as absent. `malformed` names the field and the value;
 // then `out` is unchanged. Prices keep the digits written; a price through double is impossible.
+// Refused besides what is no JSON: a field that stands twice, a current_price that is missing or
+// not positive, a previous_close below zero, a NUL in a text, an instrument or source of more than
+// 512 bytes (database indexes hold no longer keys).
 class RecordDecoder {
 public:
-    RecordDecoder();
-    ~RecordDecoder();
+    RecordDecoder() = default;
     RecordDecoder(const RecordDecoder&) = delete;
     RecordDecoder& operator=(const RecordDecoder&) = delete;
 
     Result<> decode(std::string_view value, RecordForm form, TextArena& arena,
                     std::vector<Record>& out);
-
-private:
-    struct Impl;
-    std::unique_ptr<Impl> impl_;
 };
 
 }  // namespace tapedeck
