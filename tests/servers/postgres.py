@@ -55,11 +55,20 @@ def is_ours(folder, port, pid):
     return query(folder, port, "show data_directory") == str(folder / "data")
 
 
+def forget_killed(folder, state):
+    """Removes the pid file of a server that was killed: where nobody reaps it, its id lives on as a
+    zombie's, and PostgreSQL would take it for running. Its shared memory is still checked."""
+    file = folder / "data" / "postmaster.pid"
+    if file.exists() and state and file.read_text().split()[0] == str(state["pid"]):
+        file.unlink()
+
+
 def start(folder, asked):
     folder.mkdir(parents=True, exist_ok=True)
     hand_over(folder)
     before = processes.recall(folder)
     processes.stop(folder, signal.SIGINT)
+    forget_killed(folder, before)
     port = asked.port or before.get("port") or processes.free_port()
     if not (folder / "data" / "PG_VERSION").exists():
         make_cluster(folder)
