@@ -56,11 +56,11 @@ def is_ours(folder, port, pid):
 
 
 def forget_killed(folder, state):
-    """Removes the pid file of a server that was killed: where nobody reaps it, its id lives on as a
-    zombie's, and PostgreSQL would take it for running. Its shared memory is still checked."""
-    file = folder / "data" / "postmaster.pid"
-    if file.exists() and state and file.read_text().split()[0] == str(state["pid"]):
-        file.unlink()
+    """Removes the lock files of a server that was killed: where nobody reaps it, its id lives on as
+    a zombie's, and PostgreSQL would take it for running. Its shared memory is still checked."""
+    for file in (folder / "data" / "postmaster.pid", *folder.glob(".s.PGSQL.*.lock")):
+        if state and file.exists() and file.read_text().split()[0] == str(state["pid"]):
+            file.unlink()
 
 
 def start(folder, asked):
