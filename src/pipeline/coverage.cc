@@ -49,10 +49,6 @@ std::optional<CoverageState> coverage_state_named(std::string_view name) {
 
 std::span<const CoverageState> coverage_states() { return kStates; }
 
-std::chrono::microseconds grace_of(const Schedule& schedule, Timestamp slot) {
-    return schedule.interval_at(slot) / 2;
-}
-
 Verdict derive(const SlotFacts& slot, const InstrumentFacts& instrument,
                const std::optional<Offset>& loaded, bool still_listed, Timestamp now) {
     if (instrument.row) {
@@ -229,7 +225,7 @@ Result<std::vector<CoverageRow>> CoverageLedger::derive_range(
             SlotFacts of_slot;
             of_slot.run_open = facts->open_runs.contains(slot);
             of_slot.accounts_complete = facts->accounts_complete;
-            of_slot.give_up = slot + grace_of(*expectation.schedule, slot);
+            of_slot.give_up = slot + expectation.schedule->grace_at(slot);
             for (const std::string& instrument : expectation.instruments) {
                 static const InstrumentFacts kNothing;
                 const auto known = facts->instruments.find({slot, instrument});

@@ -135,7 +135,4 @@ private:
     const std::map<std::string, Feed>& feeds_;
 };
 
-// Half the distance to the next instant: after it a live quote no longer answers the slot.
-std::chrono::microseconds grace_of(const Schedule& schedule, Timestamp slot);
-
 }  // namespace tapedeck

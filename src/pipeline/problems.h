@@ -1,0 +1,68 @@
+#pragma once
+
+#include <functional>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "events/log.h"
+#include "pipeline/coverage.h"
+
+namespace tapedeck {
+
+// Something that a person should know of until it is over.
+struct Problem {
+    std::string key;  // "failed:coin", "stale:coin", "frozen:coin:dogecoin", "lost:coin"
+    std::string feed;
+    std::string what;
+    friend bool operator==(const Problem&, const Problem&) = default;
+};
+
+// When something is a problem, counted in open slots that have ended.
+struct ProblemLimits {
+    int stale_slots = 3;    // in a row without any price of the feed
+    int frozen_slots = 12;  // in a row with the very same price of an instrument; 0: never
+};
+
+// The last slots of a feed, oldest first, none of them pending.
+struct SeenSlot {
+    Timestamp slot;
+    struct Seen {
+        Verdict verdict;
+        std::optional<Price> price;  // where recorded
+    };
+    std::map<std::string, Seen> instruments;
+};
+
+// What is wrong with a feed now: a function of its last slots alone.
+std::vector<Problem> find_problems(const std::string& feed, const std::vector<SeenSlot>& slots,
+                                   const ProblemLimits& limits);
+
+// Remembers in the store which problems were told, tells each once, and once when it is over.
+class ProblemTeller {
+public:
+    // `tell` runs the user's command: (recovered, problem); an error is logged and nothing more.
+    using Tell = std::function<Result<>(bool recovered, const Problem& problem)>;
+    ProblemTeller(Store& store, Clock& clock, Log& log, Tell tell)
+        : store_(store), clock_(clock), log_(log), tell_(std::move(tell)) {}
+
+    // Looks at the last slots of each feed whose coverage changed.
+    Result<> look(const std::map<std::string, Feed>& feeds, const std::string& feed,
+                  const ProblemLimits& limits);
+
+private:
+    Result<std::vector<SeenSlot>> last_slots(const Feed& feed, int count);
+    Result<> settle(const std::string& feed, const std::vector<Problem>& now);
+
+    Store& store_;
+    Clock& clock_;
+    Log& log_;
+    const Tell tell_;
+};
+
+// Runs `command` by /bin/sh with what happened in its environment: TAPEDECK_EVENT (problem or
+// recovery), TAPEDECK_PROBLEM, TAPEDECK_FEED, TAPEDECK_WHAT. Waits up to 30 s, then ends it.
+Result<> run_problem_command(const std::string& command, bool recovered, const Problem& problem);
+
+}  // namespace tapedeck
