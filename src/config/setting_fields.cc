@@ -1,0 +1,105 @@
+#include "config/setting_fields.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+
+namespace tapedeck {
+namespace {
+
+constexpr auto kForms =
+    std::to_array<Choice<RecordForm>>({{RecordForm::coin, "coin"}, {RecordForm::stock, "stock"}});
+constexpr auto kTaskKinds =
+    std::to_array<Choice<TaskKind>>({{TaskKind::noop, "noop"}, {TaskKind::collect, "collect"}});
+constexpr auto kLevels =
+    std::to_array<Choice<LogSettings::Level>>({{LogSettings::Level::debug, "debug"},
+                                               {LogSettings::Level::info, "info"},
+                                               {LogSettings::Level::warn, "warn"},
+                                               {LogSettings::Level::error, "error"}});
+constexpr auto kFormats =
+    std::to_array<Choice<LogSettings::Format>>({{LogSettings::Format::automatic, "auto"},
+                                                {LogSettings::Format::text, "text"},
+                                                {LogSettings::Format::json, "json"}});
+
+bool is_letter(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); }
+bool is_digit(char c) { return c >= '0' && c <= '9'; }
+
+bool made_of(std::string_view text, std::string_view others) {
+    return std::all_of(text.begin(), text.end(), [&](char c) {
+        return is_letter(c) || is_digit(c) || others.find(c) != others.npos;
+    });
+}
+
+std::string must_be(std::string_view what, std::string_view text) {
+    return fmt::format("must be {}, not {}", what, toml_string(text.substr(0, 60)));
+}
+
+}  // namespace
+
+std::span<const Choice<RecordForm>> choices(RecordForm) { return kForms; }
+std::span<const Choice<TaskKind>> choices(TaskKind) { return kTaskKinds; }
+std::span<const Choice<LogSettings::Level>> choices(LogSettings::Level) { return kLevels; }
+std::span<const Choice<LogSettings::Format>> choices(LogSettings::Format) { return kFormats; }
+
+std::string must_be_instrument(std::string_view text) {
+    // Tickers hold all kinds of signs (BRK-B, ^GSPC, EURUSD=X, M&M.NS, XBT/USD); those that would
+    // break a list, a URL template or a line of a log are not among them.
+    const bool fine = std::all_of(text.begin(), text.end(), [](char c) {
+        return c > ' ' && c < 0x7F && std::string_view("\"'`\\<>{},").find(c) == std::string::npos;
+    });
+    if (fine && !text.empty() && text.size() <= 64) return {};
+    return must_be("an instrument such as bitcoin or AAPL", text);
+}
+
+std::string must_be_topic(std::string_view text) {
+    const bool fine = !text.empty() && text.size() <= 249 && made_of(text, "._-") && text != "." &&
+                      text != ".." && text != "tapedeck_outcomes";
+    return fine ? std::string() : must_be("a topic's name such as coin_topic", text);
+}
+
+std::string must_be_table(std::string_view text) {
+    // 50 leaves room for the names of indexes and views within PostgreSQL's 63.
+    const bool fine =
+        !text.empty() && text.size() <= 50 && !is_digit(text.front()) && made_of(text, "_") &&
+        std::none_of(text.begin(), text.end(), [](char c) { return c >= 'A' && c <= 'Z'; });
+    return fine ? std::string()
+                : must_be("a table's name of small letters, digits and _ such as coin_records",
+                          text);
+}
+
+std::string must_be_name(std::string_view text) {
+    const bool fine = !text.empty() && text.size() <= 100 && made_of(text, "_-.") &&
+                      (is_letter(text.front()) || is_digit(text.front()) || text.front() == '_');
+    return fine ? std::string() : must_be("a name of letters, digits, '_', '-' and '.'", text);
+}
+
+std::string must_be_currency(std::string_view text) {
+    const bool fine = text.size() >= 3 && text.size() <= 10 && made_of(text, "");
+    return fine ? std::string() : must_be("a currency such as USD", text);
+}
+
+std::string must_be_http_url(std::string_view text) {
+    const bool scheme = text.starts_with("https://") || text.starts_with("http://");
+    const bool fine = scheme && text.size() > 8 && text.size() < 4'096 &&
+                      std::all_of(text.begin(), text.end(), [](char c) { return c > ' '; });
+    return fine ? std::string() : must_be("an address that begins with https:// or http://", text);
+}
+
+std::string must_be_one_line(std::string_view text) {
+    const bool fine = !text.empty() && std::none_of(text.begin(), text.end(), [](char c) {
+        return static_cast<unsigned char>(c) < 0x20 || c == 0x7F;
+    });
+    return fine ? std::string() : must_be("one line of text", text);
+}
+
+std::string captures_path(const Settings& settings) {
+    if (!settings.captures.path.empty()) return settings.captures.path;
+    const auto* sqlite = std::get_if<SqliteUrl>(&settings.store.url.target);
+    if (sqlite == nullptr) return "tapedeck.captures.db";
+    std::string_view path = sqlite->path;
+    if (path.ends_with(".db")) path.remove_suffix(3);
+    return std::string(path) + ".captures.db";
+}
+
+}  // namespace tapedeck

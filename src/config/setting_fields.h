@@ -1,0 +1,228 @@
+#pragma once
+
+#include <tuple>
+
+#include "config/fields.h"
+#include "config/settings.h"
+
+// The table of options, one tuple for each component: the only place that knows a key.
+namespace tapedeck {
+
+std::span<const Choice<RecordForm>> choices(RecordForm);
+std::span<const Choice<TaskKind>> choices(TaskKind);
+std::span<const Choice<LogSettings::Level>> choices(LogSettings::Level);
+std::span<const Choice<LogSettings::Format>> choices(LogSettings::Format);
+
+// What a text must be; "" or the end of a sentence.
+std::string must_be_instrument(std::string_view text);
+std::string must_be_topic(std::string_view text);     // Kafka's rule: [A-Za-z0-9._-], at most 249
+std::string must_be_table(std::string_view text);     // [a-z_][a-z0-9_]*, at most 50
+std::string must_be_name(std::string_view text);      // of feeds, DAGs, tasks, sources, secrets
+std::string must_be_currency(std::string_view text);  // ISO 4217, or GBp and its like
+std::string must_be_http_url(std::string_view text);
+std::string must_be_one_line(std::string_view text);
+
+namespace fields {
+
+using namespace std::chrono_literals;
+
+inline constexpr auto kDay = std::chrono::hours(24);
+inline constexpr auto kYears = std::chrono::milliseconds(kDay * 36'500);
+
+inline constexpr auto kStore = std::tuple{
+    field("url", &StoreSettings::url,
+          "Where rows, ledgers and state live. A relative path counts from the working folder.")
+        .for_example("\"postgresql://tapedeck@db.example.com/market?sslmode=verify-full\""),
+    field("secret", &StoreSettings::secret,
+          "Name of the [secret] that holds the database's password.")
+        .checked(must_be_name)
+        .if_unset("the URL's own, PGPASSWORD or the password file"),
+};
+
+inline constexpr auto kTape = std::tuple{
+    field("url", &TapeSettings::url, "Where messages live: in the store itself, or in Kafka.")
+        .for_example("\"kafka://broker1:9092,broker2:9092\""),
+    field("partitions", &TapeSettings::partitions,
+          "Partitions of a topic that tapedeck makes; a topic that exists keeps its own.")
+        .between(1, 1024),
+    field("retention", &TapeSettings::retention,
+          "How long messages that were loaded stay on an embedded tape; \"0\" keeps them.")
+        .between(0ms, kYears),
+};
+
+inline constexpr auto kLoad = std::tuple{
+    field("batch_rows", &LoadSettings::batch_rows, "Most rows in one transaction.")
+        .between(1, 1'000'000),
+    field("batch_bytes", &LoadSettings::batch_bytes, "Most bytes of messages in one transaction.")
+        .between(ByteCount(4'096), ByteCount(std::int64_t{1} << 30)),
+};
+
+inline constexpr auto kCaptures = std::tuple{
+    field("enabled", &CaptureSettings::enabled,
+          "Whether the bytes that sources answered are kept."),
+    field("path", &CaptureSettings::path, "The file that keeps them.")
+        .if_unset("beside the store: tapedeck.captures.db for tapedeck.db"),
+    field("retention", &CaptureSettings::retention,
+          "How long a capture is kept; \"0\" keeps it for ever.")
+        .between(0ms, kYears),
+    field("budget", &CaptureSettings::budget, "Most disk space for captures; the oldest go first.")
+        .between(ByteCount(1 << 20), ByteCount(std::int64_t{1} << 50)),
+};
+
+inline constexpr auto kNet = std::tuple{
+    field("connections", &NetSettings::connections, "Most connections at once, to all hosts.")
+        .between(1, 10'000),
+    field("proxy", &NetSettings::proxy, "Proxy for every request; a source's own goes first.")
+        .for_example("\"http://user:password@proxy.example.com:3128\"")
+        .if_unset("none"),
+    field("ca_file", &NetSettings::ca_file, "PEM file of the authorities to trust.")
+        .if_unset("the machine's own"),
+    field("user_agent", &NetSettings::user_agent, "Header User-Agent, where a source names none.")
+        .checked(must_be_one_line),
+};
+
+inline constexpr auto kSources = std::tuple{
+    field("folder", &SourcesSettings::folder,
+          "Folder of your own source files; they go before shipped ones of the same name.")
+        .if_unset("none"),
+};
+
+inline constexpr auto kLog = std::tuple{
+    field("level", &LogSettings::level, "The least severity that is written."),
+    field("format", &LogSettings::format,
+          "How events are written; auto is text on a terminal and JSON lines otherwise."),
+};
+
+inline constexpr auto kAlert = std::tuple{
+    field("on_problem", &AlertSettings::on_problem,
+          "Shell command run once for each problem and once when it is over.")
+        .for_example("\"/usr/local/bin/tell-me\"")
+        .if_unset("none"),
+};
+
+inline constexpr auto kSecret = std::tuple{
+    field("env", &SecretSettings::env, "The environment variable that holds the secret."),
+    field("file", &SecretSettings::file,
+          "The file that holds the secret; a line end at its end is dropped."),
+};
+
+inline constexpr auto kClassListSource = std::tuple{
+    field("base_url", &ClassListSettings::base_url,
+          "Address of a page, without the instrument that is put at its end.")
+        .checked(must_be_http_url)
+        .for_example("\"https://coinmarketcap.com/currencies/\"")
+        .required(),
+    field("price_html_class", &ClassListSettings::price_html_class,
+          "Classes of the element with the price, separated by blanks.")
+        .checked(must_be_one_line)
+        .for_example("\"priceValue\"")
+        .required(),
+    field("stock_name_html_class", &ClassListSettings::stock_name_html_class,
+          "Classes of the element with the name.")
+        .checked(must_be_one_line)
+        .if_unset("no name is read"),
+    field("previous_close_html_class", &ClassListSettings::previous_close_html_class,
+          "Classes of the element with the previous close.")
+        .checked(must_be_one_line)
+        .also_read_as("previouse_close_html_class")
+        .if_unset("no previous close is read"),
+};
+
+inline constexpr auto kFeed = std::tuple{
+    field("instruments", &FeedSettings::instruments, "What is asked for, each one once.")
+        .checked(must_be_instrument)
+        .distinct()
+        .for_example("[\"bitcoin\", \"ethereum\"]"),
+    field("sources", &FeedSettings::sources,
+          "The chain of sources: where one fails for an instrument, the next is asked.")
+        .distinct()
+        .required()
+        .for_example("[\"coinmarketcap\", \"coingecko\"]"),
+    field("topic", &FeedSettings::topic, "Topic of the tape; one feed each.")
+        .checked(must_be_topic)
+        .if_unset("NAME_topic"),
+    field("table", &FeedSettings::table, "Table of the store.")
+        .checked(must_be_table)
+        .if_unset("NAME_records"),
+    field("form", &FeedSettings::form,
+          "Shape of messages and rows; stock has a name and a previous close."),
+    field("currency", &FeedSettings::currency, "Currency that every price must be in.")
+        .checked(must_be_currency)
+        .if_unset("any known one"),
+    field("max_age", &FeedSettings::max_age,
+          "Oldest price accepted, by the source's own time of it; \"0\" is not checked.")
+        .between(0ms, kYears),
+    field("grace", &FeedSettings::grace, "How long after its instant a slot may still be answered.")
+        .between(1ms, kYears)
+        .if_unset("half the interval of its schedule"),
+    field("stale_after", &FeedSettings::stale_after,
+          "Time without any price, slots being due, after which the feed is a problem.")
+        .between(1ms, kYears)
+        .if_unset("three intervals of its schedule"),
+    field("frozen_after", &FeedSettings::frozen_after,
+          "Equal prices in a row that make an instrument a problem; 0 is never.")
+        .between(0, 1'000'000),
+    field("max_attempts", &FeedSettings::max_attempts,
+          "Most requests to one source for one instrument in one slot.")
+        .between(1, 100),
+};
+
+inline constexpr auto kTask = std::tuple{
+    field("kind", &TaskSettings::kind, "What the task does.").required(),
+    field("feed", &TaskSettings::feed, "The feed that a collect task collects.").if_unset("none"),
+    field("after", &TaskSettings::after, "Tasks of this DAG that must have succeeded before.")
+        .distinct(),
+    field("retries", &TaskSettings::retries, "Tries after the first one fails.")
+        .between(0, 1'000)
+        .if_unset("the DAG's"),
+    field("retry_delay", &TaskSettings::retry_delay, "Wait before the next try.")
+        .between(0ms, kYears)
+        .if_unset("the DAG's"),
+    field("timeout", &TaskSettings::timeout, "Longest time for one try; \"0\" is none.")
+        .between(0ms, kYears)
+        .if_unset("the DAG's"),
+};
+
+inline constexpr auto kDag = std::tuple{
+    field("schedule", &DagSettings::schedule, "Cron expression, or @daily and its like.")
+        .required()
+        .for_example("\"*/5 * * * *\""),
+    field("zone", &DagSettings::zone, "Time zone of the schedule.")
+        .for_example("\"America/New_York\""),
+    field("calendar", &DagSettings::calendar,
+          "Exchange calendar whose sessions the schedule is held to; always has no holidays.")
+        .for_example("\"XNAS\""),
+    field("retries", &DagSettings::retries, "Tries of a task after its first one fails.")
+        .between(0, 1'000),
+    field("retry_delay", &DagSettings::retry_delay, "Wait before the next try.")
+        .between(0ms, kYears),
+    field("timeout", &DagSettings::timeout, "Longest time for one try of a task; \"0\" is none.")
+        .between(0ms, kYears),
+    field("catchup", &DagSettings::catchup,
+          "Whether instants that passed while nothing ran are run afterwards."),
+    field("paused", &DagSettings::paused, "A paused DAG begins no run by itself."),
+    field("concurrency", &DagSettings::concurrency, "Runs of this DAG at once.").between(1, 1'000),
+    named_group("task", &DagSettings::tasks, kTask, "TASK", "A step of the DAG."),
+};
+
+inline constexpr auto kSettings = std::tuple{
+    group("store", &Settings::store, kStore, "The database."),
+    group("tape", &Settings::tape, kTape, "The durable log between collectors and the database."),
+    group("load", &Settings::load, kLoad, "From the tape into the store."),
+    group("captures", &Settings::captures, kCaptures,
+          "The bytes that sources answered, kept as evidence."),
+    group("net", &Settings::net, kNet, "Requests to the web."),
+    group("sources", &Settings::sources, kSources, "Sites and APIs that know prices."),
+    group("log", &Settings::log, kLog, "What the program tells of itself, on stderr."),
+    group("alert", &Settings::alert, kAlert, "Who is told of problems."),
+    named_group("secret", &Settings::secrets, kSecret, "NAME",
+                "Where a secret is found: one of env and file."),
+    named_group("source", &Settings::class_list_sources, kClassListSource, "NAME",
+                "A source made of class lists alone, as the earlier pipeline had them."),
+    named_group("feed", &Settings::feeds, kFeed, "NAME",
+                "A list of instruments, with its sources, its topic and its table."),
+    named_group("dag", &Settings::dags, kDag, "NAME", "When things are done, and in which order."),
+};
+
+}  // namespace fields
+}  // namespace tapedeck

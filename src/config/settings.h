@@ -1,0 +1,154 @@
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/secret.h"
+#include "config/fields.h"
+#include "config/urls.h"
+#include "config/values.h"
+#include "market/record.h"
+
+// What a configuration says, as plain checked structs with their defaults. The tables of options
+// that fill them stand in config/setting_fields.h; docs/config.md is made of those.
+namespace tapedeck {
+
+struct StoreSettings {
+    StoreUrl url;
+    std::string secret;  // name of the [secret] with the database's password; empty: none
+    friend bool operator==(const StoreSettings&, const StoreSettings&) = default;
+};
+
+struct TapeSettings {
+    TapeUrl url;
+    std::int32_t partitions = 3;
+    std::chrono::milliseconds retention{0};  // 0: for ever
+    friend bool operator==(const TapeSettings&, const TapeSettings&) = default;
+};
+
+struct LoadSettings {
+    std::int32_t batch_rows = 10'000;
+    ByteCount batch_bytes{8 * 1024 * 1024};
+    friend bool operator==(const LoadSettings&, const LoadSettings&) = default;
+};
+
+struct CaptureSettings {
+    bool enabled = true;
+    std::string path;  // empty: beside the store, see `captures_path`
+    std::chrono::milliseconds retention{std::chrono::hours(24 * 90)};  // 0: for ever
+    ByteCount budget{std::int64_t{10} << 30};
+    friend bool operator==(const CaptureSettings&, const CaptureSettings&) = default;
+};
+
+struct NetSettings {
+    std::int32_t connections = 100;  // at once, all hosts together
+    Secret proxy;                    // a URL; empty: none
+    std::string ca_file;             // PEM; empty: the machine's own
+    std::string user_agent = "Mozilla/5.0 (compatible; tapedeck)";
+    friend bool operator==(const NetSettings&, const NetSettings&) = default;
+};
+
+struct SourcesSettings {
+    std::string folder;  // the user's own source files; empty: none
+    friend bool operator==(const SourcesSettings&, const SourcesSettings&) = default;
+};
+
+struct LogSettings {
+    enum class Level { debug, info, warn, error };
+    enum class Format { automatic, text, json };
+    Level level = Level::info;
+    Format format = Format::automatic;  // text on a terminal, JSON lines otherwise
+    friend bool operator==(const LogSettings&, const LogSettings&) = default;
+};
+
+struct AlertSettings {
+    std::string on_problem;  // a shell command; empty: none
+    friend bool operator==(const AlertSettings&, const AlertSettings&) = default;
+};
+
+// Where a secret is to be found: exactly one of the two is set.
+struct SecretSettings {
+    std::string env;   // name of an environment variable
+    std::string file;  // path; one line end at its end is dropped
+    friend bool operator==(const SecretSettings&, const SecretSettings&) = default;
+};
+
+// A source made of the original's own parameters: a page per instrument, read by class lists.
+struct ClassListSettings {
+    std::string name;
+    std::string base_url;
+    std::string price_html_class;
+    std::string stock_name_html_class;      // empty for coins
+    std::string previous_close_html_class;  // empty for coins
+    friend bool operator==(const ClassListSettings&, const ClassListSettings&) = default;
+};
+
+struct FeedSettings {
+    std::string name;
+    std::vector<std::string> instruments;  // no two alike; empty: the feed asks for nothing
+    std::vector<std::string> sources;      // the chain, first choice first
+    std::string topic;                     // never empty once loaded
+    std::string table;                     // never empty once loaded
+    RecordForm form = RecordForm::stock;
+    std::string currency;                  // that every price must be in; empty: any known one
+    std::chrono::milliseconds max_age{0};  // of the source's own time of a price; 0: not checked
+    std::optional<std::chrono::milliseconds> grace;        // unset: half the interval
+    std::optional<std::chrono::milliseconds> stale_after;  // unset: three intervals
+    std::int32_t frozen_after = 24;  // equal prices in a row that are a problem; 0: never
+    std::int32_t max_attempts = 3;   // requests to one source for one instrument in one slot
+    friend bool operator==(const FeedSettings&, const FeedSettings&) = default;
+};
+
+enum class TaskKind { noop, collect };
+
+struct TaskSettings {
+    std::string name;
+    TaskKind kind = TaskKind::noop;
+    std::string feed;                // of a collect task
+    std::vector<std::string> after;  // tasks of the same DAG that must have succeeded
+    std::optional<std::int32_t> retries;
+    std::optional<std::chrono::milliseconds> retry_delay;
+    std::optional<std::chrono::milliseconds> timeout;
+    friend bool operator==(const TaskSettings&, const TaskSettings&) = default;
+};
+
+struct DagSettings {
+    std::string name;
+    std::string schedule;
+    std::string zone = "UTC";
+    std::string calendar = "always";
+    std::int32_t retries = 0;  // of each task
+    std::chrono::milliseconds retry_delay{15'000};
+    std::chrono::milliseconds timeout{0};  // of each task's try; 0: none
+    bool catchup = false;
+    bool paused = false;
+    std::int32_t concurrency = 1;  // runs of this DAG at once
+    Named<TaskSettings> tasks;     // at least one; `after` holds no circle
+    friend bool operator==(const DagSettings&, const DagSettings&) = default;
+};
+
+struct Settings {
+    StoreSettings store;
+    TapeSettings tape;
+    LoadSettings load;
+    CaptureSettings captures;
+    NetSettings net;
+    SourcesSettings sources;
+    LogSettings log;
+    AlertSettings alert;
+    Named<SecretSettings> secrets;
+    Named<ClassListSettings> class_list_sources;
+    Named<FeedSettings> feeds;
+    Named<DagSettings> dags;
+    friend bool operator==(const Settings&, const Settings&) = default;
+};
+
+// The file that captures go to: [captures] path, else beside an SQLite store ("tapedeck.db" gives
+// "tapedeck.captures.db"), else "tapedeck.captures.db".
+std::string captures_path(const Settings& settings);
+
+}  // namespace tapedeck
