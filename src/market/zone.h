@@ -1,0 +1,53 @@
+#pragma once
+
+#include <chrono>
+#include <string>
+#include <string_view>
+
+#include "base/time.h"
+
+namespace date {
+class time_zone;
+}
+
+namespace tapedeck {
+
+// A wall clock's reading, of a zone that the context names; never mixed up with a Timestamp.
+using LocalTime = std::chrono::local_time<std::chrono::seconds>;
+
+// A time zone of the machine's tzdata ("America/New_York"). Cheap to copy; safe from any thread.
+// The machine's compiled zone files list changes up to 2037; later times keep the last offset.
+class Zone {
+public:
+    // A run of time in which the zone's offset does not change: [begin, end).
+    struct Span {
+        Timestamp begin;
+        Timestamp end;
+        std::chrono::seconds offset;  // local time minus UTC
+
+        LocalTime to_local(Timestamp time) const;
+        Timestamp to_utc(LocalTime local) const;
+    };
+
+    Zone() : name_("UTC") {}
+
+    // "UTC" needs no tzdata. `rejected` where the machine knows no such zone.
+    static Result<Zone> named(std::string_view name);
+
+    const std::string& name() const { return name_; }
+
+    // The span that holds `time`.
+    Span span_at(Timestamp time) const;
+
+    // The first instant at which the zone's clocks show `local`; where they never do, as it lies
+    // in a gap, the first instant after the gap.
+    Timestamp to_utc(LocalTime local) const;
+
+    LocalTime to_local(Timestamp time) const { return span_at(time).to_local(time); }
+
+private:
+    std::string name_;
+    const date::time_zone* zone_ = nullptr;  // lives as long as the program; none: UTC
+};
+
+}  // namespace tapedeck
