@@ -1,0 +1,86 @@
+#include "base/clock.h"
+
+#include <gtest/gtest.h>
+
+#include <atomic>
+#include <thread>
+
+#include "tests/conformance/clock_suite.h"
+
+namespace tapedeck {
+namespace {
+
+using namespace std::chrono_literals;
+using std::chrono::microseconds;
+
+const Timestamp kStart = std::chrono::sys_days(std::chrono::year(2026) / 11 / 24);
+
+void pass_by_itself(Clock&, microseconds) {}
+void pass_by_hand(Clock& clock, microseconds by) { dynamic_cast<ManualClock&>(clock).advance(by); }
+
+INSTANTIATE_TEST_SUITE_P(
+    Base, ClockSuite,
+    testing::Values(
+        ClockUnderTest{"System", [] { return std::make_unique<SystemClock>(); }, pass_by_itself},
+        ClockUnderTest{"Scaled60", [] { return std::make_unique<ScaledClock>(kStart, 60); },
+                       pass_by_itself},
+        ClockUnderTest{"ScaledHalf", [] { return std::make_unique<ScaledClock>(kStart, 0.5); },
+                       pass_by_itself},
+        ClockUnderTest{"Manual", [] { return std::make_unique<ManualClock>(kStart); },
+                       pass_by_hand}),
+    [](const auto& suite) { return suite.param.name; });
+
+TEST(SystemClock, IsTheMachinesWallClock) {
+    const auto before = std::chrono::system_clock::now();
+    const Timestamp now = SystemClock().now();
+    EXPECT_GE(now + 1us, before);
+    EXPECT_LE(now, std::chrono::system_clock::now());
+}
+
+TEST(ScaledClock, RunsAsManyTimesFasterAsItIsTold) {
+    const auto real = std::chrono::steady_clock::now();
+    ScaledClock clock(kStart, 3600);
+    EXPECT_GE(clock.now(), kStart);
+    clock.sleep_until(kStart + 10s, {});  // 2.8 ms
+    const auto scaled = clock.now() - kStart;
+    const auto passed = std::chrono::steady_clock::now() - real;
+    EXPECT_GE(scaled, 10s);
+    EXPECT_LE(scaled, std::chrono::ceil<microseconds>(passed * 3600));
+}
+
+TEST(ManualClock, StandsStillUntilToldToAdvance) {
+    ManualClock clock(kStart);
+    EXPECT_EQ(clock.now(), kStart);
+    EXPECT_EQ(clock.steady(), 0us);
+    clock.advance(90s);
+    EXPECT_EQ(clock.now(), kStart + 90s);
+    EXPECT_EQ(clock.steady(), 90s);
+}
+
+TEST(ManualClock, AStepMovesWallTimeAlone) {
+    ManualClock clock(kStart);
+    clock.step(-1h);
+    EXPECT_EQ(clock.now(), kStart - 1h);
+    EXPECT_EQ(clock.steady(), 0us);
+}
+
+// A sleeper may arrive after the step, and then has nothing to wake it: so steps are made until
+// it has returned.
+TEST(ManualClock, AStepEitherWayWakesASleeper) {
+    for (const microseconds by : {microseconds(-1s), microseconds(1s)}) {
+        ManualClock clock(kStart);
+        std::atomic<bool> woken = false;
+        std::jthread sleeper([&] {
+            clock.sleep_until(kStart + std::chrono::hours(1'000'000), {});
+            woken = true;
+        });
+        while (!woken) {
+            clock.step(by);
+            std::this_thread::yield();
+        }
+        EXPECT_LT(clock.now(), kStart + std::chrono::hours(1'000'000));
+    }
+}
+
+}  // namespace
+}  // namespace tapedeck
