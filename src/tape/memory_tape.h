@@ -1,0 +1,47 @@
+#pragma once
+
+#include <deque>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include "tape/local_tape.h"
+
+namespace tapedeck {
+
+// A tape that dies with the process: for tests, and beside a store in memory.
+class MemoryTape : public LocalTape {
+public:
+    Result<> ensure_topic(const std::string& topic, int partitions) override;
+    Result<std::vector<Partition>> partitions(const std::string& topic) override;
+    Result<std::vector<Result<Position>>> append(
+        std::span<const OutgoingMessage> messages) override;
+    Result<Extent> extent(const TopicPartition& at) override;
+    Result<Chunk> read(const TopicPartition& at, Offset from, std::size_t max_bytes) override;
+    Result<> discard(const TopicPartition& at, Offset before) override;
+
+protected:
+    Result<std::unique_ptr<Cursor>> open_cursor() override;
+
+private:
+    struct Stored {
+        Timestamp timestamp;
+        std::string key;
+        std::string value;
+        std::vector<MessageHeader> headers;
+    };
+    struct Log {
+        std::int64_t earliest = 0;
+        std::deque<std::shared_ptr<const Stored>> messages;  // shared: with the chunks that show it
+    };
+    class MemoryCursor;
+
+    Result<Log*> find(const TopicPartition& at);  // under mutex_
+
+    std::mutex mutex_;
+    std::map<std::string, std::vector<Log>> topics_;  // guarded by mutex_
+};
+
+}  // namespace tapedeck

@@ -1,0 +1,227 @@
+#include "tape/sqlite_file.h"
+
+#include <fmt/format.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <array>
+#include <cstring>
+#include <filesystem>
+#include <fstream>
+
+namespace tapedeck {
+namespace {
+
+constexpr std::int64_t kCheckedWhole = 8 * 1024 * 1024;
+constexpr int kWalTries = 50;
+
+constexpr std::string_view kVersionTable =
+    "create table if not exists schema_version ("
+    " part text not null, version integer not null, at integer not null,"
+    " primary key (part, version)) strict, without rowid";
+
+std::uint32_t big_endian(const char* bytes) {
+    std::uint32_t value = 0;
+    for (int i = 0; i < 4; ++i) value = value << 8U | static_cast<unsigned char>(bytes[i]);
+    return value;
+}
+
+// Looks at the file without SQLite, so that what is no database of ours is not touched at all
+// (header fields: sqlite.org/fileformat2.html, section 1.3). True where there is nothing yet.
+Result<bool> inspect(const std::string& path) {
+    std::error_code failed;
+    const auto status = std::filesystem::status(path, failed);
+    if (!std::filesystem::exists(status)) return true;
+    if (!std::filesystem::is_regular_file(status)) {
+        return Error{ErrorKind::rejected, path + ": not a regular file"};
+    }
+    const auto size = std::filesystem::file_size(path, failed);
+    if (!failed && size == 0) return true;
+    std::array<char, 100> header{};
+    std::ifstream file(path, std::ios::binary);
+    if (!file) return Error{ErrorKind::unavailable, path + ": cannot be read"};
+    file.read(header.data(), header.size());
+    if (file.gcount() < static_cast<std::streamsize>(header.size()) ||
+        std::memcmp(header.data(), "SQLite format 3", 16) != 0) {
+        return Error{ErrorKind::corrupt,
+                     path +
+                         ": not an SQLite database, or its first bytes are damaged; left as "
+                         "it is"};
+    }
+    const std::uint32_t id = big_endian(&header[68]);
+    if (id != 0 && id != kApplicationId) {
+        return Error{ErrorKind::rejected,
+                     fmt::format("{}: a database of another program (application_id 0x{:08x}); "
+                                 "left as it is",
+                                 path, id)};
+    }
+    const auto wal_size = std::filesystem::file_size(path + "-wal", failed);
+    const bool wal_empty = failed || wal_size == 0;
+    const std::uint64_t pages = big_endian(&header[28]);
+    const std::uint64_t page_size =
+        static_cast<std::uint64_t>(static_cast<unsigned char>(header[16])) << 8U |
+        static_cast<unsigned char>(header[17]);
+    const std::uint64_t promised = pages * (page_size == 1 ? 65536 : page_size);
+    if (wal_empty && big_endian(&header[24]) == big_endian(&header[92]) && size < promised) {
+        return Error{ErrorKind::corrupt, fmt::format("{}: cut short: {} bytes of {}; left as it is",
+                                                     path, size, promised)};
+    }
+    return false;
+}
+
+Result<> check_structure(Database& database) {
+    const auto pages = database.integer("pragma page_count");
+    const auto page_size = database.integer("pragma page_size");
+    if (!pages) return pages.error();
+    if (!page_size) return page_size.error();
+    if (pages->value_or(0) * page_size->value_or(0) <= kCheckedWhole) {
+        auto check = database.prepare("pragma quick_check(1)");
+        if (!check) return check.error();
+        const auto row = check->step();
+        if (!row) return row.error();
+        if (*row && check->bytes(0) != "ok") {
+            return Error{ErrorKind::corrupt, database.path() + ": damaged: " + check->text(0)};
+        }
+        return {};
+    }
+    auto tables = database.prepare(
+        "select name from sqlite_schema where type = 'table' and rootpage > 0 order by name");
+    if (!tables) return tables.error();
+    for (;;) {
+        const auto row = tables->step();
+        if (!row) return row.error();
+        if (!*row) return {};
+        std::string name = tables->text(0);
+        for (auto at = name.find('"'); at != std::string::npos; at = name.find('"', at + 2)) {
+            name.insert(at, 1, '"');
+        }
+        const auto first = database.integer("select 1 from \"" + name + "\" limit 1");
+        if (!first) return first.error();
+    }
+}
+
+Result<int> version_of(Database& database, std::string_view part) {
+    const auto table = database.integer(
+        "select count(*) from sqlite_schema where type = 'table' and name = 'schema_version'");
+    if (!table) return table.error();
+    if (*table == 0) return 0;
+    auto query = database.prepare("select max(version) from schema_version where part = ?1");
+    if (!query) return query.error();
+    query->bind(1, part);
+    const auto row = query->step();
+    if (!row) return row.error();
+    return static_cast<int>(query->integer(0));
+}
+
+// Refuses what is not ours, not whole or too new; changes nothing.
+Result<> check_ours(Database& database, const SchemaPart& part) {
+    if (sqlite3_db_readonly(database.handle(), "main") == 1) {
+        return Error{ErrorKind::unavailable, database.path() + ": can only be read, not written"};
+    }
+    const auto id = database.integer("pragma application_id");
+    if (!id) return id.error();
+    const auto objects = database.integer("select count(*) from sqlite_schema");
+    if (!objects) return objects.error();
+    if (id->value_or(0) != kApplicationId && (id->value_or(0) != 0 || *objects != 0)) {
+        return Error{ErrorKind::rejected, database.path() +
+                                              ": a database of another program (its tables are "
+                                              "not tapedeck's); left as it is"};
+    }
+    if (auto sound = check_structure(database); !sound) return sound;
+    const auto version = version_of(database, part.name);
+    if (!version) return version.error();
+    if (*version > static_cast<int>(part.steps.size())) {
+        return Error{ErrorKind::rejected,
+                     fmt::format("{}: written by a newer tapedeck ({} schema {}, this program "
+                                 "knows {}); left as it is",
+                                 database.path(), part.name, *version, part.steps.size())};
+    }
+    return {};
+}
+
+Result<> migrate(Database& database, const SchemaPart& part, const Clock& clock) {
+    const auto before = version_of(database, part.name);
+    if (!before) return before.error();
+    if (*before == static_cast<int>(part.steps.size())) return {};
+    auto transaction = Transaction::begin(database);
+    if (!transaction) return transaction.error();
+    // Somebody else may have been quicker since.
+    const auto version = version_of(database, part.name);
+    if (!version) return version.error();
+    auto done = database.execute(fmt::format("pragma application_id = {}", kApplicationId));
+    if (!done) return done;
+    if (done = database.execute(std::string(kVersionTable)); !done) return done;
+    for (auto i = static_cast<std::size_t>(*version); i < part.steps.size(); ++i) {
+        if (done = database.execute(std::string(part.steps[i])); !done) return done;
+        auto note = database.prepare("insert into schema_version values (?1, ?2, ?3)");
+        if (!note) return note.error();
+        note->bind(1, part.name);
+        note->bind(2, static_cast<std::int64_t>(i + 1));
+        note->bind(3, clock.now());
+        if (done = note->run(); !done) return done;
+    }
+    return transaction->commit();
+}
+
+// SQLite does not wait for others when it changes the mode, so two programs that make one file at
+// the same moment try again here.
+Result<> use_wal(Database& database) {
+    for (int tries = 1;; ++tries) {
+        auto query = database.prepare("pragma journal_mode = wal");
+        if (!query) return query.error();
+        const auto row = query->step();
+        if (row) return {};
+        if (!retryable(row.error().kind) || tries == kWalTries) return row.error();
+        sqlite3_sleep(20);
+    }
+}
+
+}  // namespace
+
+Result<std::unique_ptr<Database>> open_file(const std::string& path, const SchemaPart& part,
+                                            const Clock& clock, const FileOptions& options) {
+    const bool memory = path == ":memory:";
+    if (!memory) {
+        const auto fresh = inspect(path);
+        if (!fresh) return fresh.error();
+    }
+    auto database = Database::open(path, {false, options.busy_timeout});
+    if (!database) return database;
+    // Until the file is known to be ours, closing it must not fold its WAL into it either.
+    const auto checkpoint_on_close = [&](int off) {
+        sqlite3_db_config((*database)->handle(), SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, off, nullptr);
+    };
+    checkpoint_on_close(1);
+    if (auto ours = check_ours(**database, part); !ours) return ours.error();
+    checkpoint_on_close(0);
+    if (!memory) {
+        if (auto done = use_wal(**database); !done) return done.error();
+    }
+    auto done = (*database)->execute(fmt::format(
+        "pragma synchronous = {}; pragma journal_size_limit = 67108864; pragma temp_store = memory",
+        options.every_commit_synced ? "full" : "normal"));
+    if (!done) return done.error();
+    if (done = migrate(**database, part, clock); !done) {
+        return in_context("making the tables", done.error());
+    }
+    return database;
+}
+
+Result<std::unique_ptr<Database>> open_reading(const std::string& path,
+                                               std::chrono::milliseconds busy_timeout) {
+    return Database::open(path, {true, busy_timeout});
+}
+
+void WriteGate::enter() {
+    std::unique_lock lock(mutex_);
+    const std::uint64_t ticket = next_ticket_++;
+    changed_.wait(lock, [&] { return serving_ == ticket; });
+}
+
+void WriteGate::leave() {
+    const std::lock_guard lock(mutex_);
+    ++serving_;
+    changed_.notify_all();
+}
+
+}  // namespace tapedeck

@@ -1,0 +1,70 @@
+#pragma once
+
+#include <chrono>
+#include <condition_variable>
+#include <memory>
+#include <mutex>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "base/clock.h"
+#include "tape/sqlite.h"
+
+namespace tapedeck {
+
+// Marks tapedeck's files for file(1) and for ourselves: bytes 68-71 of the header, "tpdk".
+inline constexpr std::int64_t kApplicationId = 0x7470646b;
+
+// One owner's share of a file's tables. Tape and store may share a file: each has its own part,
+// with its own version in the table schema_version. `steps[i]` leads from version i to i + 1.
+struct SchemaPart {
+    std::string_view name;
+    std::span<const std::string_view> steps;
+};
+
+struct FileOptions {
+    std::chrono::milliseconds busy_timeout{5'000};
+    bool every_commit_synced = true;  // false: a power failure may take back the last commits
+};
+
+// Opens a file of tapedeck's for writing, makes it where it is missing (not its folder), and
+// brings `part` to this program's version in one transaction. WAL, every commit synced.
+//
+// What is not ours is never written to: a file that is no database or is damaged is `corrupt`
+// (files up to 8 MiB are checked whole, larger ones at the root of every table), one of another
+// program or of a newer version `rejected`, one that can only be read `unavailable`.
+// ":memory:" gives an empty database that dies with the connection.
+Result<std::unique_ptr<Database>> open_file(const std::string& path, const SchemaPart& part,
+                                            const Clock& clock, const FileOptions& options);
+
+// A connection that only reads, to a file that open_file has opened before.
+Result<std::unique_ptr<Database>> open_reading(const std::string& path,
+                                               std::chrono::milliseconds busy_timeout);
+
+// Lets the writers of one process at one file, in the order in which they came: SQLite's own lock
+// is polled, and a busy loader could keep a collector out for seconds. Any thread.
+class WriteGate {
+public:
+    class Pass {
+    public:
+        explicit Pass(WriteGate& gate) : gate_(gate) { gate_.enter(); }
+        ~Pass() { gate_.leave(); }
+        Pass(const Pass&) = delete;
+        Pass& operator=(const Pass&) = delete;
+
+    private:
+        WriteGate& gate_;
+    };
+
+private:
+    void enter();
+    void leave();
+
+    std::mutex mutex_;
+    std::condition_variable changed_;
+    std::uint64_t next_ticket_ = 0;
+    std::uint64_t serving_ = 0;
+};
+
+}  // namespace tapedeck

@@ -1,0 +1,24 @@
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "tape/tape.h"
+
+namespace tapedeck {
+
+// What every tape of ours refuses, in the same words. A topic's name has the form that Kafka
+// demands: 1 to 249 of [a-zA-Z0-9._-], neither "." nor "..".
+std::optional<Error> topic_fault(const std::string& topic, int partitions);
+Error no_topic(const std::string& topic);
+Error no_partition(const TopicPartition& at);
+Error other_partitions(const std::string& topic, int has, int asked);
+Error out_of_range(const TopicPartition& at, Offset asked, const Extent& extent);
+
+// "coin_topic[0]", as Kafka's own tools write it.
+std::string to_string(const TopicPartition& at);
+
+// A message's time as a tape keeps it: whole milliseconds, the rest cut.
+Timestamp in_milliseconds(Timestamp time);
+
+}  // namespace tapedeck

@@ -1,0 +1,44 @@
+#include <gtest/gtest.h>
+
+#include <memory>
+
+#include "base/clock.h"
+#include "tape/memory_tape.h"
+#include "tape/sqlite_tape.h"
+#include "tests/conformance/tape_suite.h"
+#include "tests/conformance/temp_folder.h"
+
+namespace tapedeck {
+namespace {
+
+struct MemoryFactory {
+    static constexpr bool kDurable = false;
+    Tape& tape() { return tape_; }
+    void reopen() {}
+    std::string topic(const std::string& name) { return name; }
+
+    MemoryTape tape_;
+};
+
+struct SqliteFactory {
+    static constexpr bool kDurable = true;
+    SqliteFactory() { reopen(); }
+    Tape& tape() { return *tape_; }
+    void reopen() {
+        tape_.reset();
+        auto opened = SqliteTape::open(folder_.file("tape.db"), clock_);
+        ASSERT_TRUE(opened) << opened.error().what;
+        tape_ = *std::move(opened);
+    }
+    std::string topic(const std::string& name) { return name; }
+
+    TempFolder folder_;
+    SystemClock clock_;
+    std::unique_ptr<SqliteTape> tape_;
+};
+
+INSTANTIATE_TYPED_TEST_SUITE_P(Memory, TapeSuite, MemoryFactory);
+INSTANTIATE_TYPED_TEST_SUITE_P(Sqlite, TapeSuite, SqliteFactory);
+
+}  // namespace
+}  // namespace tapedeck
