@@ -31,12 +31,13 @@ std::string lower(std::string text) {
     return text;
 }
 
-// Null unless `url` is one of http or https with a host.
-UrlHandle parse(std::string_view url) {
-    UrlHandle handle(curl_url());
-    TAPEDECK_ASSERT(handle);
-    if (url.find('\0') != std::string_view::npos) return nullptr;
-    if (curl_url_set(handle.get(), CURLUPART_URL, std::string(url).c_str(), 0) != CURLUE_OK) {
+// What `text` makes of `base`, or of nothing. Null unless it is http or https with a host.
+UrlHandle parse(std::string_view text, UrlHandle base = UrlHandle(curl_url())) {
+    TAPEDECK_ASSERT(base);
+    UrlHandle handle = std::move(base);
+    if (text.find('\0') != std::string_view::npos) return nullptr;
+    if (curl_url_set(handle.get(), CURLUPART_URL, std::string(text).c_str(), CURLU_URLENCODE) !=
+        CURLUE_OK) {
         return nullptr;
     }
     const auto scheme = part(handle, CURLUPART_SCHEME);
@@ -72,6 +73,13 @@ bool same_confidence(std::string_view from, std::string_view to) {
     if (lower(*part(left, CURLUPART_HOST)) != lower(*part(right, CURLUPART_HOST))) return false;
     if (before == "http" && after == "https") return true;  // the usual step up; ports differ
     return before == after && host_of(left) == host_of(right);
+}
+
+std::string resolved_url(std::string_view base, std::string_view reference) {
+    UrlHandle from = parse(base);
+    if (!from) return {};
+    const UrlHandle handle = parse(reference, std::move(from));
+    return handle ? part(handle, CURLUPART_URL).value_or("") : std::string();
 }
 
 std::string masked_url(std::string_view url) {

@@ -17,6 +17,10 @@ bool is_loopback(std::string_view host);
 // was said to the one in confidence may be said to the other.
 bool same_confidence(std::string_view from, std::string_view to);
 
+// Where `reference` leads from `base` (RFC 3986 §5): "/b" from "http://a.com/x?y" is
+// "http://a.com/b". Empty where that is no http or https URL.
+std::string resolved_url(std::string_view base, std::string_view reference);
+
 // For messages: no user, no password, and no query, where API keys travel:
 // "https://***@example.com/path?...". "(no http URL)" where it is none.
 std::string masked_url(std::string_view url);

@@ -41,6 +41,20 @@ TEST(SameConfidence, HoldsForOneOriginAndForTheStepUpToTls) {
     EXPECT_FALSE(same_confidence("https://a.com/x", "https://a.com.evil.com/y"));
 }
 
+TEST(ResolvedUrl, FollowsTheReference) {
+    EXPECT_EQ(resolved_url("http://a.com/x/y?z", "/b"), "http://a.com/b");
+    EXPECT_EQ(resolved_url("http://a.com/x/y?z", "b?c=d"), "http://a.com/x/b?c=d");
+    EXPECT_EQ(resolved_url("https://a.com/x", "//b.com/y"), "https://b.com/y");
+    EXPECT_EQ(resolved_url("https://a.com/x", "http://b.com:81/y"), "http://b.com:81/y");
+    EXPECT_EQ(resolved_url("https://a.com/x", "/a b"), "https://a.com/a%20b");
+}
+
+TEST(ResolvedUrl, IsEmptyForOtherSchemes) {
+    EXPECT_EQ(resolved_url("https://a.com/x", "file:///etc/passwd"), "");
+    EXPECT_EQ(resolved_url("https://a.com/x", "gopher://b.com/"), "");
+    EXPECT_EQ(resolved_url("nothing", "/x"), "");
+}
+
 TEST(MaskedUrl, ShowsNeitherUserNorPasswordNorQuery) {
     EXPECT_EQ(masked_url("https://joe:hunter2@a.com:8443/path?key=hunter2#hunter2"),
               "https://***@a.com:8443/path?...");

@@ -1,0 +1,287 @@
+#include "net/curl_transfer.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <system_error>
+
+#include "net/redirect.h"
+#include "net/url.h"
+
+namespace tapedeck {
+namespace {
+
+using std::chrono::milliseconds;
+
+constexpr std::size_t kMaxHeaderBytes = 256 * 1024;
+
+// What libcurl cannot refuse: an option or value that it does not know is a mistake of ours.
+template <class T>
+void set(CURL* easy, CURLoption option, T value) {
+    const CURLcode code = curl_easy_setopt(easy, option, value);
+    TAPEDECK_ASSERT(code == CURLE_OK);
+}
+
+std::string_view trimmed(std::string_view text) {
+    constexpr std::string_view kBlank = " \t\r\n";
+    const auto first = text.find_first_not_of(kBlank);
+    if (first == std::string_view::npos) return {};
+    return text.substr(first, text.find_last_not_of(kBlank) - first + 1);
+}
+
+std::string lower(std::string_view text) {
+    std::string copy(text);
+    std::ranges::transform(copy, copy.begin(), [](char c) {
+        return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+    });
+    return copy;
+}
+
+bool is_tls(CURLcode code) {
+    switch (code) {
+        case CURLE_SSL_CONNECT_ERROR:
+        case CURLE_PEER_FAILED_VERIFICATION:
+        case CURLE_SSL_CERTPROBLEM:
+        case CURLE_SSL_CIPHER:
+        case CURLE_SSL_CACERT_BADFILE:
+        case CURLE_SSL_CRL_BADFILE:
+        case CURLE_SSL_ISSUER_ERROR:
+        case CURLE_SSL_INVALIDCERTSTATUS:
+        case CURLE_SSL_ENGINE_NOTFOUND:
+        case CURLE_SSL_ENGINE_SETFAILED:
+        case CURLE_SSL_ENGINE_INITFAILED:
+        case CURLE_USE_SSL_FAILED:
+            return true;
+        default:
+            return false;
+    }
+}
+
+}  // namespace
+
+CurlTransfer::CurlTransfer(RequestId id, Request request, Timestamp now)
+    : easy_(curl_easy_init()),
+      request_(std::move(request)),
+      deadline_(std::chrono::steady_clock::now() + request_.timeout),
+      timeout_(request_.timeout) {
+    TAPEDECK_ASSERT(easy_);
+    answer_.id = id;
+    answer_.started = now;
+}
+
+void CurlTransfer::prepare(const CurlOptions& options, CURLSH* share) {
+    CURL* easy = easy_.get();
+    curl_easy_reset(easy);
+    error_[0] = '\0';
+    header_bytes_ = 0;
+    leads_on_ = false;
+    answer_.headers.clear();
+    answer_.body.clear();
+
+    set(easy, CURLOPT_PRIVATE, this);
+    set(easy, CURLOPT_ERRORBUFFER, error_.data());
+    set(easy, CURLOPT_SHARE, share);
+    set(easy, CURLOPT_URL, request_.url.c_str());
+    set(easy, CURLOPT_PROTOCOLS_STR, "http,https");
+    set(easy, CURLOPT_HTTP_VERSION, static_cast<long>(CURL_HTTP_VERSION_2TLS));
+    // Waits for the first connection to tell whether it carries many requests: one handshake then
+    // serves a whole slot.
+    set(easy, CURLOPT_PIPEWAIT, 1L);
+    set(easy, CURLOPT_NOSIGNAL, 1L);
+    set(easy, CURLOPT_QUICK_EXIT, 1L);  // a hanging name server does not hold up a time-out
+    set(easy, CURLOPT_ACCEPT_ENCODING, "");
+    set(easy, CURLOPT_USERAGENT, options.user_agent.c_str());
+    if (!options.ca_file.empty()) set(easy, CURLOPT_CAINFO, options.ca_file.c_str());
+    if (!request_.cookie_jar.empty()) set(easy, CURLOPT_COOKIEFILE, "");
+
+    const auto left = std::chrono::ceil<milliseconds>(deadline_ - std::chrono::steady_clock::now());
+    set(easy, CURLOPT_TIMEOUT_MS, static_cast<long>(std::max(left.count(), std::int64_t{1})));
+    set(easy, CURLOPT_CONNECTTIMEOUT_MS,
+        static_cast<long>(std::max(request_.connect_timeout.count(), std::int64_t{1})));
+    set(easy, CURLOPT_MAXFILESIZE_LARGE, static_cast<curl_off_t>(request_.max_bytes));
+
+    set(easy, CURLOPT_HEADERFUNCTION, &CurlTransfer::on_header);
+    set(easy, CURLOPT_HEADERDATA, this);
+    set(easy, CURLOPT_WRITEFUNCTION, &CurlTransfer::on_body);
+    set(easy, CURLOPT_WRITEDATA, this);
+    set(easy, CURLOPT_XFERINFOFUNCTION, &CurlTransfer::on_progress);
+    set(easy, CURLOPT_XFERINFODATA, this);
+    set(easy, CURLOPT_NOPROGRESS, 0L);
+    if (!request_.body.empty()) {
+        set(easy, CURLOPT_POSTFIELDSIZE_LARGE, static_cast<curl_off_t>(request_.body.size()));
+        set(easy, CURLOPT_POSTFIELDS, request_.body.data());
+    }
+    set_headers();
+    set_proxy();
+}
+
+void CurlTransfer::set_headers() {
+    header_list_.reset();
+    const auto add = [this](const std::string& line) {
+        curl_slist* longer = curl_slist_append(header_list_.get(), line.c_str());
+        TAPEDECK_ASSERT(longer);
+        static_cast<void>(header_list_.release());
+        header_list_.reset(longer);
+    };
+    for (const Header& header : request_.headers) {
+        // A semicolon is libcurl's way to send a header without a value.
+        add(header.value.empty() ? header.name + ";" : header.name + ": " + header.value.reveal());
+    }
+    if (!request_.body.empty()) add("Expect:");  // no second's wait for a "100 Continue"
+    set(easy_.get(), CURLOPT_HTTPHEADER, header_list_.get());
+}
+
+void CurlTransfer::set_proxy() {
+    set(easy_.get(), CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
+    if (request_.proxy) {
+        set(easy_.get(), CURLOPT_PROXY, request_.proxy->reveal().c_str());
+        set(easy_.get(), CURLOPT_NOPROXY, "");
+    } else if (is_loopback(host_of(request_.url))) {
+        set(easy_.get(), CURLOPT_PROXY, "");
+    }
+}
+
+std::size_t CurlTransfer::on_header(char* bytes, std::size_t size, std::size_t count, void* self) {
+    const std::string_view line(bytes, size * count);
+    return static_cast<CurlTransfer*>(self)->take_header(line) ? line.size() : 0;
+}
+
+std::size_t CurlTransfer::on_body(char* bytes, std::size_t size, std::size_t count, void* self) {
+    const std::string_view part(bytes, size * count);
+    return static_cast<CurlTransfer*>(self)->take_body(part) ? part.size() : part.size() + 1;
+}
+
+int CurlTransfer::on_progress(void* self, curl_off_t /*expected*/, curl_off_t received,
+                              curl_off_t /*to_send*/, curl_off_t /*sent*/) {
+    auto* transfer = static_cast<CurlTransfer*>(self);
+    if (received <= transfer->request_.max_bytes) return 0;
+    return transfer->is_too_large("packed") ? 1 : 0;
+}
+
+bool CurlTransfer::is_too_large(std::string what) {
+    failure_ =
+        Failure{Reason::too_large, fmt::format("{} sent more than the {} bytes allowed ({})",
+                                               host_of(request_.url), request_.max_bytes, what)};
+    return true;
+}
+
+bool CurlTransfer::take_header(std::string_view line) {
+    header_bytes_ += line.size();
+    if (header_bytes_ > kMaxHeaderBytes) {
+        failure_ = Failure{Reason::too_large, fmt::format("{} sent more than {} bytes of headers",
+                                                          host_of(request_.url), kMaxHeaderBytes)};
+        return false;
+    }
+    if (line.starts_with("HTTP/")) {
+        answer_.headers.clear();  // of an interim answer
+        return true;
+    }
+    const std::size_t colon = line.find(':');
+    if (colon != std::string_view::npos) {
+        answer_.headers.emplace_back(lower(trimmed(line.substr(0, colon))),
+                                     std::string(trimmed(line.substr(colon + 1))));
+    } else if (trimmed(line).empty()) {
+        leads_on_ = is_redirect(status()) && !answer_.header("location").empty();
+    }
+    return true;
+}
+
+bool CurlTransfer::take_body(std::string_view bytes) {
+    if (leads_on_) return true;
+    std::string& body = answer_.body;
+    const auto limit = static_cast<std::size_t>(std::max<std::int64_t>(request_.max_bytes, 0));
+    if (bytes.size() > limit - std::min(limit, body.size())) return !is_too_large("unpacked");
+    if (body.empty() && answer_.header("content-encoding").empty()) {
+        // Costs address space alone until the bytes are there, so that a lie costs nothing.
+        curl_off_t promised = -1;
+        curl_easy_getinfo(easy_.get(), CURLINFO_CONTENT_LENGTH_DOWNLOAD_T, &promised);
+        if (promised > 0) body.reserve(std::min(limit, static_cast<std::size_t>(promised)));
+    }
+    body.append(bytes);
+    return true;
+}
+
+int CurlTransfer::status() const {
+    long code = 0;
+    curl_easy_getinfo(easy_.get(), CURLINFO_RESPONSE_CODE, &code);
+    return static_cast<int>(code);
+}
+
+bool CurlTransfer::follows_redirect(CURLcode code) {
+    if (code != CURLE_OK || !leads_on_) return false;
+    failure_ = redirect(request_, status(), answer_.header("location"), followed_);
+    if (failure_) return false;
+    ++followed_;
+    return true;
+}
+
+Answer CurlTransfer::finish(CURLcode code, Timestamp now) {
+    answer_.status = status();
+    answer_.url = request_.url;
+    answer_.ended = now;
+    if (code != CURLE_OK && !failure_) failure_ = failure_of(code);
+    answer_.failure = std::move(failure_);
+    return std::move(answer_);
+}
+
+std::string CurlTransfer::waited() const { return format_duration(timeout_); }
+
+Failure CurlTransfer::connect_failure() const {
+    long number = 0;
+    curl_easy_getinfo(easy_.get(), CURLINFO_OS_ERRNO, &number);
+    const std::string host = host_of(request_.url);
+    if (number == ECONNREFUSED) {
+        return {Reason::refused, fmt::format("{} refused the connection", host)};
+    }
+    return {Reason::unreachable,
+            fmt::format("no connection to {}: {}", host,
+                        number == 0 ? std::string("no way there")
+                                    : std::generic_category().message(static_cast<int>(number)))};
+}
+
+Failure CurlTransfer::failure_of(CURLcode code) const {
+    const std::string host = host_of(request_.url);
+    const bool answered = status() != 0;
+    if (is_tls(code)) {
+        return {Reason::tls,
+                fmt::format("{}: {}", host,
+                            error_[0] != '\0' ? error_.data() : curl_easy_strerror(code))};
+    }
+    switch (code) {
+        case CURLE_OPERATION_TIMEDOUT: {
+            curl_off_t connected = 0;
+            curl_easy_getinfo(easy_.get(), CURLINFO_PRETRANSFER_TIME_T, &connected);
+            return {Reason::timeout,
+                    connected == 0
+                        ? fmt::format("no connection to {} in time", host)
+                        : fmt::format("no whole answer from {} within {}", host, waited())};
+        }
+        case CURLE_COULDNT_RESOLVE_HOST:
+            return {Reason::unreachable, fmt::format("no such host: {}", host)};
+        case CURLE_COULDNT_RESOLVE_PROXY:
+        case CURLE_PROXY:
+            return {Reason::unreachable, fmt::format("no way through the proxy to {}", host)};
+        case CURLE_COULDNT_CONNECT:
+            return connect_failure();
+        case CURLE_FILESIZE_EXCEEDED:
+            return {Reason::too_large, fmt::format("{} announces more than the {} bytes allowed",
+                                                   host, request_.max_bytes)};
+        case CURLE_PARTIAL_FILE:
+        case CURLE_GOT_NOTHING:
+            return {Reason::truncated, fmt::format("{} closed before its answer was whole", host)};
+        case CURLE_RECV_ERROR:
+        case CURLE_SEND_ERROR:
+        case CURLE_HTTP2:
+        case CURLE_HTTP2_STREAM:
+            if (answered) {
+                return {Reason::truncated, fmt::format("{} broke off in its answer", host)};
+            }
+            return {Reason::unreachable,
+                    fmt::format("the connection to {} broke: {}", host, curl_easy_strerror(code))};
+        default:
+            return {Reason::malformed, fmt::format("{}: {}", host, curl_easy_strerror(code))};
+    }
+}
+
+}  // namespace tapedeck

@@ -1,0 +1,70 @@
+#pragma once
+
+#include <curl/curl.h>
+
+#include <array>
+#include <memory>
+#include <string>
+
+#include "net/curl_client.h"
+
+namespace tapedeck {
+
+struct FreeEasy {
+    void operator()(CURL* easy) const { curl_easy_cleanup(easy); }
+};
+struct FreeHeaders {
+    void operator()(curl_slist* list) const { curl_slist_free_all(list); }
+};
+
+// One request of a CurlClient on its way, redirects included. The handle's callbacks point here,
+// so that it neither moves nor dies while the handle is in a multi.
+class CurlTransfer {
+public:
+    using Steady = std::chrono::steady_clock::time_point;
+
+    CurlTransfer(RequestId id, Request request, Timestamp now);
+    CurlTransfer(const CurlTransfer&) = delete;
+    CurlTransfer& operator=(const CurlTransfer&) = delete;
+
+    CURL* easy() const { return easy_.get(); }
+
+    // Makes the handle ready for the request as it now stands. `share` holds the cookies.
+    void prepare(const CurlOptions& options, CURLSH* share);
+
+    // True where the hop that has just ended leads to another: prepare and run again.
+    bool follows_redirect(CURLcode code);
+
+    // The answer, once.
+    Answer finish(CURLcode code, Timestamp now);
+
+private:
+    static std::size_t on_header(char* bytes, std::size_t size, std::size_t count, void* self);
+    static std::size_t on_body(char* bytes, std::size_t size, std::size_t count, void* self);
+    static int on_progress(void* self, curl_off_t expected, curl_off_t received, curl_off_t,
+                           curl_off_t);
+
+    bool take_header(std::string_view line);
+    bool take_body(std::string_view bytes);
+    bool is_too_large(std::string what);
+    void set_headers();
+    void set_proxy();
+    Failure failure_of(CURLcode code) const;
+    Failure connect_failure() const;
+    std::string waited() const;
+    int status() const;
+
+    std::unique_ptr<CURL, FreeEasy> easy_;
+    std::unique_ptr<curl_slist, FreeHeaders> header_list_;
+    Request request_;
+    const Steady deadline_;
+    const std::chrono::milliseconds timeout_;
+    Answer answer_;
+    int followed_ = 0;
+    std::size_t header_bytes_ = 0;
+    bool leads_on_ = false;           // this hop's answer is a redirect: its body is not kept
+    std::optional<Failure> failure_;  // what a callback or redirect found
+    std::array<char, CURL_ERROR_SIZE> error_{};
+};
+
+}  // namespace tapedeck

@@ -1,0 +1,63 @@
+#include "net/redirect.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+
+#include "net/url.h"
+
+namespace tapedeck {
+namespace {
+
+bool same_letters(std::string_view left, std::string_view right) {
+    const auto lower = [](char c) {
+        return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+    };
+    return std::ranges::equal(left, right, {}, lower, lower);
+}
+
+bool is_harmless(const Header& header) {
+    constexpr std::array<std::string_view, 3> kHarmless{"User-Agent", "Accept", "Accept-Language"};
+    return std::ranges::any_of(
+        kHarmless, [&](std::string_view name) { return same_letters(name, header.name); });
+}
+
+Failure failed(std::string what) { return {Reason::redirects, std::move(what)}; }
+
+}  // namespace
+
+bool is_redirect(int status) {
+    return status == 301 || status == 302 || status == 303 || status == 307 || status == 308;
+}
+
+std::optional<Failure> redirect(Request& request, int status, std::string_view location,
+                                int followed) {
+    std::string target = resolved_url(request.url, location);
+    if (target.empty()) {
+        return failed(fmt::format("{} redirects to what is no http URL", host_of(request.url)));
+    }
+    if (followed >= request.max_redirects) {
+        return failed(fmt::format("redirected {} times, at last from {} to {}", followed + 1,
+                                  masked_url(request.url), masked_url(target)));
+    }
+    const bool keeps_body = status == 307 || status == 308;
+    const bool confident = same_confidence(request.url, target);
+    if (!request.body.empty() && keeps_body && !confident) {
+        return failed(fmt::format("{} redirects what was posted to {}", host_of(request.url),
+                                  masked_url(target)));
+    }
+    if (!confident) {
+        std::erase_if(request.headers, [](const Header& header) { return !is_harmless(header); });
+    }
+    if (!request.body.empty() && !keeps_body) {
+        request.body.clear();
+        std::erase_if(request.headers, [](const Header& header) {
+            return same_letters(header.name, "Content-Type");
+        });
+    }
+    request.url = std::move(target);
+    return std::nullopt;
+}
+
+}  // namespace tapedeck

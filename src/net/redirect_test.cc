@@ -1,0 +1,88 @@
+#include "net/redirect.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+namespace tapedeck {
+namespace {
+
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::Not;
+
+Request asked(std::string url) {
+    Request request;
+    request.url = std::move(url);
+    request.headers = {{"Accept", Secret("text/html")},
+                       {"X-Api-Key", Secret("hunter2")},
+                       {"content-type", Secret("application/json")}};
+    return request;
+}
+
+std::vector<std::string> names(const Request& request) {
+    std::vector<std::string> all;
+    for (const Header& header : request.headers) all.push_back(header.name);
+    return all;
+}
+
+TEST(Redirect, FollowsToTheSameHostWithEveryHeader) {
+    Request request = asked("https://a.com/x");
+    EXPECT_FALSE(redirect(request, 302, "/y", 0));
+    EXPECT_EQ(request.url, "https://a.com/y");
+    EXPECT_THAT(names(request), ElementsAre("Accept", "X-Api-Key", "content-type"));
+}
+
+TEST(Redirect, TellsAnotherHostNoSecrets) {
+    Request request = asked("https://a.com/x");
+    EXPECT_FALSE(redirect(request, 301, "https://b.com/y", 0));
+    EXPECT_EQ(request.url, "https://b.com/y");
+    EXPECT_THAT(names(request), ElementsAre("Accept"));
+}
+
+TEST(Redirect, TellsNoSecretsWithoutTls) {
+    Request request = asked("https://a.com/x");
+    EXPECT_FALSE(redirect(request, 301, "http://a.com/y", 0));
+    EXPECT_THAT(names(request), ElementsAre("Accept"));
+}
+
+TEST(Redirect, EndsAtTheCount) {
+    Request request = asked("https://a.com/x");
+    request.max_redirects = 2;
+    EXPECT_FALSE(redirect(request, 302, "/y", 0));
+    EXPECT_FALSE(redirect(request, 302, "/x", 1));
+    const auto failure = redirect(request, 302, "/y?key=hunter2", 2);
+    ASSERT_TRUE(failure);
+    EXPECT_EQ(failure->reason, Reason::redirects);
+    EXPECT_THAT(failure->what, HasSubstr("3 times"));
+    EXPECT_THAT(failure->what, Not(HasSubstr("hunter2")));
+    EXPECT_EQ(request.url, "https://a.com/x");
+}
+
+TEST(Redirect, StaysOnTheWeb) {
+    for (const char* target : {"file:///etc/passwd", "gopher://a.com/", "ftp://a.com/x"}) {
+        Request request = asked("https://a.com/x");
+        const auto failure = redirect(request, 302, target, 0);
+        ASSERT_TRUE(failure) << target;
+        EXPECT_EQ(failure->reason, Reason::redirects);
+    }
+}
+
+TEST(Redirect, MakesAGetOfAPostExceptWhereTheStatusKeepsIt) {
+    for (const int status : {301, 302, 303}) {
+        Request request = asked("https://a.com/x");
+        request.body = "{}";
+        EXPECT_FALSE(redirect(request, status, "/y", 0));
+        EXPECT_EQ(request.body, "");
+        EXPECT_THAT(names(request), ElementsAre("Accept", "X-Api-Key"));
+    }
+    for (const int status : {307, 308}) {
+        Request request = asked("https://a.com/x");
+        request.body = "{}";
+        EXPECT_FALSE(redirect(request, status, "/y", 0));
+        EXPECT_EQ(request.body, "{}");
+        EXPECT_TRUE(redirect(request, status, "https://b.com/", 0)) << "what was posted stays";
+    }
+}
+
+}  // namespace
+}  // namespace tapedeck
