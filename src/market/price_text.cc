@@ -11,6 +11,7 @@ namespace tapedeck {
 namespace {
 
 constexpr std::size_t kLongestText = 160;
+constexpr std::size_t kLongestWithBlanks = 4096;
 
 // U+2080 to U+2089 is E2 82 80 to E2 82 89.
 constexpr std::string_view kSubscriptLead = "\xE2\x82";
@@ -238,9 +239,18 @@ constexpr auto kSigns = std::to_array<std::pair<std::string_view, std::string_vi
     {"Rp.", "IDR"}, {"₿", "BTC"},
 });
 
+// Whether a currency before the number and one after it may be the same: "$12 USD".
+bool agree(std::string_view before, std::string_view after) {
+    if (before.empty() || before == after) return true;
+    const std::string_view left = currency_of_sign(before);
+    const std::string_view right = currency_of_sign(after);
+    return left.empty() ? !right.empty() && is_code(after) && !is_code(before) : left == right;
+}
+
 }  // namespace
 
 Result<ShownPrice> parse_shown_price(std::string_view whole, DecimalMark mark) {
+    if (whole.size() > kLongestWithBlanks) return not_a_price(whole);
     std::string_view text = without_blanks_around(whole);
     if (text.empty() || text.size() > kLongestText) return not_a_price(whole);
     ShownPrice shown;
@@ -259,7 +269,7 @@ Result<ShownPrice> parse_shown_price(std::string_view whole, DecimalMark mark) {
     if (!take_number(text, mark, plain)) return not_a_price(whole);
     skip_blanks(text);
     if (!text.empty()) {
-        if (!is_currency(text)) return not_a_price(whole);
+        if (!is_currency(text) || !agree(shown.currency, text)) return not_a_price(whole);
         if (shown.currency.empty() || is_code(text)) shown.currency = text;
     }
     auto price = Decimal::parse(plain);
