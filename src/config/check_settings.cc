@@ -1,0 +1,208 @@
+#include "config/check_settings.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <map>
+#include <set>
+
+#include "config/nearest.h"
+#include "market/zone.h"
+
+namespace tapedeck {
+namespace {
+
+// Tables of the store itself, DESIGN.md "Tables".
+constexpr auto kOwnTables = std::to_array<std::string_view>(
+    {"captures",     "capture_uses",   "config_history", "connections",  "coverage",   "dag_runs",
+     "dead_letters", "duplicates",     "leases",         "messages",     "offsets",    "outcomes",
+     "problems",     "quarantine",     "runs",           "tape_gaps",    "task_tries", "topics",
+     "variables",    "schema_version", "tape",           "tape_messages"});
+
+class Checker {
+public:
+    Checker(const ConfigChecks& checks, ReadConfig& config) : checks_(checks), config_(config) {}
+
+    void check_all() {
+        check_secrets();
+        check_feeds();
+        check_tables_and_topics();
+        for (const auto& [name, dag] : settings().dags) check_dag(dag);
+        note_uncollected();
+    }
+
+private:
+    const Settings& settings() const { return config_.settings; }
+
+    // Told at the line of the key; where no layer gave it, at the line of its table.
+    void fault(const std::vector<std::string>& table, std::string_view key, std::string what) {
+        std::vector<std::string> path = table;
+        path.emplace_back(key);
+        auto origin = config_.origins.find(join_key(path));
+        if (origin == config_.origins.end()) {
+            path.pop_back();
+            origin = config_.origins.find(join_key(path));
+        }
+        config_.faults.push_back(
+            {origin == config_.origins.end() ? Origin{"built in", {}} : origin->second,
+             join_key(table), std::move(what)});
+    }
+
+    template <class Sub>
+    static std::vector<std::string> names_of(const Named<Sub>& all) {
+        std::vector<std::string> names;
+        for (const auto& [name, entry] : all) names.push_back(name);
+        return names;
+    }
+
+    void check_secrets() {
+        for (const auto& [name, secret] : settings().secrets) {
+            if (secret.env.empty() == secret.file.empty()) {
+                fault({"secret", name}, "env", "must have one of env and file");
+            }
+        }
+        const std::string& used = settings().store.secret;
+        const std::vector<std::string> names = names_of(settings().secrets);
+        if (!used.empty() && !settings().secrets.contains(used)) {
+            fault({"store"}, "secret",
+                  fmt::format("secret names \"{}\", and there is no [secret] {}{}", used, used,
+                              did_you_mean(used, names)));
+        }
+    }
+
+    void check_feeds() {
+        std::vector<std::string> known = checks_.sources;
+        for (const auto& [name, source] : settings().class_list_sources) {
+            if (std::find(known.begin(), known.end(), name) != known.end()) {
+                fault({"source", name}, "", "has the name of a source file: choose another");
+            }
+            known.push_back(name);
+        }
+        for (const auto& [name, feed] : settings().feeds) {
+            for (const std::string& source : feed.sources) {
+                if (std::find(known.begin(), known.end(), source) != known.end()) continue;
+                fault({"feed", name}, "sources",
+                      fmt::format("sources has {}, which is no known source{}", toml_string(source),
+                                  did_you_mean(source, known)));
+            }
+        }
+    }
+
+    void check_tables_and_topics() {
+        std::map<std::string_view, const FeedSettings*> topics, tables;
+        for (const auto& [name, feed] : settings().feeds) {
+            const auto [topic, new_topic] = topics.emplace(feed.topic, &feed);
+            if (!new_topic) {
+                fault({"feed", name}, "topic",
+                      fmt::format("topic \"{}\" is that of feed {} already", feed.topic,
+                                  topic->second->name));
+            }
+            const auto [table, new_table] = tables.emplace(feed.table, &feed);
+            if (!new_table && table->second->form != feed.form) {
+                fault({"feed", name}, "table",
+                      fmt::format("table \"{}\" is that of feed {}, which has another form",
+                                  feed.table, table->second->name));
+            }
+            if (std::find(kOwnTables.begin(), kOwnTables.end(), feed.table) != kOwnTables.end()) {
+                fault({"feed", name}, "table",
+                      fmt::format("table \"{}\" is a table of tapedeck's own", feed.table));
+            }
+        }
+    }
+
+    void check_dag(const DagSettings& dag) {
+        const std::vector<std::string> path{"dag", dag.name};
+        // A schedule that is missing has its fault already.
+        if (checks_.cron && !dag.schedule.empty()) {
+            if (const auto cron = checks_.cron(dag.schedule); !cron) {
+                fault(path, "schedule", fmt::format("schedule is wrong: {}", cron.error().what));
+            }
+        }
+        if (const auto zone = Zone::named(dag.zone); !zone) {
+            fault(path, "zone", fmt::format("zone is wrong: {}", zone.error().what));
+        }
+        if (checks_.calendar) {
+            if (const auto calendar = checks_.calendar(dag.calendar); !calendar) {
+                fault(path, "calendar",
+                      fmt::format("calendar is wrong: {}", calendar.error().what));
+            }
+        }
+        if (dag.tasks.empty()) {
+            fault(path, "task", fmt::format("has no task: add [{}.task.NAME]", join_key(path)));
+        }
+        for (const auto& [name, task] : dag.tasks) check_task(dag, task);
+        check_circles(dag);
+    }
+
+    void check_task(const DagSettings& dag, const TaskSettings& task) {
+        const std::vector<std::string> path{"dag", dag.name, "task", task.name};
+        const std::vector<std::string> tasks = names_of(dag.tasks);
+        for (const std::string& before : task.after) {
+            if (dag.tasks.contains(before)) continue;
+            fault(path, "after",
+                  fmt::format("after has {}, which is no task of this DAG{}", toml_string(before),
+                              did_you_mean(before, tasks)));
+        }
+        if (task.kind != TaskKind::collect) {
+            if (!task.feed.empty()) fault(path, "feed", "feed is for tasks of kind collect only");
+            return;
+        }
+        const std::vector<std::string> feeds = names_of(settings().feeds);
+        if (task.feed.empty()) {
+            fault(path, "feed", "feed is missing: a collect task needs one");
+        } else if (!settings().feeds.contains(task.feed)) {
+            fault(path, "feed",
+                  fmt::format("feed is {}, and there is no such feed{}", toml_string(task.feed),
+                              did_you_mean(task.feed, feeds)));
+        }
+    }
+
+    // Takes away tasks that wait for nothing until none is left, or only circles are.
+    void check_circles(const DagSettings& dag) {
+        std::set<std::string_view> waiting;
+        for (const auto& [name, task] : dag.tasks) waiting.insert(name);
+        for (bool moved = true; moved;) {
+            moved = false;
+            for (auto at = waiting.begin(); at != waiting.end();) {
+                const auto& after = dag.tasks.find(*at)->second.after;
+                const bool waits = std::any_of(after.begin(), after.end(), [&](const auto& name) {
+                    return waiting.contains(name);
+                });
+                if (!waits) moved = true;
+                at = waits ? std::next(at) : waiting.erase(at);
+            }
+        }
+        if (waiting.empty()) return;
+        std::string names;
+        for (const std::string_view name : waiting) {
+            names += fmt::format("{}{}", names.empty() ? "" : ", ", name);
+        }
+        fault({"dag", dag.name, "task", std::string(*waiting.begin())}, "after",
+              fmt::format("after never ends: {} wait for one another", names));
+    }
+
+    void note_uncollected() {
+        std::set<std::string_view> collected;
+        for (const auto& [name, dag] : settings().dags) {
+            for (const auto& [task, its] : dag.tasks) collected.insert(its.feed);
+        }
+        for (const auto& [name, feed] : settings().feeds) {
+            if (feed.instruments.empty() || collected.contains(name)) continue;
+            config_.notes.push_back(fmt::format(
+                "feed {} is collected by no DAG: only `tapedeck collect {}` asks for it", name,
+                name));
+        }
+    }
+
+    const ConfigChecks& checks_;
+    ReadConfig& config_;
+};
+
+}  // namespace
+
+void check_settings(const ConfigChecks& checks, ReadConfig& config) {
+    Checker(checks, config).check_all();
+}
+
+}  // namespace tapedeck

@@ -1,0 +1,181 @@
+#include "config/layers.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <map>
+
+#include "config/check_settings.h"
+#include "config/setting_fields.h"
+#include "config/shipped.h"
+
+namespace tapedeck {
+namespace {
+
+// The earlier pipeline's two feeds, asked of sites that answer today; what a user's file lies upon.
+constexpr std::string_view kBuiltIn = R"(
+[feed.coin]
+instruments = ["bitcoin", "ethereum", "bnb", "dogecoin", "solana", "avalanche"]
+sources = ["coinmarketcap", "coingecko", "coinbase"]
+topic = "coin_topic"
+table = "coin_records"
+form = "coin"
+currency = "USD"
+[feed.stock]
+instruments = ["AAPL", "TSLA", "AMZN", "GOOG", "META", "NFLX"]
+sources = ["yahoo", "yahoo-chart"]
+topic = "stock_topic"
+table = "stock_records"
+form = "stock"
+)";
+
+// Lines of a text that nobody can open would only mislead.
+void forget_positions(TomlNode& node) {
+    node.at = node.key_at = {};
+    for (TomlNode& item : node.items) forget_positions(item);
+    for (TomlMember& member : node.members) forget_positions(member.value);
+}
+
+void make_loose(TomlNode& node) {
+    node.loose = true;
+    for (TomlNode& item : node.items) make_loose(item);
+    for (TomlMember& member : node.members) make_loose(member.value);
+}
+
+std::string_view trimmed(std::string_view text) {
+    while (!text.empty() && (text.front() == ' ' || text.front() == '\t')) text.remove_prefix(1);
+    while (!text.empty() && (text.back() == ' ' || text.back() == '\t')) text.remove_suffix(1);
+    return text;
+}
+
+TomlNode word(std::string_view text) {
+    TomlNode node;
+    node.kind = TomlKind::string;
+    node.text = text;
+    return node;
+}
+
+// TOML where it is TOML; else [a, b] is a list of bare words, and anything else a text.
+TomlNode value_of(std::string_view text) {
+    if (text.find_first_of("\r\n") == text.npos) {
+        auto document = parse_toml("value = " + std::string(text), "--set");
+        if (document && document->members.size() == 1 && document->members[0].key == "value") {
+            return std::move(document->members[0].value);
+        }
+    }
+    if (text.size() < 2 || !text.starts_with('[') || !text.ends_with(']')) return word(text);
+    TomlNode list;
+    list.kind = TomlKind::array;
+    std::string_view rest = text.substr(1, text.size() - 2);
+    while (!trimmed(rest).empty()) {
+        const std::size_t comma = rest.find(',');
+        std::string_view item = trimmed(rest.substr(0, comma));
+        if (item.size() >= 2 && item.front() == '"' && item.back() == '"') {
+            item = item.substr(1, item.size() - 2);
+        }
+        list.items.push_back(word(item));
+        rest = comma == rest.npos ? std::string_view() : rest.substr(comma + 1);
+    }
+    return list;
+}
+
+std::string default_name(std::string_view feed, std::string_view ending) {
+    std::string name;
+    for (const char c : feed) {
+        const bool plain = (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9');
+        if (c >= 'A' && c <= 'Z') {
+            name += static_cast<char>(c - 'A' + 'a');
+        } else {
+            name += plain ? c : '_';
+        }
+    }
+    if (name.empty() || (name.front() >= '0' && name.front() <= '9')) name.insert(0, "feed_");
+    return name + std::string(ending);
+}
+
+void complete(Settings& settings) {
+    for (auto& [name, feed] : settings.feeds) {
+        if (feed.topic.empty()) feed.topic = default_name(name, "_topic");
+        if (feed.table.empty()) feed.table = default_name(name, "_records");
+    }
+}
+
+void sort_faults(std::span<const ConfigLayer> layers, std::vector<ConfigFault>& faults) {
+    std::map<std::string_view, std::size_t> order;
+    for (const ConfigLayer& layer : layers) order.emplace(layer.file, order.size());
+    std::stable_sort(faults.begin(), faults.end(),
+                     [&](const ConfigFault& left, const ConfigFault& right) {
+                         const auto rank = [&](const Origin& origin) {
+                             const auto found = order.find(origin.file);
+                             return std::tuple(found == order.end() ? 0 : found->second,
+                                               origin.at.line, origin.at.column);
+                         };
+                         return rank(left.origin) < rank(right.origin);
+                     });
+}
+
+}  // namespace
+
+ReadConfig read_layers(std::span<const ConfigLayer> layers, const ConfigChecks& checks) {
+    ReadConfig config;
+    for (const ConfigLayer& layer : layers) {
+        FieldReader(layer.file, config.origins, config.faults)
+            .read(layer.document, config.settings, fields::kSettings);
+    }
+    MissingFinder(config.origins, config.faults).find(config.settings, fields::kSettings);
+    complete(config.settings);
+    check_settings(checks, config);
+    sort_faults(layers, config.faults);
+    return config;
+}
+
+std::vector<ConfigLayer> built_in_layers() {
+    std::vector<ConfigLayer> layers;
+    auto built_in = parse_toml(kBuiltIn, "built in");
+    TAPEDECK_ASSERT(built_in.has_value());
+    forget_positions(*built_in);
+    layers.push_back({"built in", *std::move(built_in)});
+    for (const ShippedFile& file : shipped_files()) {
+        if (!file.path.starts_with("dags/")) continue;
+        auto document = parse_toml(file.text, file.path);
+        TAPEDECK_ASSERT(document.has_value());
+        layers.push_back({std::string(file.path), *std::move(document)});
+    }
+    return layers;
+}
+
+Result<ConfigLayer> layer_of_set(std::string_view assignment) {
+    const std::size_t equals = assignment.find('=');
+    const std::string_view path = trimmed(assignment.substr(0, equals));
+    if (equals == assignment.npos || path.empty()) {
+        return Error{ErrorKind::malformed, fmt::format("--set {}: must be KEY=VALUE, such as "
+                                                       "store.url=sqlite:prices.db",
+                                                       path)};
+    }
+    const auto parts = split_key(path);
+    if (!parts) return Error{ErrorKind::malformed, "--set " + parts.error().what};
+    TomlNode node = value_of(trimmed(assignment.substr(equals + 1)));
+    for (auto part = parts->rbegin(); part != parts->rend(); ++part) {
+        TomlNode table;
+        table.members.push_back({*part, std::move(node)});
+        node = std::move(table);
+    }
+    make_loose(node);
+    forget_positions(node);
+    return ConfigLayer{fmt::format("--set {}", path), std::move(node)};
+}
+
+Result<Settings> parse_effective(std::string_view text) {
+    const auto document = parse_toml(text, "recorded configuration");
+    if (!document) return Error{ErrorKind::corrupt, document.error().what};
+    Origins origins;
+    std::vector<ConfigFault> faults;
+    Settings settings;
+    FieldReader("recorded configuration", origins, faults)
+        .read(*document, settings, fields::kSettings);
+    if (!faults.empty()) return Error{ErrorKind::corrupt, to_string(faults.front())};
+    complete(settings);
+    return settings;
+}
+
+}  // namespace tapedeck

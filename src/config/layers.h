@@ -1,0 +1,53 @@
+#pragma once
+
+#include <functional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/result.h"
+#include "config/read_fields.h"
+#include "config/settings.h"
+#include "config/toml_document.h"
+
+namespace tapedeck {
+
+// One document of a configuration. `file` names it in messages and origins.
+struct ConfigLayer {
+    std::string file;
+    TomlNode document;
+};
+
+// What only folders above can judge.
+struct ConfigChecks {
+    std::vector<std::string> sources;                         // names of all sources but
+                                                              // those of [source.NAME]
+    std::function<Result<>(std::string_view schedule)> cron;  // none: not checked
+    std::function<Result<>(std::string_view name)> calendar;  // none: not checked
+};
+
+// Settings made of layers. With `faults` the settings must not be used.
+struct ReadConfig {
+    Settings settings;
+    Origins origins;
+    std::vector<ConfigFault> faults;  // in the order of layers and lines
+    std::vector<std::string> notes;   // what is allowed and yet probably not meant
+};
+
+// Reads layers one upon the other, the lowest first: a later one changes the keys that it has, and
+// no others; a list is replaced whole. Then judges what needs several keys.
+ReadConfig read_layers(std::span<const ConfigLayer> layers, const ConfigChecks& checks);
+
+// The lowest layers: the two feeds, then the shipped files of dags/.
+std::vector<ConfigLayer> built_in_layers();
+
+// The layer of one `--set KEY=VALUE`. VALUE is TOML, or a bare word, or [bare, words]. `malformed`
+// where there is no KEY=.
+Result<ConfigLayer> layer_of_set(std::string_view assignment);
+
+// Settings of a text that `effective_toml` wrote, for looking at a configuration of the past:
+// nothing is laid under it and nothing outside of it is asked. Secrets are gone. `corrupt`.
+Result<Settings> parse_effective(std::string_view text);
+
+}  // namespace tapedeck
