@@ -1,0 +1,103 @@
+#include "tape/kafka_peek.h"
+
+#include <fmt/format.h>
+
+#include <array>
+#include <chrono>
+
+#include "tape/tape_rules.h"
+
+namespace tapedeck {
+namespace {
+
+using std::chrono::steady_clock;
+
+KafkaSettings settings() {
+    return {{"auto.offset.reset", "error"},
+            {"enable.partition.eof", "true"},
+            {"check.crcs", "true"},
+            {"queued.max.messages.kbytes", "4096"},
+            {"fetch.message.max.bytes", "524288"},
+            {"fetch.error.backoff.ms", "50"}};
+}
+
+// Reads a partition from an offset on, for as long as it lives.
+class Fetching {
+public:
+    Fetching(KafkaClient& client, const TopicPartition& at, Offset from)
+        : topic_(rd_kafka_topic_new(client.get(), at.topic.c_str(), nullptr)),
+          queue_(rd_kafka_queue_new(client.get())),
+          partition_(at.partition.value()),
+          started_(topic_ != nullptr &&
+                   rd_kafka_consume_start_queue(topic_.get(), partition_, from.value(),
+                                                queue_.get()) == 0) {}
+    ~Fetching() {
+        if (started_) rd_kafka_consume_stop(topic_.get(), partition_);
+    }
+    Fetching(const Fetching&) = delete;
+    Fetching& operator=(const Fetching&) = delete;
+
+    bool is_started() const { return started_; }
+    rd_kafka_queue_t* queue() const { return queue_.get(); }
+
+private:
+    const KafkaHandle<rd_kafka_topic_t> topic_;
+    const KafkaHandle<rd_kafka_queue_t> queue_;
+    const std::int32_t partition_;
+    const bool started_;
+};
+
+}  // namespace
+
+Result<std::unique_ptr<KafkaPeek>> KafkaPeek::open(const KafkaOptions& options) {
+    auto client = KafkaClient::open(options, RD_KAFKA_CONSUMER, settings());
+    if (!client) return client.error();
+    return std::unique_ptr<KafkaPeek>(new KafkaPeek(*std::move(client)));
+}
+
+Result<Chunk> KafkaPeek::read(const TopicPartition& at, Offset from, const Extent& extent,
+                              std::size_t max_bytes) {
+    const std::string doing = fmt::format("reading {} from {}", to_string(at), from.value());
+    auto messages = std::make_unique<KafkaMessages>(client_);
+    const Fetching fetching(*client_, at, from);
+    if (!fetching.is_started()) return client_->error(rd_kafka_last_error(), doing);
+    const auto deadline =
+        steady_clock::now() + std::chrono::milliseconds(client_->request_timeout_ms());
+    std::array<rd_kafka_message_t*, 256> taken{};
+    std::size_t bytes = 0;
+    Offset reached = from;
+    while (reached < extent.end && bytes < max_bytes) {
+        constexpr int kWaitMs = 50;
+        const auto count =
+            rd_kafka_consume_batch_queue(fetching.queue(), kWaitMs, taken.data(), taken.size());
+        std::optional<Error> fault;
+        for (std::size_t i = 0; i < static_cast<std::size_t>(std::max<ssize_t>(count, 0)); ++i) {
+            rd_kafka_message_t* message = taken[i];
+            if (message->err == RD_KAFKA_RESP_ERR_NO_ERROR) {
+                reached = next(Offset(message->offset));
+                bytes += message->len;
+                messages->add(message);
+                continue;
+            }
+            if (message->err == RD_KAFKA_RESP_ERR__PARTITION_EOF) {
+                // Nothing that can be read lies between here and the end.
+                reached = std::max(extent.end, Offset(message->offset));
+            } else if (!retryable(kind_of(message->err))) {
+                fault = client_->error(message->err, doing);
+            }
+            rd_kafka_message_destroy(message);
+        }
+        if (fault) return *std::move(fault);
+        if (count <= 0 && steady_clock::now() > deadline) {
+            return client_->error(RD_KAFKA_RESP_ERR__TIMED_OUT, doing);
+        }
+    }
+    const std::size_t fit = fitting(messages->list(), max_bytes);
+    const bool all = fit == messages->list().size();
+    messages->split(fit);  // what does not fit is let go
+    Chunk chunk = chunk_of(at, from, std::move(messages));
+    if (all && reached > chunk.next) chunk.next = reached;
+    return chunk;
+}
+
+}  // namespace tapedeck

@@ -1,0 +1,185 @@
+#include "tape/kafka_tape.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <thread>
+
+#include "tape/kafka_reader.h"
+#include "tape/tape_rules.h"
+
+namespace tapedeck {
+
+Result<std::unique_ptr<KafkaTape>> KafkaTape::open(KafkaOptions options) {
+    // The control client is a consumer because a producer may make topics by asking for them.
+    auto control = KafkaClient::open(options, RD_KAFKA_CONSUMER, {});
+    if (!control) return control.error();
+    auto tape = std::unique_ptr<KafkaTape>(new KafkaTape(std::move(options), *std::move(control)));
+    return tape;
+}
+
+Result<> KafkaTape::ensure_topic(const std::string& topic, int partitions) {
+    if (auto fault = topic_fault(topic, partitions)) return *std::move(fault);
+    auto count = count_partitions(*control_, topic);
+    if (!count) return count.error();
+    if (!*count) {
+        if (auto made = create_topic(*control_, options_, topic, partitions); !made) return made;
+        // A broker that does not know of the new topic yet may answer.
+        const auto deadline = std::chrono::steady_clock::now() + options_.request_timeout;
+        for (;;) {
+            count = count_partitions(*control_, topic);
+            if (!count && !retryable(count.error().kind)) return count.error();
+            if (count && *count) break;
+            if (std::chrono::steady_clock::now() > deadline) {
+                return Error{ErrorKind::unavailable,
+                             fmt::format("Kafka: topic {} was made but does not show", topic)};
+            }
+            std::this_thread::sleep_for(std::chrono::milliseconds(20));
+        }
+    }
+    if (**count != partitions) return other_partitions(topic, **count, partitions);
+    const std::lock_guard lock(mutex_);
+    known_[topic] = partitions;
+    return {};
+}
+
+Result<std::vector<Partition>> KafkaTape::partitions(const std::string& topic) {
+    const auto count = count_partitions(*control_, topic);
+    if (!count) return count.error();
+    if (!*count) return no_topic(topic);
+    std::vector<Partition> out;
+    for (int i = 0; i < **count; ++i) out.emplace_back(i);
+    return out;
+}
+
+Result<bool> KafkaTape::is_known(const std::string& topic) {
+    {
+        const std::lock_guard lock(mutex_);
+        if (known_.contains(topic)) return true;
+    }
+    const auto count = count_partitions(*control_, topic);
+    if (!count) {
+        if (retryable(count.error().kind)) return count.error();
+        return false;
+    }
+    if (!*count) return false;
+    const std::lock_guard lock(mutex_);
+    known_[topic] = **count;
+    return true;
+}
+
+Result<std::shared_ptr<KafkaProducer>> KafkaTape::producer() {
+    const std::lock_guard lock(mutex_);
+    if (producer_ == nullptr || producer_->is_broken()) {
+        auto opened = KafkaProducer::open(options_);
+        if (!opened) return opened.error();
+        producer_ = *std::move(opened);
+    }
+    return producer_;
+}
+
+Result<std::vector<Result<Position>>> KafkaTape::append(std::span<const OutgoingMessage> messages) {
+    std::vector<Result<Position>> results(messages.size(),
+                                          Error{ErrorKind::unavailable, "Kafka: not sent"});
+    std::vector<std::size_t> which;
+    which.reserve(messages.size());
+    const std::string* last = nullptr;  // messages for one topic stand together
+    bool known = false;
+    for (std::size_t i = 0; i < messages.size(); ++i) {
+        if (last == nullptr || *last != messages[i].topic) {
+            const auto answer = is_known(messages[i].topic);
+            if (!answer) return answer.error();
+            known = *answer;
+            last = &messages[i].topic;
+        }
+        if (known) {
+            which.push_back(i);
+        } else {
+            results[i] = no_topic(messages[i].topic);
+        }
+    }
+    if (which.empty()) return results;
+    const auto sender = producer();
+    if (!sender) return sender.error();
+    (*sender)->append(messages, which, results);
+    const std::lock_guard lock(mutex_);
+    for (const std::size_t index : which) {
+        // The topic may be gone: it is asked for again before the next message.
+        if (!results[index] && !retryable(results[index].error().kind)) {
+            known_.erase(messages[index].topic);
+        }
+    }
+    return results;
+}
+
+Result<Extent> KafkaTape::extent(const TopicPartition& at) {
+    const auto count = count_partitions(*control_, at.topic);
+    if (!count) return count.error();
+    if (!*count) return no_topic(at.topic);
+    if (at.partition.value() < 0 || at.partition.value() >= **count) return no_partition(at);
+    return control_->extent(at);
+}
+
+Result<Chunk> KafkaTape::read(const TopicPartition& at, Offset from, std::size_t max_bytes) {
+    const auto held = extent(at);
+    if (!held) return held.error();
+    if (from < held->earliest || from > held->end) return out_of_range(at, from, *held);
+    if (from == held->end) return Chunk{at, from, from, {}, nullptr};
+    std::unique_ptr<KafkaPeek> peek;
+    {
+        const std::lock_guard lock(mutex_);
+        if (!idle_peeks_.empty()) {
+            peek = std::move(idle_peeks_.back());
+            idle_peeks_.pop_back();
+        }
+    }
+    if (peek == nullptr) {
+        auto opened = KafkaPeek::open(options_);
+        if (!opened) return opened.error();
+        peek = *std::move(opened);
+    }
+    auto chunk = peek->read(at, from, *held, max_bytes);
+    constexpr std::size_t kMostIdle = 2;
+    const std::lock_guard lock(mutex_);
+    if (idle_peeks_.size() < kMostIdle) idle_peeks_.push_back(std::move(peek));
+    return chunk;
+}
+
+Result<std::unique_ptr<TapeReader>> KafkaTape::open_reader(std::vector<std::string> topics,
+                                                           std::string group) {
+    auto reader = KafkaReader::open(options_, topics, group);
+    if (!reader) return reader.error();
+    return std::unique_ptr<TapeReader>(*std::move(reader));
+}
+
+Result<> KafkaTape::discard(const TopicPartition& at, Offset before) {
+    const auto held = extent(at);
+    if (!held) return held.error();
+    if (before <= held->earliest) return {};
+    return delete_records(*control_, at, std::min(before, held->end));
+}
+
+Result<KafkaStatus> KafkaTape::describe(const std::vector<std::string>& topics,
+                                        const std::string& group) {
+    auto brokers = list_brokers(*control_);
+    if (!brokers) return brokers.error();
+    const auto committed = committed_offsets(*control_, group);
+    if (!committed) return committed.error();
+    KafkaStatus status{*std::move(brokers), {}};
+    for (const std::string& topic : topics) {
+        const auto count = count_partitions(*control_, topic);
+        if (!count) return count.error();
+        for (int i = 0; i < count->value_or(0); ++i) {
+            const TopicPartition at{topic, Partition(i)};
+            const auto held = control_->extent(at);
+            if (!held) return held.error();
+            const auto found = committed->find(at);
+            status.partitions.push_back(
+                {at, *held,
+                 found == committed->end() ? std::nullopt : std::optional(found->second)});
+        }
+    }
+    return status;
+}
+
+}  // namespace tapedeck
