@@ -48,6 +48,7 @@ public:
     // Closes idle connections and frees what libcurl keeps for the next request (certificates,
     // names, buffers); cookies stay. For the pause between two slots. Nothing may be under way.
     void close_idle();
+    void rest() override { close_idle(); }
 
 private:
     struct Impl;

@@ -68,6 +68,10 @@ public:
     virtual void cancel_all() = 0;
 
     virtual std::size_t under_way() const = 0;
+
+    // For the pause between two slots: lets go of what is kept for the next request. Cookies stay;
+    // nothing may be under way.
+    virtual void rest() {}
 };
 
 }  // namespace tapedeck
