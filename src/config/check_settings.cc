@@ -144,7 +144,7 @@ private:
                   fmt::format("after has {}, which is no task of this DAG{}", toml_string(before),
                               did_you_mean(before, tasks)));
         }
-        if (task.kind != TaskKind::collect) {
+        if (task.kind != ConfiguredTaskKind::collect) {
             if (!task.feed.empty()) fault(path, "feed", "feed is for tasks of kind collect only");
             return;
         }

@@ -9,7 +9,7 @@
 namespace tapedeck {
 
 std::span<const Choice<RecordForm>> choices(RecordForm);
-std::span<const Choice<TaskKind>> choices(TaskKind);
+std::span<const Choice<ConfiguredTaskKind>> choices(ConfiguredTaskKind);
 std::span<const Choice<LogSettings::Level>> choices(LogSettings::Level);
 std::span<const Choice<LogSettings::Format>> choices(LogSettings::Format);
 

@@ -103,11 +103,11 @@ struct FeedSettings {
     friend bool operator==(const FeedSettings&, const FeedSettings&) = default;
 };
 
-enum class TaskKind { noop, collect };
+enum class ConfiguredTaskKind { noop, collect };
 
 struct TaskSettings {
     std::string name;
-    TaskKind kind = TaskKind::noop;
+    ConfiguredTaskKind kind = ConfiguredTaskKind::noop;
     std::string feed;                // of a collect task
     std::vector<std::string> after;  // tasks of the same DAG that must have succeeded
     std::optional<std::int32_t> retries;

@@ -269,11 +269,11 @@ Result<TapeUrl> parse_tape_url(std::string_view text) {
         }
         if (broker.port == 0) broker.port = 9092;
     }
-    return TapeUrl{KafkaTape{*std::move(brokers)}};
+    return TapeUrl{KafkaUrl{*std::move(brokers)}};
 }
 
 std::string to_string(const TapeUrl& url) {
-    const auto* kafka = std::get_if<KafkaTape>(&url.target);
+    const auto* kafka = std::get_if<KafkaUrl>(&url.target);
     return kafka == nullptr ? "store:" : "kafka://" + to_string(kafka->brokers);
 }
 

@@ -50,15 +50,15 @@ std::string to_string(const StoreUrl& url);
 // What libpq's PQconnectdb takes: the URI with the password.
 Secret connection_string(const PostgresUrl& url);
 
-struct EmbeddedTape {  // "store:": the tape is a table of the store
-    friend bool operator==(const EmbeddedTape&, const EmbeddedTape&) = default;
+struct EmbeddedUrl {  // "store:": the tape is a table of the store
+    friend bool operator==(const EmbeddedUrl&, const EmbeddedUrl&) = default;
 };
-struct KafkaTape {  // "kafka://host:9092,host:9092"
+struct KafkaUrl {  // "kafka://host:9092,host:9092"
     std::vector<HostPort> brokers;
-    friend bool operator==(const KafkaTape&, const KafkaTape&) = default;
+    friend bool operator==(const KafkaUrl&, const KafkaUrl&) = default;
 };
 struct TapeUrl {
-    std::variant<EmbeddedTape, KafkaTape> target = EmbeddedTape{};
+    std::variant<EmbeddedUrl, KafkaUrl> target = EmbeddedUrl{};
     friend bool operator==(const TapeUrl&, const TapeUrl&) = default;
 };
 
