@@ -1,0 +1,317 @@
+#include "app/assembly.h"
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstdlib>
+#include <filesystem>
+
+#include "config/layers.h"
+#include "store/sqlite_store.h"
+#include "tape/sqlite_tape.h"
+
+namespace tapedeck {
+namespace {
+
+using namespace std::chrono_literals;
+
+Severity severity_of(LogSettings::Level level) {
+    switch (level) {
+        case LogSettings::Level::debug:
+            return Severity::debug;
+        case LogSettings::Level::info:
+            return Severity::info;
+        case LogSettings::Level::warn:
+            return Severity::warn;
+        case LogSettings::Level::error:
+            return Severity::error;
+    }
+    TAPEDECK_ASSERT(false);
+}
+
+LogFormat format_of(LogSettings::Format format) {
+    switch (format) {
+        case LogSettings::Format::text:
+            return LogFormat::text;
+        case LogSettings::Format::json:
+            return LogFormat::json;
+        case LogSettings::Format::automatic:
+            return ::isatty(STDERR_FILENO) == 1 ? LogFormat::text : LogFormat::json;
+    }
+    TAPEDECK_ASSERT(false);
+}
+
+std::string_view kind_name(ConfiguredTaskKind kind) {
+    switch (kind) {
+        case ConfiguredTaskKind::noop:
+            return "noop";
+        case ConfiguredTaskKind::collect:
+            return "collect";
+    }
+    TAPEDECK_ASSERT(false);
+}
+
+Feed feed_of(const FeedSettings& settings) {
+    Feed feed;
+    feed.name = settings.name;
+    feed.instruments = settings.instruments;
+    feed.topic = settings.topic;
+    feed.table = {settings.table, settings.form};
+    feed.currency = settings.currency;
+    feed.max_age = settings.max_age;
+    return feed;
+}
+
+}  // namespace
+
+Result<Sources> make_sources(const Settings& settings) {
+    auto sources = load_sources(settings.sources.folder);
+    if (!sources) return sources.error();
+    for (const auto& [name, one] : settings.class_list_sources) {
+        auto source = make_source({one.name, one.base_url, one.price_html_class,
+                                   one.stock_name_html_class, one.previous_close_html_class});
+        if (!source) return in_context("[source." + one.name + "]", source.error());
+        (*sources)[one.name] = std::make_shared<const Source>(*std::move(source));
+    }
+    if (settings.net.proxy.empty() && settings.net.user_agent.empty()) return sources;
+    for (auto& [name, source] : *sources) {
+        if (source->proxy || settings.net.proxy.empty()) continue;
+        auto changed = std::make_shared<Source>(*source);
+        changed->proxy = settings.net.proxy;
+        source = std::move(changed);
+    }
+    return sources;
+}
+
+Result<std::map<std::string, Feed>> make_feeds(const Settings& settings, const Sources& sources) {
+    std::map<std::string, Feed> feeds;
+    for (const auto& [feed_name, one] : settings.feeds) {
+        Feed feed = feed_of(one);
+        for (const std::string& name : one.sources) {
+            const auto found = sources.find(name);
+            if (found == sources.end()) {
+                return Error{
+                    ErrorKind::rejected,
+                    fmt::format("feed {} names the source {}, which is not there", one.name, name)};
+            }
+            feed.sources.push_back(found->second);
+        }
+        feeds.emplace(one.name, std::move(feed));
+    }
+    return feeds;
+}
+
+std::vector<DagSpec> make_dags(const Settings& settings) {
+    std::vector<DagSpec> dags;
+    for (const auto& [dag_name, one] : settings.dags) {
+        DagSpec dag;
+        dag.name = one.name;
+        dag.schedule = one.schedule;
+        dag.zone = one.zone;
+        dag.calendar = one.calendar;
+        dag.retries = one.retries;
+        dag.retry_delay = one.retry_delay;
+        if (one.timeout.count() > 0) dag.timeout = one.timeout;
+        dag.concurrency = one.concurrency;
+        dag.paused = one.paused;
+        dag.catchup = one.catchup;
+        for (const auto& [task_name, task] : one.tasks) {
+            dag.tasks.push_back(
+                {task.name, std::string(kind_name(task.kind)), task.feed, task.after});
+        }
+        dags.push_back(std::move(dag));
+    }
+    return dags;
+}
+
+LoaderOptions loader_options(const Settings& settings) {
+    LoaderOptions options;
+    for (const auto& [name, feed] : settings.feeds) {
+        const auto same = std::ranges::find(options.topics, feed.topic, &LoadedTopic::topic);
+        if (same != options.topics.end()) continue;
+        options.topics.push_back({feed.topic, PriceTable{feed.table, feed.form}});
+    }
+    options.topics.push_back({std::string(kOutcomesTopic), std::nullopt});
+    options.batch_bytes = static_cast<std::size_t>(settings.load.batch_bytes.value());
+    return options;
+}
+
+SecretLookup secret_lookup(const Settings& settings) {
+    return [secrets = settings.secrets](const std::string& name) -> Result<Secret> {
+        const auto found =
+            std::ranges::find(secrets, name, [](const auto& one) { return one.name; });
+        if (found == secrets.end()) {
+            return Error{ErrorKind::rejected,
+                         fmt::format("the secret {0} is not configured: [secret.{0}]", name)};
+        }
+        const SecretSettings* found = &place->second;
+        if (!found->env.empty()) {
+            const char* value = std::getenv(found->env.c_str());
+            if (value == nullptr || *value == '\0') {
+                return Error{
+                    ErrorKind::rejected,
+                    fmt::format("the secret {}: the environment has no {}", name, found->env)};
+            }
+            return Secret(value);
+        }
+        auto text = read_text_file(found->file);
+        if (!text) return in_context("the secret " + name, text.error());
+        if (text->ends_with('\n')) text->pop_back();
+        return Secret(*std::move(text));
+    };
+}
+
+std::string process_name() {
+    char host[256] = {};
+    if (::gethostname(host, sizeof host - 1) != 0) return fmt::format("?:{}", ::getpid());
+    return fmt::format("{}:{}", host, ::getpid());
+}
+
+Result<std::unique_ptr<Assembly>> Assembly::open(LoadedConfig config, Options options) {
+    if (!options.clock) options.clock = std::make_unique<SystemClock>();
+    const LogFormat format = options.log_format.value_or(format_of(config.settings.log.format));
+    const Severity least = options.log_least.value_or(severity_of(config.settings.log.level));
+    std::unique_ptr<Assembly> assembly(
+        new Assembly(std::move(config), std::move(options.clock), format, least));
+    auto sources = make_sources(assembly->settings());
+    if (!sources) return sources.error();
+    assembly->sources_ = *std::move(sources);
+    if (options.change_sources) options.change_sources(assembly->sources_);
+    auto feeds = make_feeds(assembly->settings(), assembly->sources_);
+    if (!feeds) return feeds.error();
+    assembly->feeds_ = *std::move(feeds);
+    assembly->dags_ = make_dags(assembly->settings());
+    for (const DagSpec& dag : assembly->dags_) {
+        if (auto valid = validate(dag); !valid) return in_context(dag.name, valid.error());
+    }
+    if (auto done = assembly->open_store(options.must_exist); !done) return done.error();
+    if (auto done = assembly->prepare(); !done) return done.error();
+    if (options.captures && assembly->settings().captures.enabled) {
+        auto captures = CaptureStore::open(captures_path(assembly->settings()), *assembly->clock_);
+        if (!captures) return captures.error();
+        assembly->captures_ = *std::move(captures);
+    }
+    return assembly;
+}
+
+Result<> Assembly::open_store(bool must_exist) {
+    const auto* sqlite = std::get_if<SqliteUrl>(&settings().store.url.target);
+    if (sqlite == nullptr) {
+        return Error{ErrorKind::rejected, fmt::format("the store {} is not supported yet",
+                                                      to_string(settings().store.url))};
+    }
+    if (!std::holds_alternative<EmbeddedUrl>(settings().tape.url.target)) {
+        return Error{ErrorKind::rejected, fmt::format("the tape {} is not supported yet",
+                                                      to_string(settings().tape.url))};
+    }
+    if (must_exist && !std::filesystem::exists(sqlite->path)) {
+        return Error{ErrorKind::rejected,
+                     fmt::format("there is no {} yet: `tapedeck run` makes it and records into it",
+                                 sqlite->path)};
+    }
+    auto store = SqliteStore::open(sqlite->path, *clock_);
+    if (!store) return store.error();
+    SqliteTapeOptions of_tape;
+    of_tape.gate = (*store)->gate();
+    auto tape = SqliteTape::open(sqlite->path, *clock_, of_tape);
+    if (!tape) return tape.error();
+    store_ = *std::move(store);
+    tape_ = *std::move(tape);
+    return {};
+}
+
+Result<> Assembly::prepare() {
+    for (const auto& [name, feed] : feeds_) {
+        if (auto done = store_->ensure_table(feed.table); !done) return done;
+        if (auto done = tape_->ensure_topic(feed.topic, 1); !done) return done;
+    }
+    return tape_->ensure_topic(std::string(kOutcomesTopic), 1);
+}
+
+Result<> Assembly::note_config() {
+    std::optional<std::string> last;
+    auto done =
+        store_->query({"select digest from config_history order by id desc limit 1", {}, {}},
+                      [&](const RowView& row) -> Result<> {
+                          last = row.text(0);
+                          return {};
+                      });
+    if (!done) return done;
+    if (last == config_.digest) return {};
+    const std::vector<Statement> insert{
+        {"insert into config_history (at, digest, text) values ($1, $2, $3)",
+         {clock_->now(), config_.digest, config_.effective},
+         {}}};
+    if (auto saved = store_->transact(insert); !saved) return saved.error();
+    return {};
+}
+
+Result<> Assembly::note_standstill(Timestamp at) {
+    const std::vector<Statement> insert{
+        {"insert into config_history (at, digest, text) values ($1, '', '')", {at}, {}}};
+    if (auto saved = store_->transact(insert); !saved) return saved.error();
+    return {};
+}
+
+Result<std::vector<Expectation>> Assembly::expectations() {
+    struct Entry {
+        Timestamp at;
+        std::string text;
+    };
+    std::vector<Entry> history;
+    auto done = store_->query({"select at, text from config_history order by id", {}, {}},
+                              [&](const RowView& row) -> Result<> {
+                                  history.push_back({row.timestamp(0), std::string(row.text(1))});
+                                  return {};
+                              });
+    if (!done) return done.error();
+    std::map<std::string, Timestamp> since;
+    done = store_->query({"select dag, since from dag_states where since is not null", {}, {}},
+                         [&](const RowView& row) -> Result<> {
+                             since[std::string(row.text(0))] = row.timestamp(1);
+                             return {};
+                         });
+    if (!done) return done.error();
+    std::vector<Expectation> all;
+    for (std::size_t i = 0; i < history.size(); ++i) {
+        if (history[i].text.empty()) continue;
+        auto settings = parse_effective(history[i].text);
+        if (!settings) return settings.error();
+        const Timestamp until = i + 1 < history.size() ? history[i + 1].at : Timestamp::max();
+        for (const DagSpec& dag : make_dags(*settings)) {
+            DagState state;
+            state.dag = dag.name;
+            state.first_seen = since.contains(dag.name) ? since[dag.name] : history[i].at;
+            auto schedule = dag_schedule(dag, state);
+            if (!schedule) return schedule.error();
+            const auto shared = std::make_shared<const Schedule>(*std::move(schedule));
+            for (const TaskSpec& task : dag.tasks) {
+                if (task.feed.empty()) continue;
+                const auto feed =
+                    std::ranges::find(settings->feeds, task.feed, &FeedSettings::name);
+                if (feed == settings->feeds.end()) continue;
+                all.push_back({feed->name, dag.name, std::max(history[i].at, state.first_seen),
+                               until, shared, feed->instruments});
+            }
+        }
+    }
+    return all;
+}
+
+Result<std::map<std::string, Feed>> Assembly::feeds_ever() {
+    std::map<std::string, Feed> feeds = feeds_;
+    auto done = store_->query({"select distinct text from config_history where text <> ''", {}, {}},
+                              [&](const RowView& row) -> Result<> {
+                                  auto settings = parse_effective(row.text(0));
+                                  if (!settings) return settings.error();
+                                  for (const auto& [name, feed] : settings->feeds) {
+                                      feeds.try_emplace(name, feed_of(feed));
+                                  }
+                                  return {};
+                              });
+    if (!done) return done.error();
+    return feeds;
+}
+
+}  // namespace tapedeck

@@ -1,0 +1,103 @@
+#pragma once
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "app/config.h"
+#include "base/clock.h"
+#include "events/log.h"
+#include "pipeline/coverage.h"
+#include "pipeline/loader.h"
+#include "pipeline/recorder.h"
+#include "schedule/dag.h"
+#include "sources/source.h"
+#include "store/capture_store.h"
+#include "store/store.h"
+#include "tape/tape.h"
+
+namespace tapedeck {
+
+// Objects made from a configuration. Each function makes one thing; Assembly holds those that a
+// verb works with, and destroys them in the reverse order.
+
+// Shipped sources, the user's own, and those made of class lists.
+Result<Sources> make_sources(const Settings& settings);
+
+// `rejected` where a feed names a source that is not there.
+Result<std::map<std::string, Feed>> make_feeds(const Settings& settings, const Sources& sources);
+
+std::vector<DagSpec> make_dags(const Settings& settings);
+
+// The topics that are loaded: every feed's, then the outcomes'.
+LoaderOptions loader_options(const Settings& settings);
+
+// Looks a [secret.NAME] up in the environment or its file, at each call.
+SecretLookup secret_lookup(const Settings& settings);
+
+// "host:pid"
+std::string process_name();
+
+class Assembly {
+public:
+    // Opens store and tape as configured and makes what is missing in them: tables, topics.
+    // With `must_exist`, an embedded store that is not there is `rejected` and not made.
+    struct Options {
+        bool must_exist = false;
+        bool captures = true;
+        std::unique_ptr<Clock> clock;                  // none: the machine's
+        std::function<void(Sources&)> change_sources;  // the demo's
+        std::optional<LogFormat> log_format;
+        std::optional<Severity> log_least;
+    };
+    static Result<std::unique_ptr<Assembly>> open(LoadedConfig config, Options options);
+
+    const LoadedConfig& config() const { return config_; }
+    const Settings& settings() const { return config_.settings; }
+    Clock& clock() { return *clock_; }
+    Log& log() { return log_; }
+    Store& store() { return *store_; }
+    Tape& tape() { return *tape_; }
+    CaptureStore* captures() { return captures_.get(); }  // none where they are not kept
+    const Sources& sources() const { return sources_; }
+    const std::map<std::string, Feed>& feeds() const { return feeds_; }
+    const std::vector<DagSpec>& dags() const { return dags_; }
+    const SecretLookup& secrets() const { return secrets_; }
+
+    // Writes the configuration into its history where it differs from the last one there; what is
+    // expected follows from that. For those who hold the lease.
+    Result<> note_config();
+
+    // A mark in the history: from `at` on nothing is expected until the next configuration.
+    Result<> note_standstill(Timestamp at);
+
+    // What was expected, by the history of configurations.
+    Result<std::vector<Expectation>> expectations();
+
+    // Feeds of all expectations, those included that are no longer configured.
+    Result<std::map<std::string, Feed>> feeds_ever();
+
+private:
+    Assembly(LoadedConfig config, std::unique_ptr<Clock> clock, LogFormat format, Severity least)
+        : config_(std::move(config)),
+          clock_(std::move(clock)),
+          log_(2, format, least, *clock_),
+          secrets_(secret_lookup(config_.settings)) {}
+    Result<> open_store(bool must_exist);
+    Result<> prepare();
+
+    LoadedConfig config_;
+    std::unique_ptr<Clock> clock_;
+    Log log_;
+    SecretLookup secrets_;
+    Sources sources_;
+    std::map<std::string, Feed> feeds_;
+    std::vector<DagSpec> dags_;
+    std::unique_ptr<Store> store_;
+    std::unique_ptr<Tape> tape_;
+    std::unique_ptr<CaptureStore> captures_;
+};
+
+}  // namespace tapedeck

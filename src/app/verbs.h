@@ -1,0 +1,152 @@
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "app/config.h"
+#include "app/output.h"
+#include "base/time.h"
+
+namespace tapedeck {
+
+// What every verb is told.
+struct Globals {
+    ConfigOptions config;
+    bool json = false;
+    bool quiet = false;
+};
+
+// One struct of options and one function for each verb; the command line fills the struct and
+// calls the function, which prints the answer on stdout, talk on stderr, and gives the exit code.
+
+struct RunOptions {
+    bool demo = false;
+    double speed = 0;                // of the clock; 0: 1, and in the demo 30
+    std::string pages;               // demo: a folder of saved pages to serve
+    std::optional<Timestamp> until;  // stop then, by the recorder's clock
+    std::optional<int> slots;        // stop after so many slots of each feed
+    bool plain = false;              // log lines, no live table
+};
+Exit verb_run(const Globals& globals, const RunOptions& options);
+
+struct CollectOptions {
+    std::string feed;
+    std::optional<Timestamp> slot;
+};
+Exit verb_collect(const Globals& globals, const CollectOptions& options);
+
+struct LoadVerbOptions {
+    bool until_end = false;
+};
+Exit verb_load(const Globals& globals, const LoadVerbOptions& options);
+
+struct StatusOptions {
+    bool fail = false;  // exit 4 where something is wrong
+};
+Exit verb_status(const Globals& globals, const StatusOptions& options);
+
+struct NextOptions {
+    int count = 5;
+};
+Exit verb_next(const Globals& globals, const NextOptions& options);
+
+// A span of slots: of one day (UTC), or from and to; everything without.
+struct SpanOptions {
+    std::string day;
+    std::optional<Timestamp> from;
+    std::optional<Timestamp> to;
+    std::string feed;
+    std::string instrument;
+};
+Exit verb_gaps(const Globals& globals, const SpanOptions& options);
+Exit verb_audit(const Globals& globals, const SpanOptions& options);
+
+struct WhyOptions {
+    std::vector<std::string> what;  // ID · TABLE:ID · FEED INSTRUMENT SLOT
+};
+Exit verb_why(const Globals& globals, const WhyOptions& options);
+
+struct ExtractOptions {
+    std::string source;
+    std::string instrument;
+    std::string file;  // "-": standard input
+    int status = 0;
+    bool every_rule = false;
+};
+Exit verb_extract(const Globals& globals, const ExtractOptions& options);
+
+struct SourcesOptions {
+    std::string name;  // of one, whole
+    bool probe = false;
+};
+Exit verb_sources(const Globals& globals, const SourcesOptions& options);
+
+struct SlotsOptions {
+    std::string dag;
+    std::string cron;
+    std::string zone = "UTC";
+    std::string calendar = "always";
+    std::string from;
+    std::string to;
+};
+Exit verb_slots(const Globals& globals, const SlotsOptions& options);
+
+struct CheckOptions {
+    bool online = false;
+};
+Exit verb_check(const Globals& globals, const CheckOptions& options);
+
+struct ConfigVerbOptions {
+    std::string action;  // show · explain · check · reference
+    std::string key;
+};
+Exit verb_config(const Globals& globals, const ConfigVerbOptions& options);
+
+struct VariablesOptions {
+    std::string action;  // import
+    std::string file;
+    bool dry_run = false;
+};
+Exit verb_variables(const Globals& globals, const VariablesOptions& options);
+
+struct InstrumentsOptions {
+    std::string action;  // list · add · remove · rename
+    std::string feed;
+    std::string instrument;
+    std::string new_name;
+};
+Exit verb_instruments(const Globals& globals, const InstrumentsOptions& options);
+
+struct DagOptions {
+    std::string action;  // list · show · pause · resume
+    std::string name;
+};
+Exit verb_dag(const Globals& globals, const DagOptions& options);
+
+struct BackupOptions {
+    std::string file;
+};
+Exit verb_backup(const Globals& globals, const BackupOptions& options);
+
+struct ExportOptions {
+    SpanOptions span;
+    std::string format = "csv";  // csv · jsonl
+    std::optional<Timestamp> known_at;
+    std::string file;  // empty: standard output
+    bool all = false;  // every row and revision, not one a slot and instrument
+};
+Exit verb_export(const Globals& globals, const ExportOptions& options);
+
+struct PlotOptions {
+    SpanOptions span;
+    std::string svg;  // a file; empty: the terminal
+    int width = 0;
+    int height = 0;
+};
+Exit verb_plot(const Globals& globals, const PlotOptions& options);
+
+// Parses the command line and becomes the verb.
+int command_line(int argc, char** argv);
+
+}  // namespace tapedeck
