@@ -139,9 +139,8 @@ LoaderOptions loader_options(const Settings& settings) {
 
 SecretLookup secret_lookup(const Settings& settings) {
     return [secrets = settings.secrets](const std::string& name) -> Result<Secret> {
-        const auto found =
-            std::ranges::find(secrets, name, [](const auto& one) { return one.name; });
-        if (found == secrets.end()) {
+        const auto place = secrets.find(name);
+        if (place == secrets.end()) {
             return Error{ErrorKind::rejected,
                          fmt::format("the secret {0} is not configured: [secret.{0}]", name)};
         }
@@ -288,11 +287,10 @@ Result<std::vector<Expectation>> Assembly::expectations() {
             const auto shared = std::make_shared<const Schedule>(*std::move(schedule));
             for (const TaskSpec& task : dag.tasks) {
                 if (task.feed.empty()) continue;
-                const auto feed =
-                    std::ranges::find(settings->feeds, task.feed, &FeedSettings::name);
+                const auto feed = settings->feeds.find(task.feed);
                 if (feed == settings->feeds.end()) continue;
-                all.push_back({feed->name, dag.name, std::max(history[i].at, state.first_seen),
-                               until, shared, feed->instruments});
+                all.push_back({task.feed, dag.name, std::max(history[i].at, state.first_seen),
+                               until, shared, feed->second.instruments});
             }
         }
     }
