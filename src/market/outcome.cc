@@ -12,8 +12,12 @@ namespace {
 using simdjson::dom::element;
 using simdjson::dom::object;
 
+// No database keeps a NUL, and one in a foreign error's text must not cost the run its account.
 void put_text(JsonWriter& json, std::string_view name, std::string_view value) {
-    if (!value.empty()) json.key(name).text(value);
+    if (value.empty()) return;
+    std::string clean(value);
+    std::erase(clean, '\0');
+    json.key(name).text(clean);
 }
 
 void put_number(JsonWriter& json, std::string_view name, std::int64_t value) {

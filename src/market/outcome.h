@@ -61,7 +61,9 @@ struct RunOutcomes {
 
 inline constexpr std::string_view kOutcomesTopic = "tapedeck_outcomes";
 
-// docs/formats/outcomes.md. decode(encode(x)) == x.
+// docs/formats/outcomes.md. decode(encode(x)) == x where x has a run_id and a feed, each outcome an
+// instrument, and the texts are UTF-8 without NULs; NULs are left out and what is no UTF-8 becomes
+// U+FFFD. Decoding takes any bytes: `malformed` names the field and the value.
 std::string encode_outcomes(const RunOutcomes& run);
 Result<RunOutcomes> decode_outcomes(std::string_view value);
 
