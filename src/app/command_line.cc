@@ -1,0 +1,282 @@
+// The only user of CLI11 (4.6 s to compile): it knows the words of the command line and nothing of
+// what they do.
+#include <CLI/CLI.hpp>
+
+#include <cstdlib>
+#include <functional>
+
+#include "app/completion.h"
+#include "app/verbs.h"
+
+namespace tapedeck {
+namespace {
+
+constexpr const char* kAbout =
+    "Records market prices, exactly and completely, and can prove it.\n"
+    "Exit codes: 0 fine, 1 failed, 2 usage, 3 not found, 4 found something (gaps, differences),\n"
+    "5 busy, 6 store or source unreachable.";
+
+std::optional<Timestamp>* time_target(std::optional<Timestamp>& target) { return &target; }
+
+// A moment on the command line: RFC 3339, or a date for its midnight, UTC.
+void add_time(CLI::App* verb, const std::string& name, std::optional<Timestamp>& target,
+              const std::string& help) {
+    verb->add_option_function<std::string>(
+            name,
+            [out = time_target(target)](const std::string& text) {
+                auto time = parse_rfc3339(text);
+                if (!time) throw CLI::ValidationError(time.error().what);
+                *out = *time;
+            },
+            help)
+        ->type_name("TIME");
+}
+
+void add_span(CLI::App* verb, SpanOptions& span) {
+    verb->add_option("day", span.day, "A day, UTC: 2026-11-24, today or yesterday")
+        ->type_name("DAY");
+    add_time(verb, "--from", span.from, "From this moment on, inclusive");
+    add_time(verb, "--to", span.to, "Up to this moment, exclusive");
+    verb->add_option("--feed", span.feed, "Of one feed")->type_name("FEED");
+    verb->add_option("--instrument", span.instrument, "Of one instrument")->type_name("NAME");
+}
+
+// What the verbs are told; lives as long as the parser.
+struct Told {
+    Globals globals;
+    RunOptions run;
+    RunOptions demo;
+    CollectOptions collect;
+    LoadVerbOptions load;
+    StatusOptions status;
+    NextOptions next;
+    SpanOptions gaps;
+    SpanOptions audit;
+    WhyOptions why;
+    ExtractOptions extract;
+    SourcesOptions sources;
+    SlotsOptions slots;
+    CheckOptions check;
+    ConfigVerbOptions config;
+    VariablesOptions variables;
+    InstrumentsOptions instruments;
+    DagOptions dag;
+    BackupOptions backup;
+    ExportOptions exported;
+    PlotOptions plot;
+    std::string shell;
+    std::function<Exit()> act;
+};
+
+class Words {
+public:
+    Words(CLI::App& app, Told& told) : app_(app), told_(told) {}
+
+    void add_all() {
+        add_recording();
+        add_looking();
+        add_sources();
+        add_settings();
+        add_data();
+    }
+
+private:
+    template <class Options>
+    CLI::App* verb(const std::string& name, const std::string& help, const Options& options,
+                   Exit (*act)(const Globals&, const Options&)) {
+        CLI::App* verb = app_.add_subcommand(name, help);
+        verb->fallthrough();
+        verb->callback([this, &options, act] {
+            told_.act = [this, &options, act] { return act(told_.globals, options); };
+        });
+        return verb;
+    }
+
+    void add_recording() {
+        auto* run = verb("run", "Record on schedule until stopped", told_.run, verb_run);
+        add_time(run, "--until", told_.run.until, "Stop at this moment");
+        run->add_option("--slots", told_.run.slots, "Stop after so many slots")->type_name("N");
+        run->add_flag("--plain", told_.run.plain, "Log lines in place of the live table");
+
+        told_.demo.demo = true;
+        auto* demo =
+            verb("demo", "Record simulated prices served on this machine", told_.demo, verb_run);
+        demo->add_option("--speed", told_.demo.speed,
+                         "Seconds of schedule time in one second (30: a slot every 10 s)")
+            ->check(CLI::Range(0.01, 100'000.0));
+        demo->add_option("--pages", told_.demo.pages, "Serve the saved pages of this folder")
+            ->type_name("FOLDER");
+        add_time(demo, "--until", told_.demo.until, "Stop at this moment of the demo's clock");
+        demo->add_option("--slots", told_.demo.slots, "Stop after so many slots")->type_name("N");
+        demo->add_flag("--plain", told_.demo.plain, "Log lines in place of the live table");
+
+        auto* collect =
+            verb("collect", "Ask for the prices of one slot now", told_.collect, verb_collect);
+        collect->add_option("feed", told_.collect.feed, "The feed")->required();
+        add_time(collect, "--slot", told_.collect.slot, "The slot; without it, the present one");
+
+        auto* load = verb("load", "Load the tape into the store", told_.load, verb_load);
+        load->add_flag("--until-end", told_.load.until_end, "Stop when all is loaded");
+    }
+
+    void add_looking() {
+        auto* status = verb("status", "What was expected, recorded, missing; how all is doing",
+                            told_.status, verb_status);
+        status->add_flag("--fail", told_.status.fail, "Exit 4 where something is wrong");
+        auto* next = verb("next", "The next slots of each DAG", told_.next, verb_next);
+        next->add_option("--count", told_.next.count, "How many of each")
+            ->check(CLI::Range(1, 1000));
+        auto* gaps = verb("gaps", "Every price that is missing, and why", told_.gaps, verb_gaps);
+        add_span(gaps, told_.gaps);
+        auto* audit = verb("audit", "Derive the ledger again and compare", told_.audit, verb_audit);
+        add_span(audit, told_.audit);
+        auto* why = verb("why", "All that is known of one price", told_.why, verb_why);
+        why->add_option("what", told_.why.what,
+                        "ID of a row, FEED:ID, or FEED INSTRUMENT SLOT for one that is missing")
+            ->required()
+            ->expected(1, 3);
+        auto* slots = verb("slots", "The instants that a DAG or a cron expression expects",
+                           told_.slots, verb_slots);
+        slots->add_option("dag", told_.slots.dag, "The DAG");
+        slots->add_option("--cron", told_.slots.cron, "A cron expression in place of a DAG");
+        slots->add_option("--zone", told_.slots.zone, "Its time zone");
+        slots->add_option("--calendar", told_.slots.calendar, "Its calendar");
+        slots->add_option("--from", told_.slots.from, "From this moment on, inclusive")->required();
+        slots->add_option("--to", told_.slots.to, "Up to this moment, exclusive")->required();
+    }
+
+    void add_sources() {
+        auto* extract = verb("extract", "What a source's rules read from a saved page",
+                             told_.extract, verb_extract);
+        extract->add_option("--source", told_.extract.source, "The source")->required();
+        extract->add_option("--instrument", told_.extract.instrument, "The instrument")->required();
+        extract->add_option("--status", told_.extract.status, "The HTTP status it came with")
+            ->check(CLI::Range(100, 599));
+        extract->add_flag("--every-rule", told_.extract.every_rule, "What each rule reads");
+        extract->add_option("file", told_.extract.file, "The page; - is standard input")
+            ->required();
+        auto* sources =
+            verb("sources", "The sources, and how each is doing", told_.sources, verb_sources);
+        sources->add_option("name", told_.sources.name, "One source, whole");
+        sources->add_flag("--probe", told_.sources.probe, "Ask each for one price now");
+    }
+
+    void add_settings() {
+        auto* check = verb("check", "Whether all is ready to record", told_.check, verb_check);
+        check->add_flag("--online", told_.check.online, "Ask the sites as well");
+
+        auto* config = verb("config", "The configuration", told_.config, verb_config);
+        config->add_option("action", told_.config.action, "show, explain, check or reference")
+            ->required()
+            ->check(CLI::IsMember({"show", "explain", "check", "reference"}));
+        config->add_option("key", told_.config.key, "With explain: a key or table");
+
+        auto* variables =
+            verb("variables", "Variables of Airflow", told_.variables, verb_variables);
+        variables->add_option("action", told_.variables.action, "import")
+            ->required()
+            ->check(CLI::IsMember({"import"}));
+        variables->add_option("file", told_.variables.file, "The JSON file")->required();
+        variables->add_flag("--dry-run", told_.variables.dry_run, "Show the result, write nothing");
+
+        auto* instruments = verb("instruments", "The instruments of the feeds", told_.instruments,
+                                 verb_instruments);
+        instruments->add_option("action", told_.instruments.action, "list, add, remove or rename")
+            ->required()
+            ->check(CLI::IsMember({"list", "add", "remove", "rename"}));
+        instruments->add_option("feed", told_.instruments.feed, "The feed");
+        instruments->add_option("instrument", told_.instruments.instrument, "The instrument");
+        instruments->add_option("new", told_.instruments.new_name, "With rename: its new name");
+
+        auto* dag = verb("dag", "The DAGs: what runs when", told_.dag, verb_dag);
+        dag->add_option("action", told_.dag.action, "list, show, pause or resume")
+            ->required()
+            ->check(CLI::IsMember({"list", "show", "pause", "resume"}));
+        dag->add_option("name", told_.dag.name, "The DAG");
+    }
+
+    void add_data() {
+        auto* backup =
+            verb("backup", "Copy the store while it is being written", told_.backup, verb_backup);
+        backup->add_option("file", told_.backup.file, "The copy; must not exist")->required();
+
+        auto* exported = verb("export", "Prices as CSV or JSON lines, with their exact digits",
+                              told_.exported, verb_export);
+        add_span(exported, told_.exported.span);
+        exported->add_option("--format", told_.exported.format, "csv or jsonl")
+            ->check(CLI::IsMember({"csv", "jsonl"}));
+        add_time(exported, "--as-known-at", told_.exported.known_at,
+                 "As the store knew them at this moment");
+        exported->add_option("--output", told_.exported.file, "A file in place of standard output");
+        exported->add_flag("--all", told_.exported.all, "Every source and revision");
+
+        auto* plot = verb("plot", "A chart of prices", told_.plot, verb_plot);
+        plot->add_option("instrument", told_.plot.span.instrument, "The instrument")->required();
+        add_time(plot, "--from", told_.plot.span.from, "From this moment on");
+        add_time(plot, "--to", told_.plot.span.to, "Up to this moment");
+        plot->add_option("--day", told_.plot.span.day, "Of one day, UTC");
+        plot->add_option("--feed", told_.plot.span.feed, "Of one feed");
+        plot->add_option("--svg", told_.plot.svg, "Write an SVG file")->type_name("FILE");
+        plot->add_option("--width", told_.plot.width, "In columns, or pixels of the SVG");
+        plot->add_option("--height", told_.plot.height, "In lines, or pixels of the SVG");
+    }
+
+    CLI::App& app_;
+    Told& told_;
+};
+
+// The words that a shell completes: verbs and their options.
+CompletionWords completion_words(const CLI::App& app) {
+    CompletionWords words;
+    for (const CLI::App* verb : app.get_subcommands([](const CLI::App*) { return true; })) {
+        auto& options = words[verb->get_name()];
+        for (const CLI::Option* option : verb->get_options()) {
+            for (const std::string& name : option->get_lnames()) options.push_back("--" + name);
+        }
+    }
+    for (const CLI::Option* option : app.get_options()) {
+        for (const std::string& name : option->get_lnames()) words[""].push_back("--" + name);
+    }
+    return words;
+}
+
+}  // namespace
+
+int command_line(int argc, char** argv) {
+    CLI::App app(kAbout, "tapedeck");
+    app.set_version_flag("--version", TAPEDECK_VERSION);
+    app.require_subcommand(1);
+    app.option_defaults()->always_capture_default(false);
+    Told told;
+    if (const char* file = std::getenv("TAPEDECK_CONFIG")) told.globals.config.environment = file;
+    app.add_option("--config", told.globals.config.file,
+                   "The configuration file; else $TAPEDECK_CONFIG, else ./tapedeck.toml. `demo` "
+                   "stands for the demo's");
+    app.add_option("--set", told.globals.config.sets, "KEY=VALUE for one key, over the file's")
+        ->type_name("KEY=VALUE")
+        ->allow_extra_args(false);
+    app.add_flag("--json", told.globals.json, "The answer as JSON");
+    app.add_flag("--quiet,-q", told.globals.quiet, "No talk on standard error");
+    Words(app, told).add_all();
+    auto* completion = app.add_subcommand("completion", "Completion for bash, zsh or fish");
+    completion->add_option("shell", told.shell, "bash, zsh or fish")
+        ->required()
+        ->check(CLI::IsMember({"bash", "zsh", "fish"}));
+    completion->callback([&] {
+        told.act = [&] {
+            print(completion_script(told.shell, completion_words(app)));
+            return Exit::fine;
+        };
+    });
+    try {
+        app.parse(argc, argv);
+    } catch (const CLI::Success& asked) {  // --help, --version
+        return app.exit(asked);
+    } catch (const CLI::ParseError& error) {
+        app.exit(error);
+        return static_cast<int>(Exit::usage);
+    }
+    return static_cast<int>(told.act());
+}
+
+}  // namespace tapedeck
