@@ -75,6 +75,7 @@ void CurlTransfer::prepare(const CurlOptions& options, CURLSH* share) {
     curl_easy_reset(easy);
     error_[0] = '\0';
     header_bytes_ = 0;
+    headers_ended_ = false;
     leads_on_ = false;
     answer_.headers.clear();
     answer_.body.clear();
@@ -85,9 +86,11 @@ void CurlTransfer::prepare(const CurlOptions& options, CURLSH* share) {
     set(easy, CURLOPT_URL, request_.url.c_str());
     set(easy, CURLOPT_PROTOCOLS_STR, "http,https");
     set(easy, CURLOPT_HTTP_VERSION, static_cast<long>(CURL_HTTP_VERSION_2TLS));
-    // Waits for the first connection to tell whether it carries many requests: one handshake then
-    // serves a whole slot.
-    set(easy, CURLOPT_PIPEWAIT, 1L);
+    // Over TLS the handshake tells whether one connection carries many requests: the others of a
+    // slot wait for that, and one handshake serves them all. Without TLS there is nothing to learn,
+    // and libcurl would wait for the first answer.
+    const bool tls = request_.url.starts_with("https:");
+    set(easy, CURLOPT_PIPEWAIT, tls ? 1L : 0L);
     set(easy, CURLOPT_NOSIGNAL, 1L);
     set(easy, CURLOPT_QUICK_EXIT, 1L);  // a hanging name server does not hold up a time-out
     set(easy, CURLOPT_ACCEPT_ENCODING, "");
@@ -175,6 +178,7 @@ bool CurlTransfer::take_header(std::string_view line) {
     }
     if (line.starts_with("HTTP/")) {
         answer_.headers.clear();  // of an interim answer
+        headers_ended_ = false;
         return true;
     }
     const std::size_t colon = line.find(':');
@@ -182,6 +186,7 @@ bool CurlTransfer::take_header(std::string_view line) {
         answer_.headers.emplace_back(lower(trimmed(line.substr(0, colon))),
                                      std::string(trimmed(line.substr(colon + 1))));
     } else if (trimmed(line).empty()) {
+        headers_ended_ = true;
         leads_on_ = is_redirect(status()) && !answer_.header("location").empty();
     }
     return true;
@@ -221,6 +226,7 @@ Answer CurlTransfer::finish(CURLcode code, Timestamp now) {
     answer_.url = request_.url;
     answer_.ended = now;
     if (code != CURLE_OK && !failure_) failure_ = failure_of(code);
+    if (!failure_ && !headers_ended_) failure_ = failure_of(CURLE_PARTIAL_FILE);
     answer_.failure = std::move(failure_);
     return std::move(answer_);
 }

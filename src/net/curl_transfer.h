@@ -62,6 +62,7 @@ private:
     Answer answer_;
     int followed_ = 0;
     std::size_t header_bytes_ = 0;
+    bool headers_ended_ = false;      // libcurl takes a close among the headers as their end
     bool leads_on_ = false;           // this hop's answer is a redirect: its body is not kept
     std::optional<Failure> failure_;  // what a callback or redirect found
     std::array<char, CURL_ERROR_SIZE> error_{};

@@ -1,0 +1,302 @@
+#include "net/curl_client.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <sys/resource.h>
+#include <zstd.h>
+
+#include <future>
+#include <set>
+
+#include "tests/conformance/http_client_suite.h"
+#include "tests/integration/loopback_server.h"
+
+namespace tapedeck {
+namespace {
+
+using namespace std::chrono_literals;
+using testing::HasSubstr;
+using testing::Not;
+
+// Serves a Site over HTTP/1.1 with connections that are kept.
+LoopbackServer::Handler serving(Site site) {
+    return [site = std::move(site)](LoopbackConnection& client) {
+        for (std::string asked = client.request(); !asked.empty(); asked = client.request()) {
+            Request request;
+            request.url = "http://127.0.0.1" + path_of(asked);
+            request.body = body_of(asked);
+            request.headers = {{"X-Asked", Secret(header_of(asked, "X-Asked"))}};
+            const SiteAnswer answer = site(request);
+            if (answer.hangs) return client.hang();
+            const auto latency = std::chrono::ceil<std::chrono::milliseconds>(answer.latency);
+            if (latency > 0ms && !client.linger(latency)) return;
+            std::string headers;
+            for (const auto& [name, value] : answer.headers)
+                headers += name + ": " + value + "\r\n";
+            if (!client.send(http_answer(answer.status, answer.body, headers))) return;
+        }
+    };
+}
+
+std::unique_ptr<CurlClient> opened(const Clock& clock, CurlOptions options = {}) {
+    auto client = CurlClient::open(clock, std::move(options));
+    EXPECT_TRUE(client);
+    return *std::move(client);
+}
+
+class Loopback {
+public:
+    explicit Loopback(Site site) : server_(serving(std::move(site))) {}
+    HttpClient& client() { return *client_; }
+    std::string url(const std::string& path) { return server_.url(path); }
+
+private:
+    SystemClock clock_;
+    LoopbackServer server_;
+    std::unique_ptr<CurlClient> client_ = opened(clock_);
+};
+
+INSTANTIATE_TYPED_TEST_SUITE_P(Curl, HttpClientSuite, Loopback);
+
+class CurlClientTest : public testing::Test {
+protected:
+    static Request get(std::string url) {
+        Request request;
+        request.url = std::move(url);
+        request.timeout = 60s;
+        return request;
+    }
+
+    Answer fetch(Request request) { return fetch(*client_, std::move(request)); }
+
+    static Answer fetch(CurlClient& client, Request request) {
+        client.start(RequestId(1), std::move(request));
+        auto answers = client.wait(120s, {});
+        EXPECT_EQ(answers.size(), 1U);
+        return answers.empty() ? Answer{} : std::move(answers.front());
+    }
+
+    SystemClock clock_;
+    std::unique_ptr<CurlClient> client_ = opened(clock_);
+};
+
+LoopbackServer::Handler answering_paths() {
+    return [](LoopbackConnection& client) {
+        for (std::string asked = client.request(); !asked.empty(); asked = client.request()) {
+            if (!client.send(http_answer(200, path_of(asked)))) return;
+        }
+    };
+}
+
+TEST_F(CurlClientTest, UsesAConnectionAgain) {
+    LoopbackServer server(answering_paths());
+    for (int i = 0; i < 20; ++i) EXPECT_EQ(fetch(get(server.url("/x"))).body, "/x");
+    EXPECT_EQ(server.connections(), 1);
+}
+
+TEST_F(CurlClientTest, OpensANewConnectionAfterIdleOnesWereClosed) {
+    LoopbackServer server(answering_paths());
+    fetch(get(server.url("/x")));
+    client_->close_idle();
+    EXPECT_EQ(fetch(get(server.url("/y"))).body, "/y");
+    EXPECT_EQ(server.connections(), 2);
+}
+
+TEST_F(CurlClientTest, AsksTwoHundredAtOnceWithinTheCaps) {
+    LoopbackServer one(serving(suite_site));
+    LoopbackServer other(serving(suite_site));
+    CurlOptions options;
+    options.max_connections = 30;
+    options.max_per_host = 20;
+    const auto client = opened(clock_, options);
+    for (std::uint64_t i = 0; i < 200; ++i) {
+        client->start(RequestId(i), get((i % 2 == 0 ? one : other).url("/late/5/x")));
+    }
+    std::set<RequestId> answered;
+    while (client->under_way() > 0) {
+        for (const Answer& answer : client->wait(60s, {})) {
+            EXPECT_EQ(answer.body, "x");
+            EXPECT_TRUE(answered.insert(answer.id).second);
+        }
+    }
+    EXPECT_EQ(answered.size(), 200U);
+    EXPECT_LE(one.most_at_once(), 20);
+    EXPECT_LE(other.most_at_once(), 20);
+    EXPECT_LE(one.connections() + other.connections(), 60) << "connections are kept";
+}
+
+TEST_F(CurlClientTest, GivesAHostItsTurnThoughAnotherHasAskedForMuchMore) {
+    LoopbackServer busy(serving(suite_site));
+    LoopbackServer quiet(serving(suite_site));
+    CurlOptions options;
+    options.max_connections = 2;
+    const auto client = opened(clock_, options);
+    for (std::uint64_t i = 1; i <= 50; ++i) {
+        client->start(RequestId(i), get(busy.url("/text/busy")));
+    }
+    client->start(RequestId(51), get(quiet.url("/text/quiet")));
+    std::size_t before = 0;
+    bool seen = false;
+    while (client->under_way() > 0 && !seen) {
+        for (const Answer& answer : client->wait(60s, {})) {
+            seen = seen || answer.id == RequestId(51);
+            if (!seen) ++before;
+        }
+    }
+    EXPECT_TRUE(seen);
+    EXPECT_LT(before, 10U);
+}
+
+TEST_F(CurlClientTest, KeepsCookiesByJarAndToTheJar) {
+    LoopbackServer server([](LoopbackConnection& client) {
+        for (std::string asked = client.request(); !asked.empty(); asked = client.request()) {
+            client.send(path_of(asked) == "/set"
+                            ? http_answer(302, "", "Set-Cookie: a=1\r\nLocation: /shown\r\n")
+                            : http_answer(200, header_of(asked, "Cookie")));
+        }
+    });
+    Request request = get(server.url("/set"));
+    request.cookie_jar = "yahoo";
+    EXPECT_EQ(fetch(request).body, "a=1") << "already on the way that the redirect shows";
+    request.url = server.url("/shown");
+    EXPECT_EQ(fetch(request).body, "a=1");
+    client_->close_idle();
+    EXPECT_EQ(fetch(request).body, "a=1") << "idle connections close, cookies stay";
+    request.cookie_jar = "other";
+    EXPECT_EQ(fetch(request).body, "");
+    request.cookie_jar.clear();
+    EXPECT_EQ(fetch(request).body, "");
+    request.url = server.url("/set");
+    EXPECT_EQ(fetch(request).body, "") << "no jar, no cookies";
+}
+
+TEST_F(CurlClientTest, TellsAKeyToNoOtherHost) {
+    const auto telling = [](LoopbackConnection& client) {
+        client.send(http_answer(200, "key=" + header_of(client.request(), "X-Api-Key")));
+    };
+    LoopbackServer other(telling);
+    LoopbackServer first([&other](LoopbackConnection& client) {
+        client.request();
+        client.send(http_answer(302, "", "Location: " + other.url("/") + "\r\n"));
+    });
+    Request request = get(first.url("/"));
+    request.headers = {{"X-Api-Key", Secret("hunter2")}};
+    EXPECT_EQ(fetch(request).body, "key=");
+    request.url = other.url("/");
+    EXPECT_EQ(fetch(request).body, "key=hunter2");
+}
+
+TEST_F(CurlClientTest, AsksByAProxyWithItsPassword) {
+    LoopbackServer proxy([](LoopbackConnection& client) {
+        const std::string asked = client.request();
+        client.send(
+            http_answer(200, path_of(asked) + " " + header_of(asked, "Proxy-Authorization")));
+    });
+    Request request = get("http://prices.invalid/x");
+    request.proxy = Secret("http://joe:hunter2@127.0.0.1:" + std::to_string(proxy.port()));
+    const Answer answer = fetch(request);
+    EXPECT_FALSE(answer.failure);
+    EXPECT_EQ(answer.body, "http://prices.invalid/x Basic am9lOmh1bnRlcjI=");
+}
+
+TEST_F(CurlClientTest, UnpacksZstdAndBrotli) {
+    const std::string text(50'000, 'p');
+    std::string packed(ZSTD_compressBound(text.size()), '\0');
+    packed.resize(ZSTD_compress(packed.data(), packed.size(), text.data(), text.size(), 3));
+    const std::string hello("\x0b\x02\x80hello\x03", 9);  // RFC 7932: one stored meta-block
+    LoopbackServer server([&](LoopbackConnection& client) {
+        for (std::string asked = client.request(); !asked.empty(); asked = client.request()) {
+            EXPECT_THAT(header_of(asked, "Accept-Encoding"), HasSubstr("gzip"));
+            client.send(path_of(asked) == "/br"
+                            ? http_answer(200, hello, "Content-Encoding: br\r\n")
+                            : http_answer(200, packed, "Content-Encoding: zstd\r\n"));
+        }
+    });
+    EXPECT_EQ(fetch(get(server.url("/zstd"))).body, text);
+    EXPECT_EQ(fetch(get(server.url("/br"))).body, "hello");
+}
+
+TEST_F(CurlClientTest, StampsAnswersWithTheGivenClock) {
+    LoopbackServer server(answering_paths());
+    const Timestamp then = *parse_rfc3339("2023-03-01T12:00:00Z");
+    const ManualClock clock(then);
+    const auto client = opened(clock);
+    const Answer answer = fetch(*client, get(server.url("/")));
+    EXPECT_EQ(answer.started, then);
+    EXPECT_EQ(answer.ended, then);
+}
+
+TEST_F(CurlClientTest, WakesWhenAStopIsRequested) {
+    std::promise<void> asked;
+    LoopbackServer server([&asked](LoopbackConnection& client) {
+        client.request();
+        asked.set_value();
+        client.hang();
+    });
+    client_->start(RequestId(1), get(server.url("/")));
+    std::stop_source stop;
+    std::jthread stopper([&] {
+        asked.get_future().wait();
+        stop.request_stop();
+    });
+    const auto before = std::chrono::steady_clock::now();
+    EXPECT_TRUE(client_->wait(50s, stop.get_token()).empty());
+    EXPECT_LT(std::chrono::steady_clock::now() - before, 40s);
+}
+
+std::chrono::microseconds cpu_of_this_thread() {
+    rusage used{};
+    ::getrusage(RUSAGE_THREAD, &used);
+    return std::chrono::seconds(used.ru_utime.tv_sec + used.ru_stime.tv_sec) +
+           std::chrono::microseconds(used.ru_utime.tv_usec + used.ru_stime.tv_usec);
+}
+
+TEST_F(CurlClientTest, DoesNotSpinWhileItWaits) {
+    LoopbackServer server([](LoopbackConnection& client) { client.hang(); });
+    for (std::uint64_t i = 0; i < 50; ++i) client_->start(RequestId(i), get(server.url("/")));
+    EXPECT_TRUE(client_->wait(100ms, {}).empty());
+    const auto before = cpu_of_this_thread();
+    EXPECT_TRUE(client_->wait(500ms, {}).empty());
+    EXPECT_LT(cpu_of_this_thread() - before, 100ms);
+}
+
+TEST_F(CurlClientTest, RefusesAHeaderThatBreaksTheLine) {
+    LoopbackServer server(answering_paths());
+    for (const char* value : {"a\r\nX-Other: b", "a\nb", "a\rb"}) {
+        Request request = get(server.url("/"));
+        request.headers = {{"X-Asked", Secret(value)}};
+        const Answer answer = fetch(request);
+        ASSERT_TRUE(answer.failure);
+        EXPECT_EQ(answer.failure->reason, Reason::malformed);
+    }
+    EXPECT_EQ(server.connections(), 0);
+}
+
+TEST_F(CurlClientTest, NamesNoSecretInAFailure) {
+    LoopbackServer server([](LoopbackConnection& client) { client.hang(); });
+    Request request = get("http://joe:hunter2@127.0.0.1:" + std::to_string(server.port()) +
+                          "/hunter2?key=hunter2");
+    request.headers = {{"X-Api-Key", Secret("hunter2")}};
+    request.timeout = 50ms;
+    Answer answer = fetch(request);
+    ASSERT_TRUE(answer.failure);
+    EXPECT_THAT(answer.failure->what, Not(HasSubstr("hunter2")));
+    EXPECT_THAT(answer.failure->what, HasSubstr("127.0.0.1"));
+    request.proxy = Secret("http://joe:hunter2@127.0.0.1:1");
+    answer = fetch(request);
+    ASSERT_TRUE(answer.failure);
+    EXPECT_THAT(answer.failure->what, Not(HasSubstr("hunter2")));
+}
+
+TEST(CurlClientOpen, RefusesAFileOfAuthoritiesThatIsNotThere) {
+    const SystemClock clock;
+    CurlOptions options;
+    options.ca_file = "/nowhere/ca.pem";
+    const auto client = CurlClient::open(clock, options);
+    ASSERT_FALSE(client);
+    EXPECT_EQ(client.error().kind, ErrorKind::rejected);
+    EXPECT_THAT(client.error().what, HasSubstr("/nowhere/ca.pem"));
+}
+
+}  // namespace
+}  // namespace tapedeck
