@@ -1,0 +1,16 @@
+#pragma once
+
+#include <functional>
+#include <string>
+
+#include "tape/sqlite.h"
+
+namespace tapedeck {
+
+// Copies the database as it stands at the call to the new file `path`, while others go on writing.
+// The copy is made under the name `path` + ".part", checked, synced, and gets its name at the very
+// end. `rejected` where `path` exists. `progress` gets 0 to 100, never going back.
+Result<> back_up(Database& source, const std::string& path,
+                 const std::function<void(int percent)>& progress);
+
+}  // namespace tapedeck

@@ -1,0 +1,253 @@
+#include "store/sqlite_store.h"
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <array>
+
+#include "store/batch_writer.h"
+#include "store/file_lease.h"
+#include "store/schema.h"
+#include "store/sqlite_backup.h"
+#include "store/statement_runner.h"
+#include "tape/tape_rules.h"
+
+namespace tapedeck {
+namespace {
+
+constexpr std::size_t kIdleReaders = 2;
+
+std::string this_process() {
+    std::array<char, 256> host{};
+    if (::gethostname(host.data(), host.size() - 1) != 0) host = {"localhost"};
+    return fmt::format("{}:{}", host.data(), ::getpid());
+}
+
+std::optional<Sha256> digest_from(std::string_view text) {
+    Sha256 digest{};
+    if (text.size() != digest.size() * 2) return std::nullopt;
+    const auto nibble = [](char c) { return c <= '9' ? c - '0' : c - 'a' + 10; };
+    for (std::size_t i = 0; i < digest.size(); ++i) {
+        const int byte = nibble(text[2 * i]) * 16 + nibble(text[2 * i + 1]);
+        digest[i] = static_cast<std::uint8_t>(byte);
+    }
+    return digest;
+}
+
+Error not_reading(const Statement& statement) {
+    return {ErrorKind::rejected, "not a statement that only reads: " + statement.sql};
+}
+
+Result<LedgerEntry> ledger_entry(Database& database, const TopicPartition& at) {
+    auto make = database.prepare(
+        "insert into offsets (topic, partition, next_offset) values (?1, ?2, 0)"
+        " on conflict do nothing");
+    if (!make) return make.error();
+    make->bind(1, at.topic);
+    make->bind(2, at.partition.value());
+    if (auto done = make->run(); !done) return done.error();
+    auto find = database.prepare(
+        "select next_offset, last_timestamp, last_digest from offsets"
+        " where topic = ?1 and partition = ?2");
+    if (!find) return find.error();
+    find->bind(1, at.topic);
+    find->bind(2, at.partition.value());
+    const auto row = find->step();
+    if (!row) return row.error();
+    TAPEDECK_ASSERT(*row);
+    LedgerEntry entry{at, Offset(find->integer(0)), std::nullopt, std::nullopt};
+    if (!find->is_null(1)) entry.last_timestamp = find->timestamp(1);
+    if (!find->is_null(2)) {
+        entry.last_digest = digest_from(find->bytes(2));
+        if (!entry.last_digest) {
+            return Error{ErrorKind::corrupt,
+                         fmt::format("{}: the ledger of {} holds no digest: {}", database.path(),
+                                     to_string(at), find->bytes(2))};
+        }
+    }
+    return entry;
+}
+
+}  // namespace
+
+// A reading connection from the pool, given back when done with.
+class SqliteStore::ReadingLoan {
+public:
+    static Result<ReadingLoan> take(SqliteStore& store) {
+        {
+            const std::lock_guard lock(store.pool_mutex_);
+            if (!store.pool_.empty()) {
+                ReadingLoan loan(store, std::move(store.pool_.back()));
+                store.pool_.pop_back();
+                return loan;
+            }
+        }
+        auto opened = open_reading(store.path_, store.options_.busy_timeout);
+        if (!opened) return opened.error();
+        return ReadingLoan(store, *std::move(opened));
+    }
+    ReadingLoan(ReadingLoan&&) = default;
+    ReadingLoan& operator=(ReadingLoan&&) = delete;
+    ~ReadingLoan() {
+        if (!database_) return;
+        const std::lock_guard lock(store_.pool_mutex_);
+        if (store_.pool_.size() < kIdleReaders) store_.pool_.push_back(std::move(database_));
+    }
+    Database& database() { return *database_; }
+
+private:
+    ReadingLoan(SqliteStore& store, std::unique_ptr<Database> database)
+        : store_(store), database_(std::move(database)) {}
+    SqliteStore& store_;
+    std::unique_ptr<Database> database_;
+};
+
+class SqliteStore::MemoryLease : public Lease {
+public:
+    explicit MemoryLease(std::shared_ptr<std::atomic_flag> held) : held_(std::move(held)) {}
+    ~MemoryLease() override { held_->clear(); }
+
+private:
+    std::shared_ptr<std::atomic_flag> held_;
+};
+
+Result<std::unique_ptr<SqliteStore>> SqliteStore::open(const std::string& path, const Clock& clock,
+                                                       SqliteStoreOptions options) {
+    auto writer = open_file(path, store_part(), clock, {options.busy_timeout, true});
+    if (!writer) return in_context("opening the store", writer.error());
+    if (options.loader.empty()) options.loader = this_process();
+    return std::unique_ptr<SqliteStore>(
+        new SqliteStore(path, clock, std::move(options), *std::move(writer)));
+}
+
+SqliteStore::SqliteStore(std::string path, const Clock& clock, SqliteStoreOptions options,
+                         std::unique_ptr<Database> writer)
+    : path_(std::move(path)),
+      clock_(clock),
+      options_(std::move(options)),
+      gate_(std::make_shared<WriteGate>()),
+      writer_(std::move(writer)),
+      memory_lease_(std::make_shared<std::atomic_flag>()) {}
+
+SqliteStore::~SqliteStore() = default;
+
+Result<std::vector<LedgerEntry>> SqliteStore::ledger(std::span<const TopicPartition> partitions) {
+    const WriteGate::Pass pass(*gate_);
+    std::vector<LedgerEntry> out;
+    auto transaction = Transaction::begin(*writer_);
+    if (!transaction) return in_context("reading the ledger", transaction.error());
+    for (const TopicPartition& at : partitions) {
+        auto entry = ledger_entry(*writer_, at);
+        if (!entry) return in_context("reading the ledger", entry.error());
+        out.push_back(*std::move(entry));
+    }
+    if (auto done = transaction->commit(); !done) {
+        return in_context("reading the ledger", done.error());
+    }
+    return out;
+}
+
+Result<Committed> SqliteStore::commit_in_transaction(const Batch& batch) {
+    auto transaction = Transaction::begin(*writer_);
+    if (!transaction) return transaction.error();
+    BatchWriter batch_writer(*writer_, options_.loader, clock_.now());
+    auto committed = batch_writer.write(batch);
+    if (!committed) return committed;
+    if (auto done = transaction->commit(); !done) return done.error();
+    return committed;
+}
+
+Result<Committed> SqliteStore::commit(const Batch& batch) {
+    const WriteGate::Pass pass(*gate_);
+    auto committed = commit_in_transaction(batch);
+    if (!committed) return in_context("committing a batch", committed.error());
+    return committed;
+}
+
+Result<std::vector<std::unique_ptr<RowView>>> SqliteStore::collect(const Statement& statement) {
+    const WriteGate::Pass pass(*gate_);
+    auto runner = StatementRunner::prepare(*writer_, statement);
+    if (!runner) return runner.error();
+    if (!runner->reads_only()) return not_reading(statement);
+    return runner->collect();
+}
+
+Result<> SqliteStore::query(const Statement& statement, const RowSink& sink) {
+    if (in_memory()) {
+        const auto rows = collect(statement);
+        if (!rows) return rows.error();
+        for (const auto& row : *rows) {
+            if (auto taken = sink(*row); !taken) return taken;
+        }
+        return {};
+    }
+    auto loan = ReadingLoan::take(*this);
+    if (!loan) return in_context("reading", loan.error());
+    auto runner = StatementRunner::prepare(loan->database(), statement);
+    if (!runner) return runner.error();
+    if (!runner->reads_only()) return not_reading(statement);
+    return runner->stream(sink);
+}
+
+Result<std::vector<std::int64_t>> SqliteStore::transact_in_transaction(
+    std::span<const Statement> statements) {
+    std::vector<std::int64_t> changes;
+    auto transaction = Transaction::begin(*writer_);
+    if (!transaction) return transaction.error();
+    for (const Statement& statement : statements) {
+        auto runner = StatementRunner::prepare(*writer_, statement);
+        if (!runner) return runner.error();
+        const auto changed = runner->run(*writer_);
+        if (!changed) return changed.error();
+        if (statement.expected_changes && *statement.expected_changes != *changed) {
+            return Error{ErrorKind::conflict,
+                         fmt::format("{}: {} rows changed, not {}, by: {}", path_, *changed,
+                                     *statement.expected_changes, statement.sql)};
+        }
+        changes.push_back(*changed);
+    }
+    if (auto done = transaction->commit(); !done) return done.error();
+    return changes;
+}
+
+Result<std::vector<std::int64_t>> SqliteStore::transact(std::span<const Statement> statements) {
+    const WriteGate::Pass pass(*gate_);
+    return transact_in_transaction(statements);
+}
+
+Result<std::unique_ptr<Lease>> SqliteStore::acquire_lease(const std::string& holder) {
+    if (!in_memory()) return lease_file(path_ + "-lease", holder);
+    if (memory_lease_->test_and_set()) {
+        return Error{ErrorKind::conflict, "the store in memory is held already"};
+    }
+    return std::unique_ptr<Lease>(std::make_unique<MemoryLease>(memory_lease_));
+}
+
+Result<> SqliteStore::ensure_table(const PriceTable& table) {
+    const WriteGate::Pass pass(*gate_);
+    auto transaction = Transaction::begin(*writer_);
+    if (!transaction) return in_context("making table " + table.name, transaction.error());
+    if (auto made = make_price_table(*writer_, table); !made) return made;
+    if (auto done = transaction->commit(); !done) {
+        return in_context("making table " + table.name, done.error());
+    }
+    return {};
+}
+
+Result<> SqliteStore::backup(const std::string& path,
+                             const std::function<void(int percent)>& progress) {
+    if (in_memory()) {
+        const WriteGate::Pass pass(*gate_);
+        return back_up(*writer_, path, progress);
+    }
+    auto loan = ReadingLoan::take(*this);
+    if (!loan) return in_context("backing up", loan.error());
+    // One snapshot for the whole copy: without it SQLite starts anew after each write of others.
+    Database& database = loan->database();
+    if (auto done = database.execute("begin; select 1 from sqlite_schema"); !done) return done;
+    auto copied = back_up(database, path, progress);
+    const auto ended = database.execute("rollback");
+    return copied ? ended : copied;
+}
+
+}  // namespace tapedeck
