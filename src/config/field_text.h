@@ -59,12 +59,12 @@ private:
     void add(const Owner& defaults, const Group<Owner, Sub, Fields>& row,
              const std::string& table) {
         open(table, row.key, row.help);
-        describe(defaults.*row.member, *row.fields, out_.back().table);
+        describe(defaults.*row.member, *row.fields, std::string(out_.back().table));
     }
     template <class Owner, class Sub, class Fields>
     void add(const Owner&, const NamedGroup<Owner, Sub, Fields>& row, const std::string& table) {
         open(table, std::string(row.key) + "." + std::string(row.placeholder), row.help);
-        describe(Sub{}, *row.fields, out_.back().table);
+        describe(Sub{}, *row.fields, std::string(out_.back().table));
     }
     void open(const std::string& table, std::string_view name, std::string_view help) {
         KeyDoc doc;

@@ -148,9 +148,9 @@ Result<ConfigLayer> layer_of_set(std::string_view assignment) {
     const std::size_t equals = assignment.find('=');
     const std::string_view path = trimmed(assignment.substr(0, equals));
     if (equals == assignment.npos || path.empty()) {
-        return Error{ErrorKind::malformed, fmt::format("--set {}: must be KEY=VALUE, such as "
-                                                       "store.url=sqlite:prices.db",
-                                                       path)};
+        // What was given is not shown: it may be a secret.
+        return Error{ErrorKind::malformed,
+                     "--set must be given KEY=VALUE, such as store.url=sqlite:prices.db"};
     }
     const auto parts = split_key(path);
     if (!parts) return Error{ErrorKind::malformed, "--set " + parts.error().what};

@@ -101,9 +101,11 @@ inline constexpr auto kAlert = std::tuple{
 };
 
 inline constexpr auto kSecret = std::tuple{
-    field("env", &SecretSettings::env, "The environment variable that holds the secret."),
+    field("env", &SecretSettings::env, "The environment variable that holds the secret.")
+        .if_unset("file says it"),
     field("file", &SecretSettings::file,
-          "The file that holds the secret; a line end at its end is dropped."),
+          "The file that holds the secret; a line end at its end is dropped.")
+        .if_unset("env says it"),
 };
 
 inline constexpr auto kClassListSource = std::tuple{

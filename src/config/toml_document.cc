@@ -24,16 +24,13 @@ public:
 
     std::string_view plain_value_at(TomlPosition at) const {
         const std::size_t from = offset(at);
-        const std::size_t end = text_.find_first_of(",]}#\r\n", from);
-        std::string_view value = text_.substr(from, end == text_.npos ? end : end - from);
-        const std::size_t last = value.find_last_not_of(" \t");
-        return value.substr(0, last == value.npos ? 0 : last + 1);
+        return text_.substr(from, value_end(text_, from) - from);
     }
 
-private:
     std::size_t offset(TomlPosition at) const {
         if (at.line < 1 || static_cast<std::size_t>(at.line) > starts_.size()) return text_.size();
         std::size_t i = starts_[static_cast<std::size_t>(at.line) - 1];
+        if (i == 0 && text_.starts_with("\xEF\xBB\xBF")) i = 3;  // toml++ counts no such mark
         for (int column = 1; column < at.column && i < text_.size(); ++column) {
             ++i;
             while (i < text_.size() && (static_cast<unsigned char>(text_[i]) & 0xC0) == 0x80) ++i;
@@ -41,6 +38,7 @@ private:
         return i;
     }
 
+private:
     std::string_view text_;
     std::vector<std::size_t> starts_;
 };
@@ -95,6 +93,47 @@ TomlNode convert(const toml::node& node, const Lines& lines) {
     return out;
 }
 
+// Behind the string that begins at `i`, of any of the four kinds.
+std::size_t string_end(std::string_view text, std::size_t i) {
+    const char quote = text[i];
+    const std::string three(3, quote);
+    const bool escapes = quote == '"';
+    const bool multi_line = text.substr(i).starts_with(three);
+    for (i += multi_line ? 3 : 1; i < text.size(); ++i) {
+        if (escapes && text[i] == '\\') {
+            ++i;
+        } else if (multi_line && text.substr(i).starts_with(three)) {
+            i += 3;
+            // Up to two quotes may stand before the closing three.
+            while (i < text.size() && text[i] == quote) ++i;
+            return i;
+        } else if (!multi_line && text[i] == quote) {
+            return i + 1;
+        }
+    }
+    return text.size();
+}
+
+std::size_t bracket_end(std::string_view text, std::size_t i) {
+    int depth = 0;
+    while (i < text.size()) {
+        const char c = text[i];
+        if (c == '"' || c == '\'') {
+            i = string_end(text, i);
+            continue;
+        }
+        if (c == '#') {
+            i = std::min(text.find('\n', i), text.size());
+            continue;
+        }
+        if (c == '[' || c == '{') ++depth;
+        if (c == ']' || c == '}') --depth;
+        ++i;
+        if (depth == 0) return i;
+    }
+    return text.size();
+}
+
 bool is_bare(std::string_view key) {
     return !key.empty() && std::all_of(key.begin(), key.end(), [](char c) {
         return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
@@ -122,6 +161,17 @@ Result<TomlNode> parse_toml(std::string_view text, std::string_view file) {
         return Error{ErrorKind::malformed,
                      fmt::format("{}:{}:{}: {}", file, at.line, at.column, error.description())};
     }
+}
+
+std::size_t offset_of(std::string_view text, TomlPosition at) { return Lines(text).offset(at); }
+
+std::size_t value_end(std::string_view text, std::size_t begin) {
+    if (begin >= text.size()) return text.size();
+    if (text[begin] == '"' || text[begin] == '\'') return string_end(text, begin);
+    if (text[begin] == '[' || text[begin] == '{') return bracket_end(text, begin);
+    std::size_t end = std::min(text.find_first_of(",]}#\r\n", begin), text.size());
+    while (end > begin && (text[end - 1] == ' ' || text[end - 1] == '\t')) --end;
+    return end;
 }
 
 std::string describe(const TomlNode& node) {

@@ -44,6 +44,12 @@ struct TomlMember {
 // duplicate keys included. Pure; safe from any thread. The only user of toml++ is its .cc.
 Result<TomlNode> parse_toml(std::string_view text, std::string_view file);
 
+// Where a position lies in `text`, in bytes; its size where it lies beyond. And where a value that
+// begins at the byte `begin` ends: strings, lists and inline tables whole. `text` must be TOML that
+// parse_toml has read.
+std::size_t offset_of(std::string_view text, TomlPosition at);
+std::size_t value_end(std::string_view text, std::size_t begin);
+
 // What stands there, for a message: "12", "\"ten\"", "a table", "a list". At most 60 bytes of it.
 std::string describe(const TomlNode& node);
 
