@@ -1,0 +1,29 @@
+#pragma once
+
+#include <atomic>
+#include <stop_token>
+#include <thread>
+
+namespace tapedeck {
+
+// Turns SIGINT and SIGTERM into a stop request; the second one ends the process at once. Made
+// before any other thread, so that all of them leave these signals to its own.
+class StopOnSignal {
+public:
+    StopOnSignal();
+    ~StopOnSignal();
+    StopOnSignal(const StopOnSignal&) = delete;
+    StopOnSignal& operator=(const StopOnSignal&) = delete;
+
+    std::stop_token token() const { return source_.get_token(); }
+    void stop() { source_.request_stop(); }
+    int signal() const { return signal_; }  // 0: none came
+
+private:
+    std::stop_source source_;
+    std::atomic<int> signal_ = 0;
+    std::atomic<bool> over_ = false;
+    std::thread thread_;
+};
+
+}  // namespace tapedeck

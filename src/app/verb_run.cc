@@ -1,0 +1,203 @@
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <thread>
+
+#include "app/assembly.h"
+#include "app/demo.h"
+#include "app/live_table.h"
+#include "app/load_globals.h"
+#include "app/run.h"
+#include "app/verbs.h"
+#include "events/recording.h"
+#include "net/url.h"
+#include "pipeline/retention.h"
+
+namespace tapedeck {
+namespace {
+
+using namespace std::chrono_literals;
+
+std::map<std::string, ProblemLimits> problem_limits(const Settings& settings) {
+    std::map<std::string, ProblemLimits> limits;
+    for (const auto& [name, feed] : settings.feeds) {
+        ProblemLimits& one = limits[name];
+        one.frozen_slots = feed.frozen_after;
+        if (feed.stale_after) {
+            // Told in slots: the settings give it as a time, five minutes being the usual slot.
+            one.stale_slots = std::max(1, static_cast<int>(*feed.stale_after / 5min));
+        }
+    }
+    return limits;
+}
+
+// Whether any site of the feeds' first sources answers at all: one question to each host.
+bool any_site_answers(const Assembly& assembly, const Clock& clock) {
+    auto client = CurlClient::open(clock, curl_options(assembly.settings()));
+    if (!client) return true;
+    std::uint64_t asked = 0;
+    for (const auto& [name, feed] : assembly.feeds()) {
+        if (feed.sources.empty()) continue;
+        Request request;
+        request.url = "https://" + host_of(feed.sources.front()->url) + "/";
+        request.timeout = request.connect_timeout = 5s;
+        request.max_bytes = 64 * 1024;
+        (*client)->start(RequestId(++asked), std::move(request));
+    }
+    bool any = asked == 0;
+    while ((*client)->under_way() > 0) {
+        for (const Answer& answer : (*client)->wait(10s, {})) {
+            const bool silent = answer.failure && (answer.failure->reason == Reason::unreachable ||
+                                                   answer.failure->reason == Reason::refused ||
+                                                   answer.failure->reason == Reason::timeout);
+            if (!silent) any = true;
+        }
+    }
+    return any;
+}
+
+void prune_captures(Assembly& assembly) {
+    if (assembly.captures() == nullptr) return;
+    const CaptureSettings& settings = assembly.settings().captures;
+    auto pruned = assembly.captures()->prune(settings.retention, settings.budget.value());
+    if (!pruned) assembly.log().emit(StepFailed{"pruning captures", pruned.error().what});
+}
+
+void prune_tape(Assembly& assembly) {
+    const auto retention = assembly.settings().tape.retention;
+    if (retention.count() == 0) return;
+    auto done =
+        discard_loaded(assembly.tape(), assembly.store(), assembly.clock().now() - retention);
+    if (!done) assembly.log().emit(StepFailed{"pruning the tape", done.error().what});
+}
+
+// The version of the machine's time zones: they differ from host to host, and slots follow them.
+std::string zone_data_version() {
+    const auto text = read_text_file("/usr/share/zoneinfo/tzdata.zi");
+    constexpr std::string_view kMark = "# version ";
+    if (!text || !text->starts_with(kMark)) return "unknown";
+    return text->substr(kMark.size(), text->find('\n') - kMark.size());
+}
+
+// Slots from `since` on that have ended, of all feeds together.
+int slots_ended(Store& store, Timestamp since) {
+    int count = 0;
+    auto done = store.query({"select count(*) from (select slot from coverage where slot >= $1 "
+                             "group by slot having sum(case when state = 'pending' then 1 else 0 "
+                             "end) = 0) as ended",
+                             {since},
+                             {}},
+                            [&](const RowView& row) -> Result<> {
+                                count = static_cast<int>(row.integer(0));
+                                return {};
+                            });
+    return done ? count : 0;
+}
+
+}  // namespace
+
+CurlOptions curl_options(const Settings& settings) {
+    CurlOptions options;
+    options.max_connections = settings.net.connections;
+    options.max_per_host = settings.net.connections;
+    options.ca_file = settings.net.ca_file;
+    options.user_agent = settings.net.user_agent;
+    return options;
+}
+
+Exit record(Assembly& assembly, const RunOptions& options, StopOnSignal& signals,
+            const std::string& title, bool live) {
+    auto lease = assembly.store().acquire_lease(process_name());
+    if (!lease) return fail(lease.error());
+    if (auto noted = assembly.note_config(); !noted) return fail(noted.error());
+    auto expectations = assembly.expectations();
+    if (!expectations) return fail(expectations.error());
+    auto feeds = assembly.feeds_ever();
+    if (!feeds) return fail(feeds.error());
+    RecorderOrders orders{assembly.dags(),
+                          *std::move(feeds),
+                          *std::move(expectations),
+                          loader_options(assembly.settings()),
+                          problem_limits(assembly.settings()),
+                          assembly.config().digest,
+                          assembly.settings().tape.retention};
+    LiveScreen screen;
+    const auto show = [&] {
+        if (!live) return;
+        auto text = live_table(assembly, assembly.feeds(), title);
+        if (text) screen.show(*text);
+    };
+    const std::string command = assembly.settings().alert.on_problem;
+    const Timestamp began = assembly.clock().now();
+    Recorder::Parts parts{
+        assembly.clock(),
+        assembly.store(),
+        assembly.tape(),
+        assembly.captures(),
+        assembly.secrets(),
+        assembly.log(),
+        [&]() -> Result<std::unique_ptr<HttpClient>> {
+            auto client = CurlClient::open(assembly.clock(), curl_options(assembly.settings()));
+            if (!client) return client.error();
+            return std::unique_ptr<HttpClient>(*std::move(client));
+        },
+        [&](bool recovered, const Problem& problem) -> Result<> {
+            if (command.empty()) return {};
+            return run_problem_command(command, recovered, problem);
+        },
+        [&] {
+            show();
+            const bool late = options.until && assembly.clock().now() >= *options.until;
+            if (late || (options.slots && slots_ended(assembly.store(), began) >= *options.slots)) {
+                signals.stop();
+            }
+        },
+        [&] {
+            prune_captures(assembly);
+            prune_tape(assembly);
+        },
+        process_name()};
+    std::int64_t instruments = 0;
+    for (const auto& [name, feed] : assembly.feeds()) {
+        instruments += static_cast<std::int64_t>(feed.instruments.size());
+    }
+    const std::string store = to_string(assembly.settings().store.url);
+    const std::string tape = to_string(assembly.settings().tape.url);
+    const std::string zones = zone_data_version();
+    assembly.log().emit(RecorderStarted{TAPEDECK_VERSION, store, tape, assembly.config().digest,
+                                        static_cast<std::int64_t>(assembly.feeds().size()),
+                                        instruments, zones});
+    show();
+    Recorder recorder(std::move(parts), std::move(orders));
+    auto done = recorder.run(signals.token());
+    assembly.log().emit(RecorderStopped{done ? "asked to stop" : done.error().what});
+    show();
+    if (!done) return fail(done.error());
+    return Exit::fine;
+}
+
+Exit verb_run(const Globals& globals, const RunOptions& options) {
+    StopOnSignal signals;  // before any thread
+    if (options.demo) return run_demo(globals, options, signals);
+    auto config = load_globals(globals);
+    if (!config) return fail(Exit::failed, config.error().what);
+    const bool live = on_terminal() && !options.plain && !globals.json;
+    Assembly::Options opening;
+    if (live) opening.log_least = Severity::error;
+    auto assembly = Assembly::open(*std::move(config), std::move(opening));
+    if (!assembly) return fail(assembly.error());
+    const SystemClock clock;
+    std::jthread probe([&] {
+        if (any_site_answers(**assembly, clock) || globals.quiet) return;
+        fail(Exit::fine,
+             "none of the sites can be reached from here: their prices will be in the ledger as "
+             "failed. `./run demo` records simulated prices served on this machine.");
+    });
+    return record(**assembly, options, signals,
+                  "tapedeck " TAPEDECK_VERSION " records into " +
+                      to_string((*assembly)->settings().store.url),
+                  live);
+}
+
+}  // namespace tapedeck
