@@ -234,6 +234,8 @@ std::string encode_outcomes(const RunOutcomes& run) {
 }
 
 Result<RunOutcomes> decode_outcomes(std::string_view value) {
+    // simdjson would copy from an empty view's null pointer.
+    if (value.empty()) return Error{ErrorKind::malformed, "outcomes: the message is empty"};
     simdjson::dom::parser parser;
     element root;
     object in;

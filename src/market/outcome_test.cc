@@ -107,6 +107,7 @@ TEST(Outcomes, NameTheFieldAndTheValueThatIsWrong) {
 }
 
 TEST(Outcomes, RefuseWhatIsNoJsonObject) {
+    EXPECT_EQ(refusal(std::string_view()), "outcomes: the message is empty");  // a fuzzer's finding
     for (const std::string_view value :
          {"", "[]", "1", "null", "{", "{}x", "\xFF", "{\"run_id\":\"\\ud800\"}"}) {
         EXPECT_THAT(refusal(value), HasSubstr("outcomes: ")) << value;
