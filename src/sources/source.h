@@ -74,13 +74,13 @@ struct Page {
     int status = 200;       // 0 where not known
     std::string_view content_type;
     std::string_view url;
-    Timestamp fetched_at;
+    Timestamp fetched_at;  // the epoch where not known: then the price's age is not checked
 };
 
 // What the rules read for one instrument. Prices as the page printed them.
 struct Reading {
     std::string instrument;  // as asked
-    std::string name;        // "Apple Inc. (AAPL)" where the page gives both; else what it gives
+    std::string name;        // as the page gives it, "Apple Inc."; empty where it gives none
     Price price;
     std::optional<Price> previous_close;
     std::string currency;            // empty where the page gives none and the source sets none
@@ -104,6 +104,10 @@ public:
     // The first rule that yields every required field wins. Consent pages, throttling, robot
     // checks, error pages, empty and cut bodies are named before any rule is tried.
     ReadResult read(std::string_view instrument);
+
+    // The same, but a price that `read` refuses for its worth alone (zero or below, too old) is
+    // given as the page shows it: for `extract`, which tells what a page says and records nothing.
+    ReadResult read_as_shown(std::string_view instrument);
 
     // What each rule by itself reads, in their order: what `why` and `extract --all` show.
     std::vector<std::pair<std::string, ReadResult>> read_every_rule(std::string_view instrument);

@@ -1,0 +1,311 @@
+#include "sources/html_scan.h"
+
+#include <algorithm>
+#include <array>
+#include <cstring>
+
+#include "sources/text.h"
+
+namespace tapedeck {
+namespace {
+
+constexpr bool is_space(char c) {
+    return c == ' ' || c == '\t' || c == '\n' || c == '\f' || c == '\r';
+}
+constexpr bool is_letter(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); }
+
+template <std::size_t N>
+bool one_of(std::string_view name, const std::array<std::string_view, N>& names) {
+    return std::ranges::any_of(names, [&](std::string_view n) { return equal_folded(name, n); });
+}
+
+// Elements that draw and hold no words: an <svg> of these alone can be left out.
+constexpr std::array<std::string_view, 22> kDrawing{
+    "path",           "g",        "circle",   "rect",
+    "line",           "polyline", "polygon",  "ellipse",
+    "defs",           "use",      "clippath", "mask",
+    "stop",           "filter",   "symbol",   "lineargradient",
+    "radialgradient", "animate",  "fegblend", "feblend",
+    "feoffset",       "svg"};
+// HTML 13.2.6.5: start tags that end foreign content.
+constexpr std::array<std::string_view, 26> kBreakout{
+    "body", "br", "center", "div", "dl", "dt", "dd",   "em",    "h1",    "h2", "h3", "head", "hr",
+    "i",    "b",  "img",    "li",  "ol", "p",  "meta", "small", "table", "ul", "u",  "span", "pre"};
+constexpr std::array<std::string_view, 7> kRawText{"style",    "xmp",      "iframe", "noembed",
+                                                   "noframes", "textarea", "title"};
+
+// One tag: '<' at `begin`, `end` after '>' (the page's size where it is cut).
+struct Tag {
+    std::string_view name;
+    std::string_view attributes;
+    std::size_t end = 0;
+    bool closing = false;
+    bool self_closing = false;
+    bool complete = false;
+};
+
+// `at` is at '<', and a letter follows it or its '/'.
+Tag read_tag(std::string_view page, std::size_t at) {
+    Tag tag;
+    std::size_t i = at + 1;
+    if (page[i] == '/') {
+        tag.closing = true;
+        ++i;
+    }
+    const std::size_t name_begin = i;
+    while (i < page.size() && !is_space(page[i]) && page[i] != '/' && page[i] != '>') ++i;
+    tag.name = page.substr(name_begin, i - name_begin);
+    const std::size_t attributes_begin = i;
+    while (i < page.size() && page[i] != '>') {
+        if (page[i] != '=') {
+            ++i;
+            continue;
+        }
+        // '=' at the start of a name belongs to the name; after one it is followed by a value.
+        std::size_t before = i;
+        while (before > attributes_begin && is_space(page[before - 1])) --before;
+        const bool named = before > attributes_begin && page[before - 1] != '/';
+        ++i;
+        if (!named) continue;
+        while (i < page.size() && is_space(page[i])) ++i;
+        if (i >= page.size() || page[i] == '>') break;
+        if (page[i] == '"' || page[i] == '\'') {
+            const std::size_t close = page.find(page[i], i + 1);
+            i = close == std::string_view::npos ? page.size() : close + 1;
+        } else {
+            while (i < page.size() && !is_space(page[i]) && page[i] != '>') ++i;
+        }
+    }
+    tag.attributes = page.substr(attributes_begin, i - attributes_begin);
+    tag.complete = i < page.size();
+    tag.self_closing = tag.complete && i > at && page[i - 1] == '/';
+    tag.end = std::min(i + 1, page.size());
+    return tag;
+}
+
+// Whether "</name" followed by an end of name stands at `at`.
+bool ends_element(std::string_view page, std::size_t at, std::string_view name) {
+    if (page.size() - at < name.size() + 3 || page[at + 1] != '/') return false;
+    const char after = page[at + 2 + name.size()];
+    return equal_folded(page.substr(at + 2, name.size()), name) &&
+           (is_space(after) || after == '/' || after == '>');
+}
+
+std::size_t find_element_end(std::string_view page, std::size_t from, std::string_view name) {
+    for (std::size_t at = from; (at = page.find('<', at)) != std::string_view::npos; ++at) {
+        if (ends_element(page, at, name)) return at;
+    }
+    return page.size();
+}
+
+// Where the end tag of a script that begins at `from` stands: "<!--" followed by "<script" hides
+// the next "</script" (13.2.5.15 to .31).
+std::size_t find_script_end(std::string_view page, std::size_t from) {
+    enum class State { plain, escaped, doubly } state = State::plain;
+    for (std::size_t at = from; at < page.size(); ++at) {
+        if (state == State::plain) {
+            at = page.find('<', at);
+            if (at == std::string_view::npos) return page.size();
+        }
+        const char c = page[at];
+        if (c == '-' && state != State::plain && page.substr(at, 3) == "-->") {
+            state = State::plain;
+            at += 2;
+        } else if (c == '<' && state == State::plain && page.substr(at, 4) == "<!--") {
+            state = State::escaped;
+            at += 1;  // "<!-->" ends at once: its dashes count
+        } else if (c == '<' && ends_element(page, at, "script")) {
+            if (state != State::doubly) return at;
+            state = State::escaped;
+        } else if (c == '<' && state == State::escaped &&
+                   equal_folded(page.substr(at + 1, 6), "script") && at + 7 < page.size() &&
+                   (is_space(page[at + 7]) || page[at + 7] == '/' || page[at + 7] == '>')) {
+            state = State::doubly;
+        }
+    }
+    return page.size();
+}
+
+// The end of a comment whose "<!--" begins at `at`: after "-->" or "--!>".
+std::size_t comment_end(std::string_view page, std::size_t at) {
+    for (std::size_t dash = at + 2; (dash = page.find("--", dash)) != std::string_view::npos;
+         ++dash) {
+        if (page.substr(dash + 2, 1) == ">") return dash + 3;
+        if (dash > at + 2 && page.substr(dash + 2, 2) == "!>") return dash + 4;
+    }
+    return page.size();
+}
+
+// Where "</svg" of a drawing without words stands, `from` after the start tag; 0 where the element
+// holds anything else.
+std::size_t drawing_end(std::string_view page, std::size_t from) {
+    int depth = 1;
+    for (std::size_t at = from; at < page.size();) {
+        if (page[at] != '<') {
+            if (!is_space(page[at])) return 0;
+            ++at;
+            continue;
+        }
+        if (page.substr(at, 4) == "<!--") {
+            at = comment_end(page, at);
+            continue;
+        }
+        const std::size_t letter = at + (page.substr(at + 1, 1) == "/" ? 2 : 1);
+        if (letter >= page.size() || !is_letter(page[letter])) return 0;
+        const Tag tag = read_tag(page, at);
+        if (!tag.complete || !one_of(tag.name, kDrawing)) return 0;
+        if (equal_folded(tag.name, "svg") && !tag.self_closing) {
+            depth += tag.closing ? -1 : 1;
+            if (depth == 0) return at;
+        }
+        at = tag.end;
+    }
+    return 0;
+}
+
+class Scanner {
+public:
+    explicit Scanner(std::string_view page) : page_(page) { scan_.pruned.reserve(page.size() / 2); }
+
+    HtmlScan run() && {
+        std::size_t at = 0;
+        while (at < page_.size()) {
+            at = page_.find('<', at);
+            if (at == std::string_view::npos || at + 1 >= page_.size()) break;
+            at = markup(at);
+        }
+        keep_until(page_.size());
+        return std::move(scan_);
+    }
+
+private:
+    // Reads what begins with the '<' at `at`; returns where to go on.
+    std::size_t markup(std::size_t at) {
+        const char next = page_[at + 1];
+        if (next == '!') {
+            if (page_.substr(at, 4) != "<!--") return bogus_end(at);
+            const std::size_t end = comment_end(page_, at);
+            drop(at, end);
+            return end;
+        }
+        if (next == '?') return bogus_end(at);
+        if (next == '/') {
+            if (at + 2 >= page_.size()) return page_.size();
+            if (!is_letter(page_[at + 2])) return bogus_end(at);
+        } else if (!is_letter(next)) {
+            return at + 1;
+        }
+        return element(read_tag(page_, at));
+    }
+
+    std::size_t bogus_end(std::size_t at) const {
+        const std::size_t end = page_.find('>', at);
+        return end == std::string_view::npos ? page_.size() : end + 1;
+    }
+
+    std::size_t element(const Tag& tag) {
+        if (tag.closing) {
+            if (equal_folded(tag.name, "html")) scan_.has_html_end = true;
+            if (equal_folded(tag.name, "svg") || equal_folded(tag.name, "math")) foreign_ = false;
+            return tag.end;
+        }
+        if (foreign_) {
+            if (one_of(tag.name, kBreakout)) foreign_ = false;
+            return tag.end;  // no raw text in foreign content
+        }
+        if (equal_folded(tag.name, "script")) {
+            const std::size_t end = find_script_end(page_, tag.end);
+            scan_.scripts.push_back(
+                {tag.name, tag.attributes, page_.substr(tag.end, end - tag.end)});
+            drop(tag.end, end);
+            return end;
+        }
+        if (one_of(tag.name, kRawText)) return raw_text(tag);
+        if (equal_folded(tag.name, "plaintext")) return page_.size();
+        if (tag.self_closing) return tag.end;
+        if (equal_folded(tag.name, "svg")) {
+            const std::size_t end = drawing_end(page_, tag.end);
+            foreign_ = end == 0;
+            if (end != 0) drop(tag.end, end);
+            return end == 0 ? tag.end : end;
+        }
+        if (equal_folded(tag.name, "math")) foreign_ = true;
+        return tag.end;
+    }
+
+    std::size_t raw_text(const Tag& tag) {
+        const std::size_t end = find_element_end(page_, tag.end, tag.name);
+        const std::string_view content = page_.substr(tag.end, end - tag.end);
+        if (equal_folded(tag.name, "style")) drop(tag.end, end);
+        if (equal_folded(tag.name, "title") && !scan_.has_title) {
+            scan_.has_title = true;
+            scan_.title = content;
+        }
+        return end;
+    }
+
+    void keep_until(std::size_t end) {
+        if (end <= kept_) return;
+        scan_.pieces.emplace_back(scan_.pruned.size(), kept_);
+        scan_.pruned.append(page_.substr(kept_, end - kept_));
+        kept_ = end;
+    }
+
+    void drop(std::size_t begin, std::size_t end) {
+        keep_until(begin);
+        kept_ = std::max(kept_, end);
+    }
+
+    std::string_view page_;
+    HtmlScan scan_;
+    std::size_t kept_ = 0;  // up to here every byte is kept or dropped
+    bool foreign_ = false;
+};
+
+}  // namespace
+
+std::size_t HtmlScan::original_offset(std::size_t at) const {
+    auto piece = std::upper_bound(pieces.begin(), pieces.end(), at,
+                                  [](std::size_t a, const auto& p) { return a < p.first; });
+    if (piece == pieces.begin()) return at;
+    --piece;
+    return piece->second + (at - piece->first);
+}
+
+HtmlScan scan_html(std::string_view page) { return Scanner(page).run(); }
+
+bool raw_attribute(std::string_view attributes, std::string_view name, std::string& value) {
+    std::size_t i = 0;
+    while (i < attributes.size()) {
+        while (i < attributes.size() && (is_space(attributes[i]) || attributes[i] == '/')) ++i;
+        const std::size_t begin = i;
+        while (i < attributes.size() && !is_space(attributes[i]) && attributes[i] != '/' &&
+               (attributes[i] != '=' || i == begin)) {
+            ++i;
+        }
+        const std::string_view found = attributes.substr(begin, i - begin);
+        while (i < attributes.size() && is_space(attributes[i])) ++i;
+        std::string_view text;
+        if (i < attributes.size() && attributes[i] == '=') {
+            ++i;
+            while (i < attributes.size() && is_space(attributes[i])) ++i;
+            if (i < attributes.size() && (attributes[i] == '"' || attributes[i] == '\'')) {
+                const std::size_t close =
+                    std::min(attributes.find(attributes[i], i + 1), attributes.size());
+                text = attributes.substr(i + 1, close - i - 1);
+                i = std::min(close + 1, attributes.size());
+            } else {
+                const std::size_t from = i;
+                while (i < attributes.size() && !is_space(attributes[i])) ++i;
+                text = attributes.substr(from, i - from);
+            }
+        }
+        if (!found.empty() && equal_folded(found, name)) {
+            value = resolve_entities(text);
+            return true;
+        }
+    }
+    return false;
+}
+
+}  // namespace tapedeck

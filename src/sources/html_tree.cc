@@ -1,0 +1,136 @@
+#include "sources/html_tree.h"
+
+#include <cstring>
+
+#include "market/price_text.h"
+#include "sources/gumbo_guard.h"
+#include "sources/text.h"
+
+namespace tapedeck {
+namespace {
+
+// Of this thread's CPU time: a page of 8 MiB takes less, and one of 30,000 nested elements is given
+// up within half a second.
+constexpr long kBudgetMicroseconds = 350'000;
+constexpr std::size_t kMaxArena = std::size_t{1} << 30;
+
+}  // namespace
+
+struct HtmlTree::Owner {
+    TapedeckTree tree{nullptr, nullptr};
+    ~Owner() { tapedeck_free_tree(tree); }
+};
+
+HtmlTree::~HtmlTree() = default;
+
+Result<std::unique_ptr<HtmlTree>> HtmlTree::build(const HtmlScan& scan, std::size_t page_size) {
+    std::unique_ptr<HtmlTree> tree(new HtmlTree);
+    tree->owner_ = std::make_unique<Owner>();
+    tree->owner_->tree =
+        tapedeck_parse_html(scan.pruned.data(), scan.pruned.size(), kBudgetMicroseconds, kMaxArena);
+    if (tree->owner_->tree.output == nullptr) {
+        return Error{ErrorKind::malformed, "the page's elements are nested too deeply to be read"};
+    }
+    tree->flatten(scan, page_size);
+    return tree;
+}
+
+void HtmlTree::flatten(const HtmlScan& scan, std::size_t page_size) {
+    struct Open {
+        const GumboVector* children;
+        unsigned next;
+        Index index;         // kNone for the document
+        Index last_element;  // among the children so far
+        std::uint32_t elements;
+    };
+    const std::string& source = scan.pruned;
+    std::vector<Open> open;
+    open.push_back({&owner_->tree.output->document->v.document.children, 0, kNone, kNone, 0});
+    nodes_.reserve(source.size() / 40);
+    attributes_.reserve(source.size() / 40);
+    while (!open.empty()) {
+        Open& top = open.back();
+        if (top.next == top.children->length) {
+            if (top.index != kNone) nodes_[top.index].end = static_cast<Index>(nodes_.size());
+            open.pop_back();
+            continue;
+        }
+        const auto* node = static_cast<const GumboNode*>(top.children->data[top.next++]);
+        const auto index = static_cast<Index>(nodes_.size());
+        if (node->type == GUMBO_NODE_TEXT || node->type == GUMBO_NODE_WHITESPACE ||
+            node->type == GUMBO_NODE_CDATA) {
+            Node text;
+            text.parent = top.index;
+            text.end = index + 1;
+            text.text = node->v.text.text;
+            // gumbo's view of a text that was moved or merged is not always of these bytes.
+            const GumboStringPiece& piece = node->v.text.original_text;
+            const bool inside = piece.data != nullptr && piece.data >= source.data() &&
+                                piece.data + piece.length <= source.data() + source.size();
+            if (inside) {
+                const auto at = static_cast<std::size_t>(piece.data - source.data());
+                const std::size_t length = piece.length;
+                text.source_at = scan.original_offset(at);
+                // Its last byte may lie behind a comment that was left out.
+                text.source_size =
+                    length == 0 ? 0 : scan.original_offset(at + length - 1) + 1 - text.source_at;
+                text.at_page_end = length != 0 && at + length >= source.size() &&
+                                   text.source_at + text.source_size >= page_size;
+            }
+            nodes_.push_back(text);
+            continue;
+        }
+        if (node->type != GUMBO_NODE_ELEMENT && node->type != GUMBO_NODE_TEMPLATE) continue;
+        const GumboElement& element = node->v.element;
+        Node entry;
+        entry.parent = top.index;
+        entry.previous_sibling = top.last_element;
+        entry.position = ++top.elements;
+        entry.tag = element.tag;
+        if (element.tag == GUMBO_TAG_UNKNOWN) {
+            GumboStringPiece piece = element.original_tag;
+            gumbo_tag_from_original_text(&piece);
+            entry.name = piece.data == nullptr ? std::string_view()
+                                               : std::string_view(piece.data, piece.length);
+        } else {
+            entry.name = gumbo_normalized_tagname(element.tag);
+        }
+        entry.attributes_from = static_cast<std::uint32_t>(attributes_.size());
+        entry.attributes_count = element.attributes.length;
+        for (unsigned i = 0; i < element.attributes.length; ++i) {
+            const auto* attribute = static_cast<const GumboAttribute*>(element.attributes.data[i]);
+            attributes_.push_back({attribute->name, attribute->value});
+        }
+        if (top.last_element != kNone) nodes_[top.last_element].next_sibling = index;
+        top.last_element = index;
+        nodes_.push_back(entry);
+        open.push_back({&element.children, 0, index, kNone, 0});
+    }
+}
+
+std::string_view HtmlTree::attribute(Index element, std::string_view name, bool* present) const {
+    const Node& node = nodes_[element];
+    const Attribute* attribute = attributes_begin(node);
+    for (std::uint32_t i = 0; i < node.attributes_count; ++i) {
+        if (attribute[i].name == name) {
+            if (present != nullptr) *present = true;
+            return attribute[i].value;
+        }
+    }
+    if (present != nullptr) *present = false;
+    return {};
+}
+
+std::string HtmlTree::text_of(Index element) const {
+    std::string text;
+    const Index end = nodes_[element].end;
+    for (Index i = element + 1; i < end; ++i) {
+        const Node& node = nodes_[i];
+        if (node.is_element()) continue;
+        const bool small = node.parent != element && nodes_[node.parent].tag == GUMBO_TAG_SUB;
+        text += small ? subscript_digits(node.text) : std::string(node.text);
+    }
+    return fold_space(text);
+}
+
+}  // namespace tapedeck

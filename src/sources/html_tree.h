@@ -1,0 +1,71 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/result.h"
+#include "sources/html_scan.h"
+
+namespace tapedeck {
+
+// A page's elements and texts in document order, as the HTML standard's tree builder places them
+// (gumbo). Script and style contents, comments and drawings are left out (html_scan.h).
+class HtmlTree {
+public:
+    using Index = std::uint32_t;
+    static constexpr Index kNone = 0xFFFFFFFF;
+
+    struct Attribute {
+        std::string_view name;  // lower case
+        std::string_view value;
+    };
+    struct Node {
+        Index parent = kNone;
+        Index end = 0;                      // one past the last node inside
+        Index previous_sibling = kNone;     // elements only
+        Index next_sibling = kNone;         // elements only
+        std::uint32_t position = 0;         // among the parent's elements, from 1; 0 for a text
+        std::uint32_t attributes_from = 0;  // into attributes()
+        std::uint32_t attributes_count = 0;
+        std::uint32_t tag = 0;      // gumbo's number, for quick comparison
+        std::string_view text;      // of a text node
+        std::string_view name;      // of an element: lower case for known ones
+        std::size_t source_at = 0;  // of a text node: its bytes in the page, entities unresolved
+        std::size_t source_size = 0;
+        bool at_page_end = false;  // a text that the end of the page cut off
+        bool is_element() const { return position != 0; }
+    };
+
+    // `scan` must outlive the tree. `malformed` where the page is nested so deeply that the budget
+    // of CPU time (350 ms) or memory is spent. Never recursive.
+    static Result<std::unique_ptr<HtmlTree>> build(const HtmlScan& scan, std::size_t page_size);
+
+    ~HtmlTree();
+    HtmlTree(const HtmlTree&) = delete;
+    HtmlTree& operator=(const HtmlTree&) = delete;
+
+    const std::vector<Node>& nodes() const { return nodes_; }
+    const Node& operator[](Index index) const { return nodes_[index]; }
+    std::string_view attribute(Index element, std::string_view name, bool* present = nullptr) const;
+    const Attribute* attributes_begin(const Node& node) const {
+        return attributes_.data() + node.attributes_from;
+    }
+
+    // textContent with white space folded. Digits within <sub> become U+2080 to U+2089, since coin
+    // sites write the count of zeros so.
+    std::string text_of(Index element) const;
+
+private:
+    HtmlTree() = default;
+    struct Owner;
+    void flatten(const HtmlScan& scan, std::size_t page_size);
+
+    std::vector<Node> nodes_;
+    std::vector<Attribute> attributes_;
+    std::unique_ptr<Owner> owner_;
+};
+
+}  // namespace tapedeck

@@ -1,0 +1,326 @@
+#include "sources/json_tree.h"
+
+#include <fmt/format.h>
+#include <simdjson.h>
+
+#include <algorithm>
+#include <charconv>
+#include <span>
+
+namespace tapedeck {
+namespace {
+
+namespace ondemand = simdjson::ondemand;
+using Node = JsonTree::Node;
+using Kind = JsonTree::Kind;
+
+// RFC 8259 §6.
+bool is_number(std::string_view text) {
+    std::size_t i = 0;
+    const auto digits = [&] {
+        const std::size_t from = i;
+        while (i < text.size() && text[i] >= '0' && text[i] <= '9') ++i;
+        return i - from;
+    };
+    if (i < text.size() && text[i] == '-') ++i;
+    const bool zero = i < text.size() && text[i] == '0';
+    const std::size_t whole = digits();
+    if (whole == 0 || (zero && whole > 1)) return false;
+    if (i < text.size() && text[i] == '.') {
+        ++i;
+        if (digits() == 0) return false;
+    }
+    if (i < text.size() && (text[i] == 'e' || text[i] == 'E')) {
+        ++i;
+        if (i < text.size() && (text[i] == '+' || text[i] == '-')) ++i;
+        if (digits() == 0) return false;
+    }
+    return i == text.size();
+}
+
+// Walks a document into `nodes`. Its depth is limited by simdjson's own, 1024.
+class Walk {
+public:
+    Walk(std::vector<Node>& nodes, const char* text) : nodes_(nodes), text_(text) {}
+
+    template <class Value>  // ondemand::value or ondemand::document
+    simdjson::error_code add(Value& value, std::string_view key) {
+        const auto index = static_cast<JsonTree::Index>(nodes_.size());
+        nodes_.push_back({});
+        nodes_[index].key = key;
+        ondemand::json_type type{};
+        if (const auto error = value.type().get(type)) return error;
+        simdjson::error_code error = simdjson::SUCCESS;
+        switch (type) {
+            case ondemand::json_type::object:
+                nodes_[index].kind = Kind::object;
+                error = add_members(value);
+                break;
+            case ondemand::json_type::array:
+                nodes_[index].kind = Kind::array;
+                error = add_elements(value);
+                break;
+            default:
+                error = add_scalar(value, type, nodes_[index]);
+        }
+        nodes_[index].end = static_cast<JsonTree::Index>(nodes_.size());
+        return error;
+    }
+
+private:
+    template <class Value>
+    simdjson::error_code add_members(Value& value) {
+        ondemand::object object;
+        if (const auto error = value.get_object().get(object)) return error;
+        for (auto next : object) {
+            ondemand::field field;
+            if (const auto error = std::move(next).get(field)) return error;
+            std::string_view key;
+            if (const auto error = field.unescaped_key().get(key)) return error;
+            ondemand::value member = field.value();
+            if (const auto error = add(member, key)) return error;
+        }
+        return simdjson::SUCCESS;
+    }
+
+    template <class Value>
+    simdjson::error_code add_elements(Value& value) {
+        ondemand::array array;
+        if (const auto error = value.get_array().get(array)) return error;
+        for (auto next : array) {
+            ondemand::value element;
+            if (const auto error = next.get(element)) return error;
+            if (const auto error = add(element, {})) return error;
+        }
+        return simdjson::SUCCESS;
+    }
+
+    template <class Value>
+    simdjson::error_code add_scalar(Value& value, ondemand::json_type type, Node& node) {
+        std::string_view token;
+        if constexpr (std::is_same_v<Value, ondemand::document>) {
+            if (const auto error = value.raw_json_token().get(token)) return error;
+        } else {
+            token = value.raw_json_token();
+        }
+        token = trim(token);
+        node.source_at = static_cast<std::size_t>(token.data() - text_);
+        node.source_size = token.size();
+        node.text = token;
+        switch (type) {
+            case ondemand::json_type::string: {
+                node.kind = Kind::string;
+                node.source_at += 1;
+                node.source_size = token.size() < 2 ? 0 : token.size() - 2;
+                return value.get_string().get(node.text);
+            }
+            case ondemand::json_type::number:  // on-demand steps over what was not read
+                node.kind = Kind::number;
+                return is_number(token) ? simdjson::SUCCESS : simdjson::NUMBER_ERROR;
+            case ondemand::json_type::boolean:
+                node.kind = Kind::boolean;
+                return token == "true" || token == "false" ? simdjson::SUCCESS
+                                                           : simdjson::T_ATOM_ERROR;
+            default:
+                node.kind = Kind::null;
+                return token == "null" ? simdjson::SUCCESS : simdjson::N_ATOM_ERROR;
+        }
+    }
+
+    std::vector<Node>& nodes_;
+    const char* text_;
+};
+
+void collect(const JsonTree& tree, JsonTree::Index at, std::span<const JsonPath::Segment> path,
+             std::size_t most, const Names& names, std::vector<JsonTree::Index>& found);
+
+void collect_children(const JsonTree& tree, JsonTree::Index at,
+                      std::span<const JsonPath::Segment> path, std::size_t most, const Names& names,
+                      std::vector<JsonTree::Index>& found) {
+    const JsonPath::Segment& segment = path.front();
+    const Node& node = tree[at];
+    const bool is_object = node.kind == Kind::object;
+    if (!is_object && node.kind != Kind::array) return;
+    std::string filled;
+    std::string_view name = segment.text;
+    if (segment.templated) name = filled = fill_in(segment.text, names);
+    const bool any = segment.kind == JsonPath::Segment::Kind::any;
+    long wanted = -1;
+    if (!is_object && !any) {
+        const auto [end, error] = std::from_chars(name.data(), name.data() + name.size(), wanted);
+        if (error != std::errc() || end != name.data() + name.size()) return;
+        if (wanted < 0) {
+            for (auto child = at + 1; child < node.end; child = tree[child].end) ++wanted;
+            if (wanted < 0) return;
+        }
+    }
+    long position = 0;
+    for (auto child = at + 1; child < node.end && found.size() < most; child = tree[child].end) {
+        const bool taken = any || (is_object ? tree[child].key == name : position == wanted);
+        ++position;
+        if (!taken) continue;
+        collect(tree, child, path.subspan(1), most, names, found);
+        if (!any) return;  // of members with one name, the first
+    }
+}
+
+void collect(const JsonTree& tree, JsonTree::Index at, std::span<const JsonPath::Segment> path,
+             std::size_t most, const Names& names, std::vector<JsonTree::Index>& found) {
+    if (found.size() >= most) return;
+    if (path.empty()) {
+        found.push_back(at);
+    } else if (path.front().kind != JsonPath::Segment::Kind::any_depth) {
+        collect_children(tree, at, path, most, names, found);
+    } else {
+        // One "**" in a path (JsonPath::parse): every node below, itself first.
+        for (auto below = at; below < tree[at].end && found.size() < most; ++below) {
+            collect(tree, below, path.subspan(1), most, names, found);
+        }
+    }
+}
+
+}  // namespace
+
+Result<JsonPath> JsonPath::parse(std::string_view text) {
+    JsonPath path;
+    const auto refuse = [&](std::string_view why) {
+        return Error{ErrorKind::malformed, fmt::format("JSON pointer \"{}\": {}", text, why)};
+    };
+    if (text.empty()) return path;
+    if (text[0] != '/') return refuse("it must begin with /");
+    int any_depth = 0;
+    for (std::size_t at = 1; at <= text.size();) {
+        const std::size_t end = std::min(text.find('/', at), text.size());
+        Segment segment;
+        for (std::size_t i = at; i < end; ++i) {
+            if (text[i] != '~') {
+                segment.text += text[i];
+                continue;
+            }
+            const char next = i + 1 < end ? text[i + 1] : '\0';
+            if (next != '0' && next != '1') return refuse("~ must be followed by 0 or 1");
+            segment.text += next == '0' ? '~' : '/';
+            ++i;
+        }
+        if (segment.text == "*") segment.kind = Segment::Kind::any;
+        if (segment.text == "**") {
+            segment.kind = Segment::Kind::any_depth;
+            if (++any_depth > 1 || end == text.size()) {
+                return refuse("** may stand once, and not at the end");
+            }
+        }
+        segment.templated = tapedeck::has_placeholder(segment.text);
+        path.segments_.push_back(std::move(segment));
+        at = end + 1;
+    }
+    return path;
+}
+
+bool JsonPath::has_placeholder() const {
+    return std::ranges::any_of(segments_, &Segment::templated);
+}
+
+struct JsonTree::Owner {
+    explicit Owner(std::string_view text) : padded(text.data(), text.size()) {}
+    simdjson::padded_string padded;
+    ondemand::parser parser;  // its buffer holds the unescaped strings
+    ondemand::document document;
+};
+
+JsonTree::~JsonTree() = default;
+
+Result<std::unique_ptr<JsonTree>> JsonTree::parse(std::string_view text) {
+    if (text.size() > 0xFFFFFFF0u) return Error{ErrorKind::malformed, "the JSON is too long"};
+    std::unique_ptr<JsonTree> tree(new JsonTree);
+    tree->owner_ = std::make_unique<Owner>(text);
+    Owner& owner = *tree->owner_;
+    simdjson::error_code error = owner.parser.iterate(owner.padded).get(owner.document);
+    tree->nodes_.reserve(text.size() / 24 + 8);
+    if (error == simdjson::SUCCESS) {
+        Walk walk(tree->nodes_, owner.padded.data());
+        error = walk.add(owner.document, {});
+        const bool scalar = !tree->nodes_.empty() && tree->nodes_[0].kind != Kind::object &&
+                            tree->nodes_[0].kind != Kind::array;
+        if (error == simdjson::SUCCESS && !scalar && !owner.document.current_location().error()) {
+            error = simdjson::TRAILING_CONTENT;
+        }
+    }
+    if (error != simdjson::SUCCESS) {
+        return Error{ErrorKind::malformed,
+                     fmt::format("not JSON: {}", simdjson::error_message(error))};
+    }
+    return tree;
+}
+
+std::vector<JsonTree::Index> JsonTree::find(Index from, const JsonPath& path, std::size_t most,
+                                            const Names& names) const {
+    std::vector<Index> found;
+    collect(*this, from, path.segments(), most, names, found);
+    return found;
+}
+
+JsonTree::Index JsonTree::scalar(Index index) const {
+    if (index == kNone) return kNone;
+    const Node& node = nodes_[index];
+    if (node.kind == Kind::object) {
+        for (Index child = index + 1; child < node.end; child = nodes_[child].end) {
+            if (nodes_[child].key == "raw" && nodes_[child].kind != Kind::object) {
+                return scalar(child);
+            }
+        }
+        return kNone;
+    }
+    return node.kind == Kind::null || node.kind == Kind::array ? kNone : index;
+}
+
+std::size_t json_extent(std::string_view text) {
+    std::size_t at = 0;
+    while (at < text.size() &&
+           (text[at] == ' ' || text[at] == '\n' || text[at] == '\r' || text[at] == '\t')) {
+        ++at;
+    }
+    if (at >= text.size() || (text[at] != '{' && text[at] != '[')) return 0;
+    std::size_t depth = 0;
+    bool in_string = false;
+    for (; at < text.size(); ++at) {
+        const char c = text[at];
+        if (in_string) {
+            if (c == '\\') ++at;
+            if (c == '"') in_string = false;
+        } else if (c == '"') {
+            in_string = true;
+        } else if (c == '{' || c == '[') {
+            ++depth;
+        } else if (c == '}' || c == ']') {
+            if (--depth == 0) return at + 1;
+        }
+    }
+    return 0;
+}
+
+std::size_t escaped_offset(std::string_view raw, std::size_t at) {
+    std::size_t plain = 0;
+    std::size_t i = 0;
+    const auto hex4 = [&](std::size_t from) {
+        unsigned code = 0;
+        if (from + 4 <= raw.size()) std::from_chars(&raw[from], &raw[from] + 4, code, 16);
+        return code;
+    };
+    while (i < raw.size() && plain < at) {
+        if (raw[i] != '\\') {
+            ++i;
+            ++plain;
+        } else if (i + 1 < raw.size() && raw[i + 1] == 'u') {
+            const unsigned code = hex4(i + 2);
+            const bool pair = code >= 0xD800 && code < 0xDC00 && raw.substr(i + 6, 2) == "\\u";
+            plain += pair ? 4 : code < 0x80 ? 1 : code < 0x800 ? 2 : 3;
+            i += pair ? 12 : 6;
+        } else {
+            i += 2;
+            ++plain;
+        }
+    }
+    return std::min(i, raw.size());
+}
+
+}  // namespace tapedeck

@@ -1,0 +1,138 @@
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <filesystem>
+#include <fstream>
+#include <sstream>
+
+#include "config/shipped.h"
+#include "sources/rules.h"
+#include "sources/source.h"
+
+namespace tapedeck {
+namespace {
+
+constexpr std::string_view kFolder = "data/sources/";
+constexpr std::uintmax_t kMaxFile = 1024 * 1024;  // a source is a few kB of text
+
+Result<Source> read_file(const std::filesystem::path& path) {
+    std::error_code error;
+    if (std::filesystem::file_size(path, error) > kMaxFile || error) {
+        return Error{ErrorKind::malformed,
+                     fmt::format("{}: {}", path.string(),
+                                 error ? error.message() : "too large for a source")};
+    }
+    std::ifstream in(path, std::ios::binary);
+    std::ostringstream text;
+    text << in.rdbuf();
+    if (!in) {
+        return Error{ErrorKind::unavailable,
+                     fmt::format("{}: {}", path.string(), std::strerror(errno))};
+    }
+    return parse_source(text.str(), path.string());
+}
+
+Result<> take(Sources& sources, Result<Source> source) {
+    if (!source) return source.error();
+    std::string name = source->name;
+    sources[std::move(name)] = std::make_shared<const Source>(*std::move(source));
+    return {};
+}
+
+Result<> load_user_folder(Sources& sources, const std::string& folder) {
+    std::error_code error;
+    std::vector<std::filesystem::path> files;
+    for (std::filesystem::directory_iterator entry(folder, error), end; !error && entry != end;
+         entry.increment(error)) {
+        if (entry->path().extension() == ".toml") files.push_back(entry->path());
+    }
+    if (error) {
+        return Error{ErrorKind::unavailable,
+                     fmt::format("folder of sources {}: {}", folder, error.message())};
+    }
+    std::ranges::sort(files);
+    std::map<std::string, std::string> seen;
+    for (const auto& file : files) {
+        auto source = read_file(file);
+        if (source) {
+            const auto [first, fresh] = seen.emplace(source->name, file.string());
+            if (!fresh) {
+                return Error{ErrorKind::rejected,
+                             fmt::format("{}: the source {} stands in {} too", file.string(),
+                                         source->name, first->second)};
+            }
+        }
+        if (auto taken = take(sources, std::move(source)); !taken) return taken.error();
+    }
+    return {};
+}
+
+}  // namespace
+
+Result<Sources> load_sources(const std::string& user_folder) {
+    Sources sources;
+    for (const ShippedFile& file : shipped_files()) {
+        if (!file.path.starts_with(kFolder)) continue;
+        if (auto taken = take(sources, parse_source(file.text, file.path)); !taken) {
+            return taken.error();
+        }
+    }
+    if (!user_folder.empty()) {
+        if (auto loaded = load_user_folder(sources, user_folder); !loaded) return loaded.error();
+    }
+    return sources;
+}
+
+Result<Source> make_source(const ClassListSource& parameters) {
+    const auto refuse = [&](std::string_view why) {
+        return Error{ErrorKind::malformed, fmt::format("source {} of the original's parameters: {}",
+                                                       parameters.name, why)};
+    };
+    if (!parameters.base_url.starts_with("http")) return refuse("base_url must be a URL");
+    const auto is_blank = [](const std::string& text) {
+        return text.find_first_not_of(" \t") == std::string::npos;
+    };
+    if (is_blank(parameters.price_html_class)) return refuse("price_html_class is empty");
+    const auto classes = [](const std::string& list) {
+        Finder finder;
+        finder.kind = Finder::Kind::css;
+        finder.selector = Selector::of_classes(list);
+        return finder;
+    };
+    Source source;
+    source.name = parameters.name;
+    source.url = parameters.base_url;
+    if (source.url.find("{instrument") == std::string::npos) source.url += "{instrument}";
+    source.pace = {30, std::chrono::minutes(1)};
+    source.headers = {
+        {"User-Agent", Secret("Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like "
+                              "Gecko) Chrome/130.0.0.0 Safari/537.36")},
+        {"Accept-Language", Secret("en-US,en;q=0.9")}};
+    Rule rule;
+    rule.name = "classes";
+    rule.price = {classes(parameters.price_html_class)};
+    if (!is_blank(parameters.previous_close_html_class)) {
+        rule.previous_close = {classes(parameters.previous_close_html_class)};
+    }
+    RuleSet rules;
+    rules.identity_page = false;  // the original took what the URL gave
+    if (!is_blank(parameters.stock_name_html_class)) {
+        Finder name = classes(parameters.stock_name_html_class);
+        // "Apple Inc. (AAPL)": the page says whose price it shows.
+        Finder symbol = name;
+        symbol.after_last = "(";
+        symbol.before = ")";
+        rule.symbol = {symbol};
+        Finder plain = name;
+        plain.before_last = " (";
+        rule.full_name = {plain, name};
+    }
+    rules.rules.push_back(std::move(rule));
+    source.rules = std::make_shared<const RuleSet>(std::move(rules));
+    source.file = "the original's parameters";
+    return source;
+}
+
+}  // namespace tapedeck

@@ -1,0 +1,99 @@
+#include <algorithm>
+
+#include "config/shipped.h"
+#include "sources/rules.h"
+#include "sources/source.h"
+#include "sources/text.h"
+
+namespace tapedeck {
+namespace {
+
+// What stands for a placeholder, and how it looks where secrets must not be seen.
+struct Filled {
+    std::string text;
+    bool secret = false;
+};
+
+Filled value_of(std::string_view word, const Source& source, std::span<const std::string> asked,
+                const RequestValues& values, bool& known) {
+    known = true;
+    const auto symbol_of = [&](const std::string& instrument) -> std::string_view {
+        const auto found = source.symbols.find(instrument);
+        return found == source.symbols.end() ? std::string_view(instrument) : found->second;
+    };
+    std::string_view change;
+    if (const std::size_t colon = word.find(':'); colon != std::string_view::npos) {
+        change = word.substr(colon + 1);
+        word = word.substr(0, colon);
+    }
+    const auto encoded = [&](std::string_view text) {
+        if (change == "lower") return percent_encode(lower_ascii(text));
+        if (change == "upper") return percent_encode(upper_ascii(text));
+        return percent_encode(text);
+    };
+    if (word == "instrument" || word == "symbol") {
+        return {encoded(word == "symbol" ? symbol_of(asked.front()) : asked.front())};
+    }
+    if (word == "instruments" || word == "symbols") {
+        std::string list;
+        for (const std::string& instrument : asked) {
+            if (!list.empty()) list += ',';
+            list += encoded(word == "symbols" ? symbol_of(instrument) : instrument);
+        }
+        return {list};
+    }
+    if (word == "crumb") return {percent_encode(values.crumb), true};
+    if (word == "key") return {values.key.reveal(), true};
+    known = false;
+    return {};
+}
+
+// `shown`, where given, gets the same text with *** for secrets.
+std::string fill_template(std::string_view text, const Source& source,
+                          std::span<const std::string> asked, const RequestValues& values,
+                          std::string* shown) {
+    std::string out;
+    for (std::size_t i = 0; i < text.size();) {
+        const std::size_t close = text[i] == '{' ? text.find('}', i) : std::string_view::npos;
+        bool known = false;
+        Filled filled;
+        if (close != std::string_view::npos) {
+            filled = value_of(text.substr(i + 1, close - i - 1), source, asked, values, known);
+        }
+        const std::string piece = known ? filled.text : std::string(1, text[i]);
+        out += piece;
+        if (shown != nullptr) *shown += known && filled.secret ? "***" : piece;
+        i = known ? close + 1 : i + 1;
+    }
+    return out;
+}
+
+}  // namespace
+
+std::vector<PlannedRequest> plan_requests(const Source& source,
+                                          std::span<const std::string> instruments,
+                                          const RequestValues& values) {
+    std::vector<PlannedRequest> plan;
+    const auto most = static_cast<std::size_t>(std::max(source.max_instruments, 1));
+    for (std::size_t from = 0; from < instruments.size(); from += most) {
+        const auto asked = instruments.subspan(from, std::min(most, instruments.size() - from));
+        PlannedRequest planned;
+        Request& request = planned.request;
+        request.url = fill_template(source.url, source, asked, values, &planned.shown_url);
+        for (const Header& header : source.headers) {
+            request.headers.push_back(
+                {header.name,
+                 Secret(fill_template(header.value.reveal(), source, asked, values, nullptr))});
+        }
+        request.timeout = source.timeout;
+        request.connect_timeout = std::min(source.timeout, request.connect_timeout);
+        request.max_bytes = source.max_bytes;
+        request.proxy = source.proxy;
+        if (source.session) request.cookie_jar = source.name;
+        planned.instruments.assign(asked.begin(), asked.end());
+        plan.push_back(std::move(planned));
+    }
+    return plan;
+}
+
+}  // namespace tapedeck

@@ -1,0 +1,53 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/result.h"
+#include "sources/html_tree.h"
+#include "sources/text.h"
+
+namespace tapedeck {
+
+// A list of CSS selectors (Selectors Level 4) as browsers take them: types, classes, ids,
+// attributes
+// ([a] = ~= |= ^= $= *=, with i or s), the four combinators, :not :is :where :has, :first-child
+// :last-child :only-child :nth-child(an+b) :nth-last-child and the same of-type, :empty :root,
+// escapes, commas. Attribute values, ids and classes may hold {symbol} and {instrument}.
+// Immutable; shared between threads.
+class Selector {
+public:
+    // `malformed` says what was met where.
+    static Result<Selector> parse(std::string_view text);
+
+    // Of the original's form: a plain list of class names, "Fw(b) Fz(36px) Mb(-4px) D(ib)".
+    static Selector of_classes(std::string_view classes);
+
+    // ":scope": the row itself. Finds nothing in a tree; whoever has a row looks at `text`.
+    static Selector scope();
+
+    // The matching elements among `from` (exclusive) and `end` in document order, at most `most`.
+    // A page that makes matching too long yields what was found until then.
+    std::vector<HtmlTree::Index> find(const HtmlTree& tree, HtmlTree::Index from,
+                                      HtmlTree::Index end, std::size_t most,
+                                      const Names& names) const;
+
+    // Whether a raw element matches, without a tree. Only for selectors of one compound, which
+    // `is_compound` tells.
+    bool is_compound() const;
+    bool matches_raw(const RawElement& element, const Names& names) const;
+
+    bool has_placeholder() const;
+    const std::string& text() const { return text_; }
+
+    struct Complex;
+
+private:
+    std::string text_;
+    std::shared_ptr<const std::vector<Complex>> list_;
+};
+
+}  // namespace tapedeck
