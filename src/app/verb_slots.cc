@@ -1,0 +1,108 @@
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "app/assembly.h"
+#include "app/load_globals.h"
+#include "app/verbs.h"
+#include "base/json_writer.h"
+#include "schedule/schedule.h"
+
+namespace tapedeck {
+namespace {
+
+Result<Schedule> schedule_of(const DagSpec& dag, Timestamp first_seen) {
+    DagState state;
+    state.dag = dag.name;
+    state.first_seen = first_seen;
+    return dag_schedule(dag, state);
+}
+
+std::string joined_names(const std::vector<DagSpec>& dags) {
+    std::string names;
+    for (const DagSpec& dag : dags) names += (names.empty() ? "" : ", ") + dag.name;
+    return names;
+}
+
+}  // namespace
+
+Exit verb_slots(const Globals& globals, const SlotsOptions& options) {
+    const auto from = parse_rfc3339(options.from);
+    if (!from) return fail(Exit::usage, "--from: " + from.error().what);
+    const auto to = parse_rfc3339(options.to);
+    if (!to) return fail(Exit::usage, "--to: " + to.error().what);
+    if (options.dag.empty() == options.cron.empty()) {
+        return fail(Exit::usage, "either a DAG or --cron, not both");
+    }
+    std::optional<Schedule> schedule;
+    if (!options.cron.empty()) {
+        auto made = Schedule::make({options.cron, options.zone, options.calendar, *from});
+        if (!made) return fail(Exit::usage, made.error().what);
+        schedule = *std::move(made);
+    } else {
+        auto config = load_globals(globals);
+        if (!config) return fail(Exit::failed, config.error().what);
+        const auto dags = make_dags(config->settings);
+        const auto dag = std::ranges::find(dags, options.dag, &DagSpec::name);
+        if (dag == dags.end()) {
+            return fail(Exit::not_found, fmt::format("there is no DAG {}; there are {}",
+                                                     options.dag, joined_names(dags)));
+        }
+        auto made = schedule_of(*dag, *from);
+        if (!made) return fail(Exit::failed, made.error().what);
+        schedule = *std::move(made);
+    }
+    const auto instants = open_instants(*schedule, *from, *to);
+    if (!instants) return fail(Exit::usage, instants.error().what);
+    std::string out;
+    JsonWriter json(out);
+    if (globals.json) json.begin_array();
+    for (const Timestamp instant : *instants) {
+        if (globals.json) {
+            json.text(format_rfc3339(instant));
+        } else {
+            append_rfc3339(out, instant);
+            out += '\n';
+        }
+    }
+    if (globals.json) {
+        json.end_array();
+        out += '\n';
+    }
+    return print(out) ? Exit::fine : Exit::failed;
+}
+
+Exit verb_next(const Globals& globals, const NextOptions& options) {
+    auto config = load_globals(globals);
+    if (!config) return fail(Exit::failed, config.error().what);
+    const Timestamp now = SystemClock().now();
+    std::string out;
+    JsonWriter json(out);
+    json.begin_array();
+    Table table({{"dag"}, {"slot"}, {"in"}, {"schedule"}, {"zone"}, {"calendar"}});
+    for (const DagSpec& dag : make_dags(config->settings)) {
+        const auto schedule = schedule_of(dag, now);
+        if (!schedule) return fail(Exit::failed, schedule.error().what);
+        Timestamp after = now;
+        for (int i = 0; i < options.count; ++i) {
+            const auto slot = schedule->next_open(after);
+            if (!slot) break;
+            after = *slot;
+            const auto left = std::chrono::duration_cast<std::chrono::seconds>(*slot - now);
+            json.begin_object().key("dag").text(dag.name);
+            json.key("slot").text(format_rfc3339(*slot)).end_object();
+            table.add({dag.name, format_rfc3339(*slot),
+                       format_duration(std::chrono::milliseconds(left)), dag.schedule, dag.zone,
+                       dag.calendar});
+        }
+    }
+    json.end_array();
+    if (globals.json) {
+        print(out + "\n");
+    } else {
+        table.print();
+    }
+    return Exit::fine;
+}
+
+}  // namespace tapedeck
