@@ -32,9 +32,9 @@ struct TradingHours {
 // One day on which an exchange departs from its ordinary hours.
 struct SpecialDay {
     LocalDate date;
-    std::optional<TimeOfDay> close;  // an early close; none: closed all day
-    std::string name;                // "Thanksgiving Day"
-    std::string source;              // the notice or press release that says so, with its date
+    std::optional<TimeOfDay> close = std::nullopt;  // an early close; none: closed all day
+    std::string name;                               // "Thanksgiving Day"
+    std::string source;  // the notice or press release that says so, with its date
 };
 
 // A holiday that comes back every year; for the years that nobody has announced yet.
@@ -52,8 +52,8 @@ struct HolidayRule {
     int offset = 0;        // days added to that date, or to Easter Sunday: Good Friday is -2
     OnSaturday saturday = OnSaturday::stay;
     OnSunday sunday = OnSunday::stay;
-    Weekdays only = 0x7F;            // holds only where the date falls on one of these
-    std::optional<TimeOfDay> close;  // an early close; none: closed all day
+    Weekdays only = 0x7F;  // holds only where the date falls on one of these
+    std::optional<TimeOfDay> close = std::nullopt;  // an early close; none: closed all day
     int since = std::numeric_limits<int>::min();
     int until = std::numeric_limits<int>::max();
 };
