@@ -5,30 +5,48 @@
 #include "base/utf8.h"
 
 namespace tapedeck {
+namespace {
+
+// Bytes that stand in a JSON string as they are.
+bool is_plain(char c) {
+    const auto byte = static_cast<unsigned char>(c);
+    return byte >= 0x20 && byte < 0x80 && c != '"' && c != '\\';
+}
+
+void append_escaped(std::string& out, char c) {
+    switch (c) {
+        case '"':
+            out += "\\\"";
+            return;
+        case '\\':
+            out += "\\\\";
+            return;
+        case '\n':
+            out += "\\n";
+            return;
+        case '\r':
+            out += "\\r";
+            return;
+        case '\t':
+            out += "\\t";
+            return;
+        default:
+            fmt::format_to(std::back_inserter(out), "\\u{:04x}", static_cast<unsigned char>(c));
+    }
+}
+
+}  // namespace
+
 void append_json_string(std::string& out, std::string_view text) {
     out += '"';
     for (std::size_t i = 0; i < text.size();) {
-        const auto byte = static_cast<unsigned char>(text[i]);
-        if (byte == '"' || byte == '\\') {
-            out += '\\';
-            out += text[i++];
-        } else if (byte < 0x20) {
-            switch (byte) {
-                case '\n':
-                    out += "\\n";
-                    break;
-                case '\r':
-                    out += "\\r";
-                    break;
-                case '\t':
-                    out += "\\t";
-                    break;
-                default:
-                    fmt::format_to(std::back_inserter(out), "\\u{:04x}", byte);
-            }
-            ++i;
-        } else if (byte < 0x80) {
-            out += text[i++];
+        std::size_t end = i;
+        while (end < text.size() && is_plain(text[end])) ++end;
+        out.append(text, i, end - i);
+        i = end;
+        if (i == text.size()) break;
+        if (static_cast<unsigned char>(text[i]) < 0x80) {
+            append_escaped(out, text[i++]);
         } else if (const std::size_t length = utf8_length(text.substr(i)); length > 0) {
             out.append(text, i, length);
             i += length;

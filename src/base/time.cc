@@ -10,12 +10,10 @@ namespace {
 
 using namespace std::chrono;
 
-void append_padded(std::string& out, unsigned value, int width) {
-    std::array<char, 10> digits{};
-    for (int i = width; i-- > 0; value /= 10) {
-        digits[static_cast<std::size_t>(i)] = static_cast<char>('0' + value % 10);
-    }
-    out.append(digits.data(), static_cast<std::size_t>(width));
+// Writes `width` digits of `value` at `at`; what follows them.
+char* put_padded(char* at, unsigned value, int width) {
+    for (int i = width; i-- > 0; value /= 10) at[i] = static_cast<char>('0' + value % 10);
+    return at + width;
 }
 
 Error not_a_time(std::string_view text) {
@@ -53,23 +51,24 @@ void append_rfc3339(std::string& out, Timestamp time) {
     const auto day = floor<days>(time);
     const year_month_day date(day);
     const auto clock = hh_mm_ss(time - day);
-    append_padded(out, static_cast<unsigned>(static_cast<int>(date.year())), 4);
-    out += '-';
-    append_padded(out, static_cast<unsigned>(date.month()), 2);
-    out += '-';
-    append_padded(out, static_cast<unsigned>(date.day()), 2);
-    out += 'T';
-    append_padded(out, static_cast<unsigned>(clock.hours().count()), 2);
-    out += ':';
-    append_padded(out, static_cast<unsigned>(clock.minutes().count()), 2);
-    out += ':';
-    append_padded(out, static_cast<unsigned>(clock.seconds().count()), 2);
+    std::array<char, 27> text;
+    char* at = put_padded(text.data(), static_cast<unsigned>(static_cast<int>(date.year())), 4);
+    const auto put = [&at](char mark, unsigned value) {
+        *at++ = mark;
+        at = put_padded(at, value, 2);
+    };
+    put('-', static_cast<unsigned>(date.month()));
+    put('-', static_cast<unsigned>(date.day()));
+    put('T', static_cast<unsigned>(clock.hours().count()));
+    put(':', static_cast<unsigned>(clock.minutes().count()));
+    put(':', static_cast<unsigned>(clock.seconds().count()));
     if (const auto fraction = clock.subseconds().count(); fraction != 0) {
-        out += '.';
-        append_padded(out, static_cast<unsigned>(fraction), 6);
-        while (out.back() == '0') out.pop_back();
+        *at++ = '.';
+        at = put_padded(at, static_cast<unsigned>(fraction), 6);
+        while (at[-1] == '0') --at;
     }
-    out += 'Z';
+    *at++ = 'Z';
+    out.append(text.data(), static_cast<std::size_t>(at - text.data()));
 }
 
 std::string format_rfc3339(Timestamp time) {

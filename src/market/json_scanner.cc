@@ -1,23 +1,11 @@
 #include "market/json_scanner.h"
 
-#include <bit>
-#include <cstdint>
-#include <cstring>
-
 namespace tapedeck {
 namespace {
 
 constexpr int kDeepest = 64;
 
 constexpr bool is_digit(char c) { return c >= '0' && c <= '9'; }
-
-constexpr std::uint64_t every_byte(unsigned char byte) { return 0x0101010101010101U * byte; }
-
-// The high bit of each byte of `word` that is below `limit` (at most 128); right up to and with
-// the first such byte, which is all that is looked at.
-constexpr std::uint64_t below(std::uint64_t word, unsigned char limit) {
-    return (word - every_byte(limit)) & ~word & every_byte(0x80);
-}
 
 void append_utf8(std::string& out, unsigned code) {
     const auto put = [&out](unsigned byte) { out += static_cast<char>(byte); };
@@ -40,62 +28,23 @@ void append_utf8(std::string& out, unsigned code) {
 
 }  // namespace
 
-char JsonScanner::peek() {
-    while (at_ < text_.size()) {
+char JsonScanner::peek_past_blanks() {
+    for (; at_ < text_.size(); ++at_) {
         const char c = text_[at_];
         if (c != ' ' && c != '\n' && c != '\r' && c != '\t') return c;
-        ++at_;
     }
     return '\0';
 }
 
-bool JsonScanner::take(char expected) {
-    if (peek() != expected || at_ == text_.size()) return false;
-    ++at_;
-    return true;
-}
-
-// Moves to the next quote, backslash or control character, or to the end.
-void JsonScanner::find_end_of_plain() {
-    if constexpr (std::endian::native == std::endian::little) {
-        while (text_.size() - at_ >= 8) {
-            std::uint64_t word = 0;
-            std::memcpy(&word, text_.data() + at_, 8);
-            const std::uint64_t found = below(word, 0x20) | below(word ^ every_byte('"'), 1) |
-                                        below(word ^ every_byte('\\'), 1);
-            if (found != 0) {
-                at_ += static_cast<std::size_t>(std::countr_zero(found)) / 8;
-                return;
-            }
-            at_ += 8;
-        }
-    }
-    for (; at_ < text_.size(); ++at_) {
-        const char c = text_[at_];
-        if (c == '"' || c == '\\' || static_cast<unsigned char>(c) < 0x20) return;
-    }
-}
-
-bool JsonScanner::string(String& out) {
-    if (!take('"')) return false;
-    const std::size_t begin = at_;
-    find_end_of_plain();
-    if (at_ == text_.size()) return false;
-    if (text_[at_] == '"') {
-        out = {text_.substr(begin, at_ - begin), false};
-        ++at_;
-        return true;
-    }
-    if (!unescape(begin)) return false;
-    out = {unescaped_, true};
-    return true;
-}
-
-bool JsonScanner::unescape(std::size_t begin) {
+// From the first backslash, or control character, of the string that began at `begin`.
+bool JsonScanner::escaped_string(std::size_t begin, String& out) {
     unescaped_.assign(text_, begin, at_ - begin);
     while (at_ < text_.size()) {
         const char c = text_[at_++];
-        if (c == '"') return true;
+        if (c == '"') {
+            out = {unescaped_, true};
+            return true;
+        }
         if (c != '\\' || !escape_sequence()) return false;
         const std::size_t plain = at_;
         find_end_of_plain();
