@@ -42,12 +42,9 @@ Result<KafkaHandle<rd_kafka_event_t>> answer(const KafkaClient& client, rd_kafka
 }
 
 Settings topic_settings(const KafkaOptions& options) {
-    Settings out{{"message.timestamp.type", "CreateTime"},
-                 {"max.message.bytes", std::to_string(options.max_message_bytes + 4096)}};
-    if (options.retention) {
-        out.emplace_back("retention.ms", std::to_string(options.retention->count()));
-    }
-    return out;
+    return {{"message.timestamp.type", "CreateTime"},
+            {"max.message.bytes", std::to_string(options.max_message_bytes + 4096)},
+            {"retention.ms", std::to_string(options.retention.count())}};
 }
 
 // What the broker says of making the topic, `exists` included.
@@ -138,30 +135,25 @@ Result<> delete_records(const KafkaClient& client, const TopicPartition& at, Off
     return {};
 }
 
-Result<std::map<TopicPartition, Offset>> committed_offsets(const KafkaClient& client,
-                                                           const std::string& group) {
+// By a consumer of the group that never subscribes: librdkafka 2.0's admin request for the same
+// reads a null pointer while the group's coordinator is still being made.
+Result<std::map<TopicPartition, Offset>> committed_offsets(
+    const KafkaOptions& options, const std::string& group,
+    const std::vector<TopicPartition>& partitions) {
+    const auto client = KafkaClient::open(options, RD_KAFKA_CONSUMER, {{"group.id", group}});
+    if (!client) return client.error();
+    std::vector<std::pair<TopicPartition, Offset>> asked;
+    for (const TopicPartition& at : partitions) asked.emplace_back(at, Offset(0));
+    const auto list = partition_list(asked);
     const std::string doing = fmt::format("asking for the offsets of group {}", group);
-    const KafkaHandle<rd_kafka_ListConsumerGroupOffsets_t> request(
-        rd_kafka_ListConsumerGroupOffsets_new(group.c_str(), nullptr));
-    const KafkaHandle<rd_kafka_queue_t> queue(rd_kafka_queue_new(client.get()));
-    const auto options = admin_options(client, RD_KAFKA_ADMIN_OP_LISTCONSUMERGROUPOFFSETS);
-    rd_kafka_ListConsumerGroupOffsets_t* requests = request.get();
-    rd_kafka_ListConsumerGroupOffsets(client.get(), &requests, 1, options.get(), queue.get());
-    const auto event = answer(client, queue.get(), doing);
-    if (!event) return event.error();
-    std::size_t count = 0;
-    const auto* groups = rd_kafka_ListConsumerGroupOffsets_result_groups(
-        rd_kafka_event_ListConsumerGroupOffsets_result(event->get()), &count);
+    const auto code =
+        rd_kafka_committed((*client)->get(), list.get(), (*client)->request_timeout_ms());
+    if (code != RD_KAFKA_RESP_ERR_NO_ERROR) return (*client)->error(code, doing);
     std::map<TopicPartition, Offset> out;
-    for (std::size_t i = 0; i < count; ++i) {
-        const auto* fault = rd_kafka_group_result_error(groups[i]);
-        if (fault != nullptr) return client.error(rd_kafka_error_code(fault), doing);
-        const auto* list = rd_kafka_group_result_partitions(groups[i]);
-        for (int j = 0; j < list->cnt; ++j) {
-            const auto& item = list->elems[j];
-            if (item.offset < 0) continue;
-            out[{item.topic, Partition(item.partition)}] = Offset(item.offset);
-        }
+    for (int i = 0; i < list->cnt; ++i) {
+        const auto& item = list->elems[i];
+        if (item.err != RD_KAFKA_RESP_ERR_NO_ERROR) return (*client)->error(item.err, doing);
+        if (item.offset >= 0) out[{item.topic, Partition(item.partition)}] = Offset(item.offset);
     }
     return out;
 }

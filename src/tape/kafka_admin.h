@@ -20,9 +20,11 @@ Result<> create_topic(const KafkaClient& client, const KafkaOptions& options,
 // Forgets the messages before `before`, which is at most the partition's end.
 Result<> delete_records(const KafkaClient& client, const TopicPartition& at, Offset before);
 
-// The offsets that a group has committed. Partitions without one are absent.
-Result<std::map<TopicPartition, Offset>> committed_offsets(const KafkaClient& client,
-                                                           const std::string& group);
+// The offsets that a group has committed for these partitions; those without one are absent. Does
+// not join the group.
+Result<std::map<TopicPartition, Offset>> committed_offsets(
+    const KafkaOptions& options, const std::string& group,
+    const std::vector<TopicPartition>& partitions);
 
 struct KafkaBroker {
     std::int32_t id;

@@ -2,13 +2,18 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <array>
+#include <chrono>
+#include <thread>
 
 #include "base/assert.h"
 #include "tape/tape_rules.h"
 
 namespace tapedeck {
 namespace {
+
+constexpr std::chrono::milliseconds kLeastSetupTimeout{1'000};  // librdkafka's own bound
 
 std::string milliseconds(std::chrono::milliseconds duration) {
     return std::to_string(duration.count());
@@ -52,7 +57,8 @@ KafkaSettings common_settings(const KafkaOptions& options) {
         {"security.protocol", std::string(protocol_of(options))},
         {"allow.auto.create.topics", "false"},
         {"socket.timeout.ms", milliseconds(options.request_timeout)},
-        {"socket.connection.setup.timeout.ms", milliseconds(options.request_timeout)},
+        {"socket.connection.setup.timeout.ms",
+         milliseconds(std::max(options.request_timeout, kLeastSetupTimeout))},
         {"socket.nagle.disable", "true"},
         {"socket.keepalive.enable", "true"},
         {"reconnect.backoff.max.ms", "1000"},
@@ -160,15 +166,23 @@ Error KafkaClient::error(rd_kafka_resp_err_t code, std::string_view doing) const
 }
 
 Result<Extent> KafkaClient::extent(const TopicPartition& at) const {
-    std::int64_t low = 0;
-    std::int64_t high = 0;
-    const auto code = rd_kafka_query_watermark_offsets(
-        handle_, at.topic.c_str(), at.partition.value(), &low, &high, request_timeout_ms_);
-    if (code == RD_KAFKA_RESP_ERR__UNKNOWN_PARTITION) return no_partition(at);
-    if (code != RD_KAFKA_RESP_ERR_NO_ERROR) {
-        return error(code, fmt::format("asking for the extent of {}", to_string(at)));
+    const auto deadline =
+        std::chrono::steady_clock::now() + std::chrono::milliseconds(request_timeout_ms_);
+    for (;;) {
+        std::int64_t low = 0;
+        std::int64_t high = 0;
+        const auto code = rd_kafka_query_watermark_offsets(
+            handle_, at.topic.c_str(), at.partition.value(), &low, &high, request_timeout_ms_);
+        if (code == RD_KAFKA_RESP_ERR_NO_ERROR) return Extent{Offset(low), Offset(high)};
+        if (code == RD_KAFKA_RESP_ERR__UNKNOWN_PARTITION) return no_partition(at);
+        // A new partition gets its leader a moment after it shows; an old one changes it.
+        const bool is_settling = code == RD_KAFKA_RESP_ERR_NOT_LEADER_FOR_PARTITION ||
+                                 code == RD_KAFKA_RESP_ERR_LEADER_NOT_AVAILABLE;
+        if (!is_settling || std::chrono::steady_clock::now() > deadline) {
+            return error(code, fmt::format("asking for the extent of {}", to_string(at)));
+        }
+        std::this_thread::sleep_for(std::chrono::milliseconds(20));
     }
-    return Extent{Offset(low), Offset(high)};
 }
 
 KafkaHandle<rd_kafka_topic_partition_list_t> partition_list(

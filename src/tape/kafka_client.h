@@ -29,9 +29,6 @@ struct KafkaRelease {
     void operator()(rd_kafka_AdminOptions_t* it) const { rd_kafka_AdminOptions_destroy(it); }
     void operator()(rd_kafka_NewTopic_t* it) const { rd_kafka_NewTopic_destroy(it); }
     void operator()(rd_kafka_DeleteRecords_t* it) const { rd_kafka_DeleteRecords_destroy(it); }
-    void operator()(rd_kafka_ListConsumerGroupOffsets_t* it) const {
-        rd_kafka_ListConsumerGroupOffsets_destroy(it);
-    }
 };
 template <class T>
 using KafkaHandle = std::unique_ptr<T, KafkaRelease>;

@@ -38,10 +38,10 @@ struct KafkaOptions {
     std::optional<KafkaLogin> login;
 
     // Of topics made by ensure_topic: copies kept (-1: the broker's default), and how long a
-    // message is kept, counted from the message's own time (none: the broker's default, a week in
-    // Kafka as it comes).
+    // message is kept; -1 ms is for ever. Kafka counts from the message's own time, not from its
+    // arrival: what a spool or a replay brings late is gone at once where this is too short.
     std::int16_t replication = -1;
-    std::optional<std::chrono::milliseconds> retention;
+    std::chrono::milliseconds retention = std::chrono::days(90);
 
     KafkaCompression compression = KafkaCompression::lz4;
     std::size_t max_message_bytes = 1'000'000;          // a larger message is refused, alone

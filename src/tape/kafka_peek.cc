@@ -14,6 +14,8 @@ using std::chrono::steady_clock;
 
 KafkaSettings settings() {
     return {{"auto.offset.reset", "error"},
+            // A request that still waits at the broker would hold up the next read.
+            {"fetch.wait.max.ms", "5"},
             {"enable.partition.eof", "true"},
             {"check.crcs", "true"},
             {"queued.max.messages.kbytes", "4096"},

@@ -4,6 +4,7 @@
 
 #include <array>
 
+#include "tape/kafka_admin.h"
 #include "tape/tape_rules.h"
 
 namespace tapedeck {
@@ -76,6 +77,12 @@ KafkaProducer::~KafkaProducer() {
     reports_.join();
 }
 
+Result<> KafkaProducer::find(const std::string& topic) {
+    const auto count = count_partitions(*client_, topic);
+    if (!count) return count.error();
+    return {};
+}
+
 void KafkaProducer::append(std::span<const OutgoingMessage> messages,
                            std::span<const std::size_t> which,
                            std::vector<Result<Position>>& results) {
@@ -101,14 +108,13 @@ void KafkaProducer::append(std::span<const OutgoingMessage> messages,
 // Waits for room where librdkafka's queue is full.
 std::optional<Error> KafkaProducer::send(const OutgoingMessage& message, Ticket& ticket) {
     const auto time = std::chrono::floor<std::chrono::milliseconds>(message.timestamp);
-    std::array<rd_kafka_vu_t, 7> fields{};
+    std::array<rd_kafka_vu_t, 8> fields{};
     fields[0].vtype = RD_KAFKA_VTYPE_TOPIC;
     fields[0].u.cstr = message.topic.c_str();
     fields[1].vtype = RD_KAFKA_VTYPE_VALUE;
     // librdkafka does not write through this pointer; its interface predates const.
     fields[1].u.mem = {const_cast<char*>(message.value.data()), message.value.size()};
     fields[2].vtype = RD_KAFKA_VTYPE_KEY;
-    // A key without bytes is no key: such messages go to any partition.
     fields[2].u.mem = {message.key.empty() ? nullptr : const_cast<char*>(message.key.data()),
                        message.key.size()};
     fields[3].vtype = RD_KAFKA_VTYPE_TIMESTAMP;
@@ -117,10 +123,13 @@ std::optional<Error> KafkaProducer::send(const OutgoingMessage& message, Ticket&
     fields[4].u.i = RD_KAFKA_MSG_F_BLOCK;
     fields[5].vtype = RD_KAFKA_VTYPE_OPAQUE;
     fields[5].u.ptr = &ticket;
+    // Without a key, partition 0 as on every tape, and not any at random.
+    fields[6].vtype = RD_KAFKA_VTYPE_PARTITION;
+    fields[6].u.i32 = message.key.empty() ? 0 : RD_KAFKA_PARTITION_UA;
     rd_kafka_headers_t* headers = headers_of(message);
-    fields[6].vtype = RD_KAFKA_VTYPE_HEADERS;
-    fields[6].u.headers = headers;
-    const std::size_t count = headers == nullptr ? 6 : 7;
+    fields[7].vtype = RD_KAFKA_VTYPE_HEADERS;
+    fields[7].u.headers = headers;
+    const std::size_t count = headers == nullptr ? 7 : 8;
     const KafkaHandle<rd_kafka_error_t> fault(
         rd_kafka_produceva(client_->get(), fields.data(), count));
     if (fault == nullptr) return std::nullopt;

@@ -27,6 +27,9 @@ public:
     void append(std::span<const OutgoingMessage> messages, std::span<const std::size_t> which,
                 std::vector<Result<Position>>& results);
 
+    // Looks at the cluster for a topic, of which librdkafka may still think that it is missing.
+    Result<> find(const std::string& topic);
+
     // Whether librdkafka gave this producer up; messages sent since failed, and another is needed.
     bool is_broken() const { return broken_.load(); }
 

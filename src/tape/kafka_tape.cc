@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <iterator>
 #include <thread>
 
 #include "tape/kafka_reader.h"
@@ -23,6 +24,7 @@ Result<> KafkaTape::ensure_topic(const std::string& topic, int partitions) {
     auto count = count_partitions(*control_, topic);
     if (!count) return count.error();
     if (!*count) {
+        forget(topic);  // it may have been another of the same name
         if (auto made = create_topic(*control_, options_, topic, partitions); !made) return made;
         // A broker that does not know of the new topic yet may answer.
         const auto deadline = std::chrono::steady_clock::now() + options_.request_timeout;
@@ -68,14 +70,33 @@ Result<bool> KafkaTape::is_known(const std::string& topic) {
     return true;
 }
 
-Result<std::shared_ptr<KafkaProducer>> KafkaTape::producer() {
-    const std::lock_guard lock(mutex_);
-    if (producer_ == nullptr || producer_->is_broken()) {
-        auto opened = KafkaProducer::open(options_);
-        if (!opened) return opened.error();
-        producer_ = *std::move(opened);
+Result<std::shared_ptr<KafkaProducer>> KafkaTape::producer_for(
+    const std::set<std::string>& topics) {
+    std::shared_ptr<KafkaProducer> producer;
+    std::vector<std::string> missing;
+    {
+        const std::lock_guard lock(mutex_);
+        if (producer_ == nullptr || producer_->is_broken()) {
+            auto opened = KafkaProducer::open(options_);
+            if (!opened) return opened.error();
+            producer_ = *std::move(opened);
+            found_.clear();
+        }
+        producer = producer_;
+        std::ranges::set_difference(topics, found_, std::back_inserter(missing));
     }
-    return producer_;
+    for (const std::string& topic : missing) {
+        if (auto found = producer->find(topic); !found) return found.error();
+        const std::lock_guard lock(mutex_);
+        if (producer == producer_) found_.insert(topic);
+    }
+    return producer;
+}
+
+void KafkaTape::forget(const std::string& topic) {
+    const std::lock_guard lock(mutex_);
+    known_.erase(topic);
+    found_.erase(topic);
 }
 
 Result<std::vector<Result<Position>>> KafkaTape::append(std::span<const OutgoingMessage> messages) {
@@ -83,6 +104,7 @@ Result<std::vector<Result<Position>>> KafkaTape::append(std::span<const Outgoing
                                           Error{ErrorKind::unavailable, "Kafka: not sent"});
     std::vector<std::size_t> which;
     which.reserve(messages.size());
+    std::set<std::string> topics;
     const std::string* last = nullptr;  // messages for one topic stand together
     bool known = false;
     for (std::size_t i = 0; i < messages.size(); ++i) {
@@ -91,6 +113,7 @@ Result<std::vector<Result<Position>>> KafkaTape::append(std::span<const Outgoing
             if (!answer) return answer.error();
             known = *answer;
             last = &messages[i].topic;
+            if (known) topics.insert(*last);
         }
         if (known) {
             which.push_back(i);
@@ -99,14 +122,13 @@ Result<std::vector<Result<Position>>> KafkaTape::append(std::span<const Outgoing
         }
     }
     if (which.empty()) return results;
-    const auto sender = producer();
-    if (!sender) return sender.error();
-    (*sender)->append(messages, which, results);
-    const std::lock_guard lock(mutex_);
+    const auto producer = producer_for(topics);
+    if (!producer) return producer.error();
+    (*producer)->append(messages, which, results);
     for (const std::size_t index : which) {
         // The topic may be gone: it is asked for again before the next message.
         if (!results[index] && !retryable(results[index].error().kind)) {
-            known_.erase(messages[index].topic);
+            forget(messages[index].topic);
         }
     }
     return results;
@@ -163,21 +185,22 @@ Result<KafkaStatus> KafkaTape::describe(const std::vector<std::string>& topics,
                                         const std::string& group) {
     auto brokers = list_brokers(*control_);
     if (!brokers) return brokers.error();
-    const auto committed = committed_offsets(*control_, group);
-    if (!committed) return committed.error();
-    KafkaStatus status{*std::move(brokers), {}};
+    std::vector<TopicPartition> partitions;
     for (const std::string& topic : topics) {
         const auto count = count_partitions(*control_, topic);
         if (!count) return count.error();
-        for (int i = 0; i < count->value_or(0); ++i) {
-            const TopicPartition at{topic, Partition(i)};
-            const auto held = control_->extent(at);
-            if (!held) return held.error();
-            const auto found = committed->find(at);
-            status.partitions.push_back(
-                {at, *held,
-                 found == committed->end() ? std::nullopt : std::optional(found->second)});
-        }
+        for (int i = 0; i < count->value_or(0); ++i) partitions.push_back({topic, Partition(i)});
+    }
+    KafkaStatus status{*std::move(brokers), {}};
+    if (partitions.empty()) return status;
+    const auto committed = committed_offsets(options_, group, partitions);
+    if (!committed) return committed.error();
+    for (const TopicPartition& at : partitions) {
+        const auto held = control_->extent(at);
+        if (!held) return held.error();
+        const auto found = committed->find(at);
+        status.partitions.push_back(
+            {at, *held, found == committed->end() ? std::nullopt : std::optional(found->second)});
     }
     return status;
 }

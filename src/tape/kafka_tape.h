@@ -4,6 +4,7 @@
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -62,7 +63,8 @@ private:
         : options_(std::move(options)), control_(std::move(control)) {}
 
     Result<bool> is_known(const std::string& topic);
-    Result<std::shared_ptr<KafkaProducer>> producer();
+    Result<std::shared_ptr<KafkaProducer>> producer_for(const std::set<std::string>& topics);
+    void forget(const std::string& topic);
 
     const KafkaOptions options_;
     const std::shared_ptr<KafkaClient> control_;
@@ -71,6 +73,7 @@ private:
     // Guarded by mutex_.
     std::map<std::string, int> known_;         // topics seen, with their number of partitions
     std::shared_ptr<KafkaProducer> producer_;  // shared: with the calls that are using it
+    std::set<std::string> found_;              // topics that producer_ has looked for
     std::vector<std::unique_ptr<KafkaPeek>> idle_peeks_;
 };
 

@@ -4,6 +4,7 @@
     kafka.py start --dir DIR [--port P] [--proxied-port P] [--secure] [--set NAME=VALUE]...
     kafka.py stop --dir DIR [--kill]
     kafka.py topic --dir DIR --name NAME --partitions N [--set NAME=VALUE]...
+    kafka.py delete --dir DIR --name NAME
     kafka.py install
 
 `start` answers with one line of JSON: pid, port, and the others asked for. A second start in the
@@ -145,16 +146,19 @@ def start(folder, asked):
 
 
 def topic(folder, asked):
-    """Makes a topic with Kafka's own tool, as an operator would."""
+    """Makes or deletes a topic with Kafka's own tool, as an operator would."""
+    tool = java("128m", "org.apache.kafka.tools.TopicCommand", "--bootstrap-server",
+                f"127.0.0.1:{processes.recall(folder)['port']}", "--topic", asked.name)
+    if asked.verb == "delete":
+        processes.run([*tool, "--delete"])
+        return
     settings = [part for pair in asked.set for part in ("--config", pair)]
-    processes.run(java("128m", "org.apache.kafka.tools.TopicCommand", "--bootstrap-server",
-                       f"127.0.0.1:{processes.recall(folder)['port']}", "--create", "--topic",
-                       asked.name, "--partitions", str(asked.partitions), *settings))
+    processes.run([*tool, "--create", "--partitions", str(asked.partitions), *settings])
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("verb", choices=["start", "stop", "topic", "install"])
+    parser.add_argument("verb", choices=["start", "stop", "topic", "delete", "install"])
     parser.add_argument("--dir", type=pathlib.Path, default=pathlib.Path("kafka-server"))
     parser.add_argument("--port", type=int)
     parser.add_argument("--proxied-port", type=int)
@@ -172,7 +176,7 @@ def main():
         processes.stop(folder, signal.SIGKILL if asked.kill else signal.SIGTERM)
         if asked.erase:
             shutil.rmtree(folder, ignore_errors=True)
-    elif asked.verb == "topic":
+    elif asked.verb in ("topic", "delete"):
         topic(folder, asked)
     else:
         java("1m")

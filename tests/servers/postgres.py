@@ -15,6 +15,7 @@ import pathlib
 import pwd
 import shutil
 import signal
+import tempfile
 
 import processes
 import tls
@@ -35,6 +36,14 @@ def as_nobody_special():
 def hand_over(path):
     if os.getuid() == 0:
         shutil.chown(path, "postgres", "postgres")
+
+
+def open_way_to(folder):
+    """Lets the server's user pass through the temporary folders above its own."""
+    for parent in folder.parents:
+        mode = parent.stat().st_mode
+        if os.getuid() == 0 and tempfile.gettempdir() in map(str, parent.parents) and not mode & 1:
+            parent.chmod(mode | 1)
 
 
 def make_cluster(folder):
@@ -66,6 +75,7 @@ def forget_killed(folder, state):
 def start(folder, asked):
     folder.mkdir(parents=True, exist_ok=True)
     hand_over(folder)
+    open_way_to(folder)
     before = processes.recall(folder)
     processes.stop(folder, signal.SIGINT)
     forget_killed(folder, before)

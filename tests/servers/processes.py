@@ -80,7 +80,7 @@ def spawn(command, log, **options):
                                 start_new_session=True, **options)
 
 
-def wait_until(ready, process, log, seconds=90):
+def wait_until(ready, process, log, seconds=180):
     deadline = time.monotonic() + seconds
     while not ready():
         if process.poll() is not None or time.monotonic() > deadline:

@@ -1,0 +1,180 @@
+// Readers in several processes, as `tapedeck load` runs them.
+#include <functional>
+#include <map>
+#include <thread>
+
+#include "tests/integration/kafka/broker.h"
+#include "tests/integration/kafka/child_process.h"
+
+namespace tapedeck {
+namespace {
+
+class KafkaGroup : public ::testing::Test {
+protected:
+    const std::unique_ptr<KafkaTape> tape_ = open_tape(options_for(broker().address()));
+
+    static std::vector<std::string> arguments(const std::string& topic,
+                                              const std::string& messages = "99999") {
+        return {broker().address(), topic + "-group", topic, messages};
+    }
+    static bool turn_until(const std::vector<Child*>& children, const std::function<bool()>& done) {
+        const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(90);
+        while (!done()) {
+            if (std::chrono::steady_clock::now() > deadline) return false;
+            for (Child* child : children) {
+                if (!child->read_some()) return false;
+            }
+        }
+        return true;
+    }
+    void append(const std::vector<OutgoingMessage>& messages) {
+        const auto appended = tape_->append(messages);
+        ASSERT_TRUE(appended) << appended.error().what;
+        for (const auto& each : *appended) ASSERT_TRUE(each) << each.error().what;
+    }
+    // Where a child has read each partition to.
+    static std::map<int, long> positions(const Child& child) {
+        std::map<int, long> out;
+        for (const std::string& line : child.lines()) {
+            int partition = 0;
+            long from = 0;
+            long to = 0;
+            if (std::sscanf(line.c_str(), "read %d from %ld to %ld", &partition, &from, &to) == 3) {
+                out[partition] = to;
+            }
+        }
+        return out;
+    }
+};
+
+TEST_F(KafkaGroup, SharesPartitionsAmongProcessesAndMovesAsFewAsItCan) {
+    const auto topic = new_topic(*tape_, "shared", 4);
+    Child first(arguments(topic));
+    ASSERT_TRUE(first.wait_for("assigned ", 4));
+    Child second(arguments(topic));
+    ASSERT_TRUE(
+        turn_until({&first, &second}, [&] { return first.owned() == 2 && second.owned() == 2; }));
+    // Cooperative: the two that stay are never taken away.
+    EXPECT_EQ(first.count("assigned "), 4);
+    EXPECT_EQ(first.count("revoked "), 2);
+    append(numbered(topic, 0, 400));
+    const auto all = [&] {
+        long sum = 0;
+        for (const Child* child : {&first, &second}) {
+            for (const auto& [partition, to] : positions(*child)) sum += to;
+        }
+        return sum;
+    };
+    ASSERT_TRUE(turn_until({&first, &second}, [&] { return all() == 400; }));
+    EXPECT_EQ(first.count("error "), 0);
+    EXPECT_EQ(second.count("error "), 0);
+}
+
+TEST_F(KafkaGroup, TakesOverFromAKilledReader) {
+    const auto topic = new_topic(*tape_, "killed", 2);
+    Child first(arguments(topic));
+    ASSERT_TRUE(first.wait_for("assigned ", 2));
+    Child second(arguments(topic));
+    ASSERT_TRUE(
+        turn_until({&first, &second}, [&] { return first.owned() == 1 && second.owned() == 1; }));
+    first.signal(SIGKILL);
+    EXPECT_TRUE(second.wait_for("assigned ", 2));
+}
+
+TEST_F(KafkaGroup, TakesOverFromAStoppedReaderWhichLearnsOfItWhenItWakes) {
+    const auto topic = new_topic(*tape_, "stopped", 2);
+    Child first(arguments(topic));
+    ASSERT_TRUE(first.wait_for("assigned ", 2));
+    Child second(arguments(topic));
+    ASSERT_TRUE(
+        turn_until({&first, &second}, [&] { return first.owned() == 1 && second.owned() == 1; }));
+    first.signal(SIGSTOP);
+    ASSERT_TRUE(second.wait_for("assigned ", 2));
+    append(numbered(topic, 0, 100));
+    ASSERT_TRUE(turn_until({&second}, [&] {
+        long sum = 0;
+        for (const auto& [partition, to] : positions(second)) sum += to;
+        return sum == 100;
+    }));
+    first.signal(SIGCONT);
+    // It is told that it lost its partition, and comes back into the group for its share.
+    const int revoked = first.count("revoked ");
+    ASSERT_TRUE(turn_until({&first, &second}, [&] {
+        return first.count("revoked ") > revoked && first.owned() == 1 && second.owned() == 1;
+    }));
+}
+
+TEST_F(KafkaGroup, StaysBelowSixtyFourMebibytesWhileDrainingMillions) {
+    constexpr int kMessages = 2'000'000;
+    constexpr int kAtOnce = 100'000;
+    const auto topic = new_topic(*tape_, "millions", 3);
+    std::vector<OutgoingMessage> messages;
+    for (int i = 0; i < kAtOnce; ++i) {
+        messages.push_back(
+            message(topic, "instrument" + std::to_string(i % 100),
+                    R"({"coin_name":"bitcoin","current_price":22470.52,"currency":"USD","n":)" +
+                        std::to_string(i) + "}"));
+    }
+    for (int sent = 0; sent < kMessages; sent += kAtOnce) append(messages);
+    Child child(arguments(topic, std::to_string(kMessages)));
+    ASSERT_TRUE(child.wait_for("cpu "));
+    EXPECT_EQ(child.after("messages "), std::to_string(kMessages));
+    const long memory = std::stol(child.after("memory "));
+    RecordProperty("memory_kib", std::to_string(memory));
+    std::printf("%d messages drained in %s s (%s s of CPU), at most %ld KiB resident\n", kMessages,
+                child.after("seconds ").c_str(), child.after("cpu ").c_str(), memory);
+    EXPECT_LT(memory, 64 * 1024);
+}
+
+TEST_F(KafkaGroup, WaitsQuietlyWhereNothingComes) {
+    const auto topic = new_topic(*tape_, "quiet", 3);
+    auto reader = tape_->open_reader({topic}, "quiet-group");
+    ASSERT_TRUE(reader);
+    int owned = 0;
+    while (owned < 3) {
+        const auto polled = (*reader)->poll(std::chrono::seconds(30), 1 << 20, {});
+        ASSERT_TRUE(polled) << polled.error().what;
+        if (const auto* news = std::get_if<Assigned>(&*polled)) {
+            for (const auto& at : news->partitions) {
+                ASSERT_TRUE((*reader)->start(at, Offset(0)));
+                ++owned;
+            }
+        }
+    }
+    // What the whole process uses while one of its threads waits: librdkafka's threads included.
+    const auto cpu = [] {
+        timespec now{};
+        clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &now);
+        return static_cast<double>(now.tv_sec) * 1e3 + static_cast<double>(now.tv_nsec) / 1e6;
+    };
+    const double before = cpu();
+    const auto polled = (*reader)->poll(std::chrono::seconds(5), 1 << 20, {});
+    ASSERT_TRUE(polled) << polled.error().what;
+    EXPECT_TRUE(std::holds_alternative<Idle>(*polled));
+    const double used = cpu() - before;
+    std::printf("5 s of waiting took %.1f ms of CPU\n", used);
+    EXPECT_LT(used, 100.0);
+}
+
+TEST_F(KafkaGroup, StopsAWaitWithoutEndAtOnce) {
+    const auto topic = new_topic(*tape_, "stop");
+    auto reader = tape_->open_reader({topic}, "stop-group");
+    ASSERT_TRUE(reader);
+    const auto first = (*reader)->poll(std::chrono::seconds(30), 1 << 20, {});
+    ASSERT_TRUE(first && std::holds_alternative<Assigned>(*first));
+    std::stop_source stop;
+    std::chrono::steady_clock::time_point asked;
+    std::jthread stopper([&] {
+        asked = std::chrono::steady_clock::now();
+        stop.request_stop();
+    });
+    const auto polled = (*reader)->poll(std::nullopt, 1 << 20, stop.get_token());
+    const auto ended = std::chrono::steady_clock::now();
+    stopper.join();
+    ASSERT_TRUE(polled) << polled.error().what;
+    EXPECT_TRUE(std::holds_alternative<Idle>(*polled));
+    EXPECT_LT(ended - asked, std::chrono::milliseconds(500));
+}
+
+}  // namespace
+}  // namespace tapedeck
