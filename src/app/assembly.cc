@@ -180,6 +180,7 @@ Result<std::unique_ptr<Assembly>> Assembly::open(LoadedConfig config, Options op
     auto feeds = make_feeds(assembly->settings(), assembly->sources_);
     if (!feeds) return feeds.error();
     assembly->feeds_ = *std::move(feeds);
+    for (auto& [name, feed] : assembly->feeds_) feed.lift_age_checks = options.lift_age_checks;
     assembly->dags_ = make_dags(assembly->settings());
     for (const DagSpec& dag : assembly->dags_) {
         if (auto valid = validate(dag); !valid) return in_context(dag.name, valid.error());

@@ -49,6 +49,7 @@ public:
         bool captures = true;
         std::unique_ptr<Clock> clock;                  // none: the machine's
         std::function<void(Sources&)> change_sources;  // the demo's
+        bool lift_age_checks = false;                  // of saved pages
         std::optional<LogFormat> log_format;
         std::optional<Severity> log_least;
     };

@@ -1,16 +1,23 @@
 #pragma once
 
+#include <optional>
+
 #include "app/config.h"
 #include "app/signals.h"
 #include "app/verbs.h"
+#include "store/store.h"
 
 namespace tapedeck {
 
 // The demo's configuration: what is built in, with a database of its own (tapedeck-demo.db), and
-// `sets` over it. No file of the user's is read.
+// the options' `sets` over it. No file of the user's is read.
 Result<LoadedConfig> demo_config(const ConfigOptions& options);
 
-// Serves simulated or saved pages on this machine and records from them.
+// The moment that the demo's clock has reached in this store; none where it is no demo's.
+Result<std::optional<Timestamp>> demo_time_reached(Store& store);
+Result<> keep_demo_time(Store& store, Timestamp reached);
+
+// Serves simulated or saved pages on this machine and records from them, in the demo's own time.
 Exit run_demo(const Globals& globals, const RunOptions& options, StopOnSignal& signals);
 
 }  // namespace tapedeck

@@ -148,6 +148,7 @@ Exit record(Assembly& assembly, const RunOptions& options, StopOnSignal& signals
         },
         [&] {
             show();
+            if (options.changed) options.changed();
             const bool late = options.until && assembly.clock().now() >= *options.until;
             if (late || (options.slots && slots_ended(assembly.store(), began) >= *options.slots)) {
                 signals.stop();

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <functional>
 #include <optional>
 #include <string>
 #include <vector>
@@ -27,6 +28,7 @@ struct RunOptions {
     std::optional<Timestamp> until;  // stop then, by the recorder's clock
     std::optional<int> slots;        // stop after so many slots of each feed
     bool plain = false;              // log lines, no live table
+    std::function<void()> changed;   // called after each change; not on the command line
 };
 Exit verb_run(const Globals& globals, const RunOptions& options);
 

@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "events/recording.h"
+#include "net/url.h"
 
 namespace tapedeck {
 namespace {
@@ -44,14 +45,29 @@ OutgoingMessage message_of(const Feed& feed, Timestamp slot, const Found& found)
     return message;
 }
 
-std::string Collector::keep(const Answer& answer) {
-    if (parts_.captures == nullptr || answer.body.empty()) return {};
-    auto kept = parts_.captures->put(
-        {answer.url, answer.status, answer.headers, answer.body, answer.ended});
-    if (kept) return *std::move(kept);
-    // Evidence is worth less than the price: say so and go on.
-    parts_.log.emit(StepFailed{"keeping a capture", kept.error().what});
-    return {};
+// The captures of the answers, by index: their SHA-256 in hex, or empty.
+std::vector<std::string> Collector::keep(std::span<const Answer> answers) {
+    std::vector<std::string> digests(answers.size());
+    if (parts_.captures == nullptr) return digests;
+    std::vector<CapturedAnswer> kept;
+    std::vector<std::string> urls(answers.size());
+    std::vector<std::size_t> places;
+    for (std::size_t i = 0; i < answers.size(); ++i) {
+        const Answer& answer = answers[i];
+        if (answer.body.empty()) continue;
+        urls[i] = masked_url(answer.url);
+        kept.push_back({urls[i], answer.status, answer.headers, answer.body, answer.ended});
+        places.push_back(i);
+    }
+    if (kept.empty()) return digests;
+    auto put = parts_.captures->put_all(kept);
+    if (!put) {
+        // Evidence is worth less than the price: say so and go on.
+        parts_.log.emit(StepFailed{"keeping captures", put.error().what});
+        return digests;
+    }
+    for (std::size_t i = 0; i < places.size(); ++i) digests[places[i]] = std::move((*put)[i]);
+    return digests;
 }
 
 void Collector::put_on_tape(const Feed& feed, const CollectJob& job, std::vector<Found> found,
@@ -129,8 +145,9 @@ Result<RunOutcomes> Collector::collect(const Feed& feed, const CollectJob& job,
         // Everything that is here by now goes to the tape in one append.
         for (auto answers = parts_.client.wait(wait, last_moment ? std::stop_token() : stop);
              !answers.empty(); answers = parts_.client.wait(0ms, {})) {
-            for (const Answer& answer : answers) {
-                auto read = plan.answered(answer, keep(answer), now());
+            const auto digests = keep(answers);
+            for (std::size_t i = 0; i < answers.size(); ++i) {
+                auto read = plan.answered(answers[i], digests[i], now());
                 std::move(read.begin(), read.end(), std::back_inserter(found));
             }
             if (found.size() >= 256) break;

@@ -40,7 +40,7 @@ public:
 
 private:
     CollectPlan::Now now() const { return {parts_.clock.now(), parts_.clock.steady()}; }
-    std::string keep(const Answer& answer);
+    std::vector<std::string> keep(std::span<const Answer> answers);
     void put_on_tape(const Feed& feed, const CollectJob& job, std::vector<Found> found,
                      CollectPlan& plan);
     Result<> append_account(const RunOutcomes& run);

@@ -1,0 +1,217 @@
+#include "app/demo.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+
+#include "app/assembly.h"
+#include "app/run.h"
+#include "config/toml_document.h"
+#include "demo/demo_clock.h"
+#include "demo/demo_server.h"
+#include "demo/demo_sources.h"
+#include "demo/page_folder.h"
+#include "schedule/calendar_file.h"
+#include "store/sqlite_store.h"
+
+namespace tapedeck {
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr double kUsualSpeed = 30;  // a slot of five minutes every ten seconds
+constexpr std::string_view kClockVariable = "demo_clock";
+
+std::string toml_list(const std::vector<std::string>& items) {
+    std::string list = "[";
+    for (const std::string& item : items) {
+        list += (list.size() > 1 ? ", " : "") + toml_string(item);
+    }
+    return list + "]";
+}
+
+// The feeds' instruments and sources are those that the folder serves; of a feed of which it
+// serves nothing, nothing is asked.
+std::vector<std::string> sets_for(const PageFolder& folder) {
+    std::vector<std::string> sets;
+    for (const std::string feed : {"coin", "stock"}) {
+        std::vector<std::string> instruments;
+        std::map<std::string, int> reach;  // of each source
+        for (const ServedInstrument& one : folder.served()) {
+            if (one.feed != feed) continue;
+            if (std::ranges::find(instruments, one.instrument) == instruments.end()) {
+                instruments.push_back(one.instrument);
+            }
+            ++reach[one.source];
+        }
+        std::vector<std::string> sources;
+        for (const auto& [name, count] : reach) sources.push_back(name);
+        // Pages first, as a reader sees them; then whoever serves most.
+        std::ranges::stable_sort(sources, [&](const std::string& a, const std::string& b) {
+            const bool page_a = a == "coinmarketcap" || a == "yahoo";
+            const bool page_b = b == "coinmarketcap" || b == "yahoo";
+            return page_a != page_b ? page_a : reach[a] > reach[b];
+        });
+        sets.push_back(fmt::format("feed.{}.instruments={}", feed, toml_list(instruments)));
+        if (!sources.empty()) {
+            sets.push_back(fmt::format("feed.{}.sources={}", feed, toml_list(sources)));
+        }
+        sets.push_back(fmt::format("feed.{}.currency=\"\"", feed));
+    }
+    return sets;
+}
+
+void serve_by_demo(Sources& sources, std::uint16_t port, bool one_by_one) {
+    for (auto& [name, source] : sources) {
+        auto changed = std::make_shared<Source>(*source);
+        changed->name = demo_source_name(name);
+        changed->url = demo_site_url(port, source->url);
+        if (changed->session) {
+            changed->session->cookie_url = demo_site_url(port, source->session->cookie_url);
+            changed->session->crumb_url = demo_site_url(port, source->session->crumb_url);
+        }
+        if (one_by_one) changed->max_instruments = 1;
+        changed->secret.clear();  // the demo's sites want no key
+        changed->proxy.reset();
+        source = std::move(changed);
+    }
+}
+
+// What the demo's clock reached in the store of this configuration, if there is one yet.
+Result<std::optional<Timestamp>> reached_before(const LoadedConfig& config) {
+    Assembly::Options opening;
+    opening.must_exist = true;
+    opening.captures = false;
+    opening.log_least = Severity::error;
+    auto assembly = Assembly::open(config, std::move(opening));
+    if (!assembly) {
+        if (assembly.error().what.starts_with("there is no ")) return std::optional<Timestamp>();
+        return assembly.error();
+    }
+    return demo_time_reached((*assembly)->store());
+}
+
+// The whole demo but its parts' lifetimes.
+struct Demo {
+    std::unique_ptr<ScaledClock> clock;  // the sites'
+    std::unique_ptr<DemoSite> site;
+    std::unique_ptr<DemoServer> server;
+};
+
+Result<Demo> serve(Timestamp start, double speed, const Calendar& calendar,
+                   std::optional<PageFolder> folder) {
+    Demo demo;
+    demo.clock = std::make_unique<ScaledClock>(start, speed);
+    DemoSiteOptions of_site;
+    if (folder) of_site.rates = MisbehaviourRates::none();
+    of_site.folder = std::move(folder);
+    demo.site = std::make_unique<DemoSite>(*demo.clock, calendar, std::move(of_site));
+    auto server = DemoServer::start(*demo.site, {});
+    if (!server) return server.error();
+    demo.server = *std::move(server);
+    return demo;
+}
+
+}  // namespace
+
+Result<LoadedConfig> demo_config(const ConfigOptions& options) {
+    ConfigOptions own;
+    own.sets = {"store.url=\"sqlite:tapedeck-demo.db\""};
+    own.sets.insert(own.sets.end(), options.sets.begin(), options.sets.end());
+    return load_config_text(own, "", "demo");
+}
+
+Result<std::optional<Timestamp>> demo_time_reached(Store& store) {
+    std::optional<Timestamp> reached;
+    auto done = store.query(
+        {"select value from variables where name = $1", {std::string(kClockVariable)}, {}},
+        [&](const RowView& row) -> Result<> {
+            const auto time = parse_rfc3339(row.text(0));
+            if (!time) return time.error();
+            reached = *time;
+            return {};
+        });
+    if (!done) return done.error();
+    if (!reached) return reached;
+    done = store.query({"select max(created_at) from dag_runs", {}, {}},
+                       [&](const RowView& row) -> Result<> {
+                           if (!row.is_null(0)) reached = std::max(*reached, row.timestamp(0));
+                           return {};
+                       });
+    if (!done) return done.error();
+    return reached;
+}
+
+Result<> keep_demo_time(Store& store, Timestamp reached) {
+    const std::vector<Statement> statements{
+        {"insert into variables (name, value, is_secret) values ($1, $2, 0) on conflict (name) do "
+         "update set value = excluded.value",
+         {std::string(kClockVariable), format_rfc3339(reached)},
+         {}}};
+    auto done = store.transact(statements);
+    if (!done) return done.error();
+    return {};
+}
+
+Exit run_demo(const Globals& globals, const RunOptions& options, StopOnSignal& signals) {
+    ConfigOptions asked = globals.config;
+    std::optional<PageFolder> folder;
+    if (!options.pages.empty()) {
+        auto opened = PageFolder::open(options.pages);
+        if (!opened) return fail(Exit::failed, opened.error().what);
+        folder = *std::move(opened);
+        auto sets = sets_for(*folder);
+        asked.sets.insert(asked.sets.begin(), sets.begin(), sets.end());
+    }
+    auto config = demo_config(asked);
+    if (!config) return fail(Exit::failed, config.error().what);
+    const auto last = reached_before(*config);
+    if (!last) return fail(last.error());
+    const auto calendar = calendar_named("XNAS");
+    if (!calendar) return fail(calendar.error());
+    const double speed = options.speed > 0 ? options.speed : kUsualSpeed;
+    // A second before a slot, by the machine's clock: so it collects at once.
+    const Timestamp session = demo_start(*last, SystemClock().now(), *calendar);
+    const auto lead = std::chrono::microseconds(std::llround(speed * 1e6));
+    Timestamp slot = std::chrono::ceil<std::chrono::minutes>(session + lead);
+    while (slot.time_since_epoch() % 5min != 0min) slot += 1min;
+    const Timestamp start = slot - lead;
+
+    const bool live = on_terminal() && !options.plain && !globals.json;
+    const bool saved = folder.has_value();
+    auto demo = serve(start, speed, *calendar, std::move(folder));
+    if (!demo) return fail(demo.error());
+    Assembly::Options opening;
+    opening.clock = std::make_unique<ScaledClock>(start, speed);
+    opening.change_sources = [&](Sources& sources) {
+        serve_by_demo(sources, demo->server->port(), saved);
+    };
+    opening.lift_age_checks = saved;
+    if (live) opening.log_least = Severity::error;
+    auto assembly = Assembly::open(*std::move(config), std::move(opening));
+    if (!assembly) return fail(assembly.error());
+    Store& store = (*assembly)->store();
+    if (*last) {
+        // While the demo was off its time stood still: nothing was expected.
+        if (auto noted = (*assembly)->note_standstill(**last); !noted) return fail(noted.error());
+        const std::vector<Statement> skipped{
+            {"update dag_states set handled_until = $1 where handled_until < $1", {start}, {}}};
+        if (auto done = store.transact(skipped); !done) return fail(done.error());
+    }
+    if (auto kept = keep_demo_time(store, start); !kept) return fail(kept.error());
+    RunOptions of_run = options;
+    of_run.changed = [&] {
+        const auto kept = keep_demo_time(store, (*assembly)->clock().now());
+        if (!kept) fail(kept.error());
+    };
+    const std::string title = fmt::format(
+        "tapedeck {} DEMO: {} prices served on this machine, {} x time, into {}", TAPEDECK_VERSION,
+        saved ? "saved" : "simulated", speed, to_string((*assembly)->settings().store.url));
+    if (!live && !globals.quiet) fail(Exit::fine, title);
+    const Exit exit = record(**assembly, of_run, signals, title, live);
+    of_run.changed();
+    return exit;
+}
+
+}  // namespace tapedeck

@@ -1,0 +1,32 @@
+#pragma once
+
+#include "app/assembly.h"
+#include "app/verbs.h"
+
+namespace tapedeck {
+
+// The span that the options name: [from, to). Errors name the text that is no day or time.
+struct Span {
+    Timestamp from;
+    Timestamp to;
+};
+Result<Span> span_of(const SpanOptions& options, Timestamp now);
+
+// What the reading verbs work with: the store as it is, and its coverage as of now. Writes nothing.
+struct Reader {
+    std::unique_ptr<Assembly> assembly;
+    std::vector<Expectation> expectations;
+    std::map<std::string, Feed> feeds;
+    Timestamp now;  // by the machine's clock; for the demo, the moment that its clock reached
+};
+Result<Reader> open_reader(const Globals& globals);
+
+// The exit code of an error of open_reader: 3 where there is no store yet.
+Exit fail_opening(const Error& error);
+
+// The coverage of [from, to): what is stored, and derived where the table does not know it yet or
+// has it as pending. In order of feed, slot and instrument.
+Result<std::vector<CoverageRow>> coverage_now(Reader& reader, const SpanOptions& options, Span span,
+                                              std::int64_t* closed);
+
+}  // namespace tapedeck

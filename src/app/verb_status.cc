@@ -1,0 +1,385 @@
+#include <fmt/format.h>
+#include <sys/statvfs.h>
+
+#include <algorithm>
+#include <filesystem>
+
+#include "app/load_globals.h"
+#include "app/spans.h"
+#include "app/verbs.h"
+#include "base/json_writer.h"
+
+namespace tapedeck {
+namespace {
+
+using namespace std::chrono_literals;
+
+struct LastPrice {
+    std::string instrument;
+    std::optional<Price> price;
+    std::optional<Timestamp> seen;
+    std::string source;
+};
+
+struct FeedStatus {
+    std::string name;
+    CoverageSum today;
+    CoverageSum all;
+    std::vector<LastPrice> prices;
+    std::optional<Timestamp> last_slot;
+    std::optional<Timestamp> next_slot;
+};
+
+struct PartitionStatus {
+    TopicPartition at;
+    Extent extent;
+    Offset loaded;
+    std::int64_t lag() const { return extent.end.value() - loaded.value(); }
+};
+
+struct OpenProblem {
+    std::string key;
+    std::string what;
+    Timestamp since;
+};
+
+struct Status {
+    Timestamp now;
+    std::string store;
+    std::string tape;
+    std::string config;
+    bool running = false;
+    std::vector<FeedStatus> feeds;
+    std::vector<PartitionStatus> partitions;
+    std::vector<OpenProblem> problems;
+    std::int64_t dead_letters = 0;
+    std::int64_t duplicates = 0;
+    std::int64_t gaps = 0;  // messages
+    std::optional<CaptureSizes> captures;
+    std::int64_t store_bytes = 0;
+    std::int64_t free_bytes = 0;
+};
+
+Result<std::int64_t> count_of(Store& store, const std::string& sql) {
+    std::int64_t count = 0;
+    auto done = store.query({sql, {}, {}}, [&](const RowView& row) -> Result<> {
+        count = row.is_null(0) ? 0 : row.integer(0);
+        return {};
+    });
+    if (!done) return done.error();
+    return count;
+}
+
+Result<std::vector<LastPrice>> last_prices(Store& store, const Feed& feed) {
+    std::vector<LastPrice> prices;
+    for (const std::string& instrument : feed.instruments) {
+        LastPrice last{instrument, {}, {}, {}};
+        auto done = store.query(
+            {fmt::format("select price, date, source from {} where instrument = $1 and slot = "
+                         "(select max(slot) from coverage where feed = $2 and instrument = $1 and "
+                         "state in ('recorded', 'recovered')) order by id limit 1",
+                         feed.table.name),
+             {instrument, feed.name},
+             {}},
+            [&](const RowView& row) -> Result<> {
+                last.price = row.decimal(0);
+                last.seen = row.timestamp(1);
+                last.source = row.is_null(2) ? "" : row.text(2);
+                return {};
+            });
+        if (!done) return done.error();
+        prices.push_back(std::move(last));
+    }
+    return prices;
+}
+
+Result<FeedStatus> feed_status(Reader& reader, const std::string& name) {
+    FeedStatus status;
+    status.name = name;
+    SpanOptions of_feed;
+    of_feed.feed = name;
+    const Span all{Timestamp(0s), reader.now + 1us};
+    std::int64_t closed = 0;
+    const auto rows = coverage_now(reader, of_feed, all, &closed);
+    if (!rows) return rows.error();
+    const Timestamp day = std::chrono::floor<std::chrono::days>(reader.now);
+    for (const CoverageRow& row : *rows) {
+        status.all.add(row.verdict.state);
+        if (row.slot >= day) status.today.add(row.verdict.state);
+        status.last_slot = row.slot;
+    }
+    if (closed > 0) status.all.add(CoverageState::closed, closed);
+    std::int64_t closed_today = 0;
+    for (const Expectation& one : reader.expectations) {
+        if (one.feed != name) continue;
+        one.schedule->for_each_instant(
+            std::max(day, one.from), std::min(reader.now, one.to), [&](Timestamp, bool open) {
+                if (!open) closed_today += static_cast<std::int64_t>(one.instruments.size());
+            });
+        if (one.to > reader.now) status.next_slot = one.schedule->next_open(reader.now);
+    }
+    if (closed_today > 0) status.today.add(CoverageState::closed, closed_today);
+    const auto feed = reader.assembly->feeds().find(name);
+    if (feed != reader.assembly->feeds().end()) {
+        auto prices = last_prices(reader.assembly->store(), feed->second);
+        if (!prices) return prices.error();
+        status.prices = *std::move(prices);
+    }
+    return status;
+}
+
+Result<> read_positions(Reader& reader, Status& status) {
+    Assembly& assembly = *reader.assembly;
+    std::map<TopicPartition, Offset> ledger;
+    auto done = assembly.store().query(
+        {"select topic, partition, next_offset from offsets", {}, {}},
+        [&](const RowView& row) -> Result<> {
+            ledger[{std::string(row.text(0)),
+                    Partition(static_cast<std::int32_t>(row.integer(1)))}] = Offset(row.integer(2));
+            return {};
+        });
+    if (!done) return done;
+    for (const LoadedTopic& topic : loader_options(assembly.settings()).topics) {
+        const auto partitions = assembly.tape().partitions(topic.topic);
+        if (!partitions) return partitions.error();
+        for (const Partition partition : *partitions) {
+            const TopicPartition at{topic.topic, partition};
+            const auto extent = assembly.tape().extent(at);
+            if (!extent) return extent.error();
+            const auto loaded = ledger.find(at);
+            status.partitions.push_back(
+                {at, *extent, loaded == ledger.end() ? Offset(0) : loaded->second});
+        }
+    }
+    return {};
+}
+
+Result<> read_rest(Reader& reader, Status& status) {
+    Assembly& assembly = *reader.assembly;
+    Store& store = assembly.store();
+    auto done =
+        store.query({"select key, what, since from problems order by since", {}, {}},
+                    [&](const RowView& row) -> Result<> {
+                        status.problems.push_back(
+                            {std::string(row.text(0)), std::string(row.text(1)), row.timestamp(2)});
+                        return {};
+                    });
+    if (!done) return done;
+    const auto dead = count_of(store, "select count(*) from dead_letters");
+    if (!dead) return dead.error();
+    const auto twice = count_of(store, "select count(*) from duplicates");
+    if (!twice) return twice.error();
+    const auto gaps = count_of(store, "select sum(to_offset - from_offset) from tape_gaps");
+    if (!gaps) return gaps.error();
+    status.dead_letters = *dead;
+    status.duplicates = *twice;
+    status.gaps = *gaps;
+    if (assembly.captures() != nullptr) {
+        const auto sizes = assembly.captures()->sizes();
+        if (!sizes) return sizes.error();
+        status.captures = *sizes;
+    }
+    if (const auto* sqlite = std::get_if<SqliteUrl>(&assembly.settings().store.url.target)) {
+        std::error_code error;
+        for (const char* suffix : {"", "-wal"}) {
+            const auto size = std::filesystem::file_size(sqlite->path + suffix, error);
+            if (!error) status.store_bytes += static_cast<std::int64_t>(size);
+        }
+        struct statvfs disk {};
+        if (::statvfs(sqlite->path.c_str(), &disk) == 0) {
+            status.free_bytes = static_cast<std::int64_t>(disk.f_bavail * disk.f_frsize);
+        }
+    }
+    const auto lease = store.acquire_lease(process_name());
+    status.running = !lease && lease.error().kind == ErrorKind::conflict;
+    return {};
+}
+
+Result<Status> read_status(Reader& reader) {
+    Status status;
+    status.now = reader.now;
+    status.store = to_string(reader.assembly->settings().store.url);
+    status.tape = to_string(reader.assembly->settings().tape.url);
+    status.config = reader.assembly->config().digest;
+    for (const auto& [name, feed] : reader.feeds) {
+        auto one = feed_status(reader, name);
+        if (!one) return one.error();
+        status.feeds.push_back(*std::move(one));
+    }
+    if (auto done = read_positions(reader, status); !done) return done.error();
+    if (auto done = read_rest(reader, status); !done) return done.error();
+    return status;
+}
+
+bool is_wrong(const Status& status) {
+    if (!status.problems.empty() || status.dead_letters > 0 || status.gaps > 0) return true;
+    return std::ranges::any_of(status.feeds, [](const FeedStatus& feed) {
+        return feed.today.of(CoverageState::failed) > 0 ||
+               feed.today.of(CoverageState::missed) > 0 || feed.all.of(CoverageState::lost) > 0;
+    });
+}
+
+void write_time(JsonWriter& json, std::string_view key, const std::optional<Timestamp>& time) {
+    json.key(key);
+    if (time) {
+        json.text(format_rfc3339(*time));
+    } else {
+        json.null();
+    }
+}
+
+void write_sum(JsonWriter& json, std::string_view key, const CoverageSum& sum) {
+    json.key(key).begin_object().key("expected").number(sum.expected);
+    for (const CoverageState state : coverage_states()) {
+        json.key(to_string(state)).number(sum.of(state));
+    }
+    json.end_object();
+}
+
+void write_feed(JsonWriter& json, const FeedStatus& feed) {
+    json.begin_object().key("feed").text(feed.name);
+    write_sum(json, "today", feed.today);
+    write_sum(json, "all", feed.all);
+    write_time(json, "last_slot", feed.last_slot);
+    write_time(json, "next_slot", feed.next_slot);
+    json.key("prices").begin_array();
+    for (const LastPrice& last : feed.prices) {
+        json.begin_object().key("instrument").text(last.instrument).key("price");
+        if (last.price) {
+            json.text(last.price->to_string());
+        } else {
+            json.null();
+        }
+        write_time(json, "seen", last.seen);
+        json.key("source").text(last.source).end_object();
+    }
+    json.end_array().end_object();
+}
+
+std::string json_of(const Status& status) {
+    std::string out;
+    JsonWriter json(out);
+    json.begin_object().key("now").text(format_rfc3339(status.now));
+    json.key("running").boolean(status.running);
+    json.key("store").text(status.store).key("tape").text(status.tape);
+    json.key("config").text(status.config).key("feeds").begin_array();
+    for (const FeedStatus& feed : status.feeds) write_feed(json, feed);
+    json.end_array().key("partitions").begin_array();
+    for (const PartitionStatus& one : status.partitions) {
+        json.begin_object().key("topic").text(one.at.topic);
+        json.key("partition").number(one.at.partition.value());
+        json.key("earliest").number(one.extent.earliest.value());
+        json.key("end").number(one.extent.end.value());
+        json.key("loaded").number(one.loaded.value()).key("lag").number(one.lag()).end_object();
+    }
+    json.end_array().key("problems").begin_array();
+    for (const OpenProblem& one : status.problems) {
+        json.begin_object().key("key").text(one.key).key("what").text(one.what);
+        write_time(json, "since", one.since);
+        json.end_object();
+    }
+    json.end_array().key("dead_letters").number(status.dead_letters);
+    json.key("duplicates").number(status.duplicates).key("tape_gaps").number(status.gaps);
+    json.key("store_bytes").number(status.store_bytes);
+    json.key("free_bytes").number(status.free_bytes);
+    if (status.captures) {
+        json.key("captures").begin_object().key("count").number(status.captures->captures);
+        json.key("bodies").number(status.captures->bodies);
+        json.key("bytes").number(status.captures->bytes);
+        json.key("used_bytes").number(status.captures->used_bytes).end_object();
+    }
+    json.end_object();
+    return out + "\n";
+}
+
+std::string ago(const std::optional<Timestamp>& time, Timestamp now) {
+    if (!time) return "-";
+    const auto age = std::chrono::floor<std::chrono::seconds>(now - *time);
+    return format_duration(std::max<std::chrono::milliseconds>(age, 0ms)) + " ago";
+}
+
+std::string mebibytes(std::int64_t bytes) {
+    return fmt::format("{}.{} MiB", bytes >> 20U, (bytes & 0xFFFFF) * 10 >> 20U);
+}
+
+void show_coverage(const Status& status) {
+    Table table({{"feed"},
+                 {"span"},
+                 {"expected", Align::right},
+                 {"recorded", Align::right},
+                 {"closed", Align::right},
+                 {"pending", Align::right},
+                 {"failed", Align::right},
+                 {"missed", Align::right},
+                 {"other", Align::right},
+                 {"next slot"}});
+    for (const FeedStatus& feed : status.feeds) {
+        for (const auto& [span, sum] :
+             {std::pair("today", &feed.today), std::pair("all", &feed.all)}) {
+            const std::int64_t recorded =
+                sum->of(CoverageState::recorded) + sum->of(CoverageState::recovered);
+            const std::int64_t other = sum->of(CoverageState::lost) +
+                                       sum->of(CoverageState::withdrawn) +
+                                       sum->of(CoverageState::quarantined);
+            table.add({feed.name, span, std::to_string(sum->expected), std::to_string(recorded),
+                       std::to_string(sum->of(CoverageState::closed)),
+                       std::to_string(sum->of(CoverageState::pending)),
+                       std::to_string(sum->of(CoverageState::failed)),
+                       std::to_string(sum->of(CoverageState::missed)), std::to_string(other),
+                       feed.next_slot ? format_rfc3339(*feed.next_slot) : "-"});
+        }
+    }
+    table.print();
+}
+
+void show(const Status& status) {
+    print(fmt::format("{} at {}: {}\n\n", status.store, format_rfc3339(status.now),
+                      status.running ? "a recorder is running" : "no recorder is running"));
+    show_coverage(status);
+    print("\n");
+    Table prices({{"feed"}, {"instrument"}, {"last price", Align::right}, {"seen"}, {"source"}});
+    for (const FeedStatus& feed : status.feeds) {
+        for (const LastPrice& last : feed.prices) {
+            prices.add({feed.name, last.instrument, last.price ? last.price->to_string() : "-",
+                        ago(last.seen, status.now), last.source});
+        }
+    }
+    prices.print();
+    print("\n");
+    Table tape({{"topic"},
+                {"partition", Align::right},
+                {"messages", Align::right},
+                {"loaded", Align::right},
+                {"lag", Align::right}});
+    for (const PartitionStatus& one : status.partitions) {
+        tape.add({one.at.topic, std::to_string(one.at.partition.value()),
+                  std::to_string(one.extent.end.value()), std::to_string(one.loaded.value()),
+                  std::to_string(one.lag())});
+    }
+    tape.print();
+    print(fmt::format("\ndead letters {}, duplicates {}, messages lost on the tape {}\n",
+                      status.dead_letters, status.duplicates, status.gaps));
+    print(fmt::format("store {}, captures {}, free on its disk {}\n", mebibytes(status.store_bytes),
+                      status.captures ? mebibytes(status.captures->used_bytes) : "not kept",
+                      mebibytes(status.free_bytes)));
+    for (const OpenProblem& one : status.problems) {
+        print(fmt::format("PROBLEM since {}: {}\n", format_rfc3339(one.since), one.what));
+    }
+}
+
+}  // namespace
+
+Exit verb_status(const Globals& globals, const StatusOptions& options) {
+    auto reader = open_reader(globals);
+    if (!reader) return fail_opening(reader.error());
+    const auto status = read_status(*reader);
+    if (!status) return fail(status.error());
+    if (globals.json) {
+        print(json_of(*status));
+    } else {
+        show(*status);
+    }
+    return options.fail && is_wrong(*status) ? Exit::found : Exit::fine;
+}
+
+}  // namespace tapedeck

@@ -1,0 +1,448 @@
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <charconv>
+
+#include "app/spans.h"
+#include "app/verbs.h"
+#include "base/json_writer.h"
+
+namespace tapedeck {
+namespace {
+
+constexpr std::size_t kExcerpt = 70;  // bytes to each side of the price in its page
+
+struct RowFacts {
+    std::string feed;
+    std::string table;
+    std::int64_t id = 0;
+    std::string instrument;
+    std::string name;
+    Price price;
+    std::optional<Price> previous_close;
+    std::string currency;
+    Timestamp date;
+    std::optional<Timestamp> slot;
+    std::string source;
+    std::int64_t revision = 0;
+    std::optional<Timestamp> recorded_at;
+    std::string capture;
+};
+
+struct AttemptFacts {
+    std::string run_id;
+    std::int64_t number = 0;
+    Attempt attempt;
+};
+
+struct SentFacts {
+    std::string run_id;
+    std::string rule;
+    std::string source;
+    Position position;
+    std::string collector;
+};
+
+struct BatchFacts {
+    std::int64_t id = 0;
+    Offset from, to;
+    std::int64_t rows = 0;
+    Timestamp committed_at;
+    std::string loader;
+};
+
+struct RuleFacts {
+    std::string rule;
+    std::string read;  // the price, or why none
+    std::string excerpt;
+};
+
+// All that is known of one price, or of one that is missing.
+struct Story {
+    std::string feed;
+    std::string instrument;
+    std::optional<Timestamp> slot;
+    std::optional<RowFacts> row;
+    std::optional<CoverageRow> coverage;
+    std::vector<AttemptFacts> attempts;
+    std::optional<SentFacts> sent;
+    std::optional<BatchFacts> batch;
+    std::optional<Capture> capture;
+    std::vector<RuleFacts> rules;
+    std::string message;  // on the tape
+};
+
+std::string text_or_empty(const RowView& row, int column) {
+    return row.is_null(column) ? std::string() : std::string(row.text(column));
+}
+
+Result<std::vector<RowFacts>> find_rows(Store& store, const Feed& feed, const std::string& where,
+                                        const std::vector<Value>& values) {
+    const bool stock = feed.table.form == RecordForm::stock;
+    std::vector<RowFacts> rows;
+    auto done = store.query(
+        {fmt::format(
+             "select id, {}, {}, price, date, slot, source, revision, recorded_at, capture, "
+             "currency, {} from {} where {} order by revision desc, id",
+             "instrument", stock ? "stock" : "coin", stock ? "previous_close" : "null",
+             feed.table.name, where),
+         values,
+         {}},
+        [&](const RowView& row) -> Result<> {
+            RowFacts facts;
+            facts.feed = feed.name;
+            facts.table = feed.table.name;
+            facts.id = row.integer(0);
+            facts.name = text_or_empty(row, 2);
+            facts.instrument = row.is_null(1) ? facts.name : std::string(row.text(1));
+            facts.price = row.decimal(3);
+            facts.date = row.timestamp(4);
+            if (!row.is_null(5)) facts.slot = row.timestamp(5);
+            facts.source = text_or_empty(row, 6);
+            facts.revision = row.is_null(7) ? 0 : row.integer(7);
+            if (!row.is_null(8)) facts.recorded_at = row.timestamp(8);
+            facts.capture = text_or_empty(row, 9);
+            facts.currency = text_or_empty(row, 10);
+            if (!row.is_null(11)) facts.previous_close = row.decimal(11);
+            rows.push_back(std::move(facts));
+            return {};
+        });
+    if (!done) return done.error();
+    return rows;
+}
+
+Result<> read_attempts(Store& store, Story& story) {
+    return store.query(
+        {"select run_id, try, source, url, started, took_ms, status, bytes, capture, reason, what "
+         "from attempts where feed = $1 and slot = $2 and instrument = $3 order by started, try, "
+         "ordinal",
+         {story.feed, *story.slot, story.instrument},
+         {}},
+        [&](const RowView& row) -> Result<> {
+            AttemptFacts facts;
+            facts.run_id = row.text(0);
+            facts.number = row.integer(1);
+            facts.attempt.source = row.text(2);
+            facts.attempt.url = text_or_empty(row, 3);
+            facts.attempt.started = row.timestamp(4);
+            facts.attempt.took = std::chrono::milliseconds(row.is_null(5) ? 0 : row.integer(5));
+            facts.attempt.status = row.is_null(6) ? 0 : static_cast<int>(row.integer(6));
+            facts.attempt.bytes = row.is_null(7) ? 0 : row.integer(7);
+            facts.attempt.capture = text_or_empty(row, 8);
+            facts.attempt.reason = reason_named(text_or_empty(row, 9));
+            facts.attempt.what = text_or_empty(row, 10);
+            story.attempts.push_back(std::move(facts));
+            return {};
+        });
+}
+
+Result<> read_sent(Store& store, Story& story) {
+    return store.query(
+        {"select run_id, rule, source, topic, partition, message_offset, collector from outcomes "
+         "where feed = $1 and slot = $2 and instrument = $3 and state = 'sent' order by id",
+         {story.feed, *story.slot, story.instrument},
+         {}},
+        [&](const RowView& row) -> Result<> {
+            const bool other = story.row && text_or_empty(row, 2) != story.row->source;
+            if (other && story.sent) return {};
+            story.sent = SentFacts{
+                std::string(row.text(0)),
+                text_or_empty(row, 1),
+                text_or_empty(row, 2),
+                {{std::string(row.text(3)), Partition(static_cast<std::int32_t>(row.integer(4)))},
+                 Offset(row.integer(5))},
+                text_or_empty(row, 6)};
+            return {};
+        });
+}
+
+Result<> read_tape(Reader& reader, Story& story) {
+    const Position& position = story.sent->position;
+    auto done = reader.assembly->store().query(
+        {"select id, from_offset, to_offset, rows, committed_at, loader from batches where topic = "
+         "$1 and partition = $2 and from_offset <= $3 and to_offset > $3 order by id limit 1",
+         {position.at.topic, static_cast<std::int64_t>(position.at.partition.value()),
+          position.offset.value()},
+         {}},
+        [&](const RowView& row) -> Result<> {
+            story.batch = BatchFacts{row.integer(0), Offset(row.integer(1)), Offset(row.integer(2)),
+                                     row.integer(3), row.timestamp(4),       text_or_empty(row, 5)};
+            return {};
+        });
+    if (!done) return done;
+    const auto extent = reader.assembly->tape().extent(position.at);
+    if (!extent) return extent.error();
+    if (position.offset < extent->earliest || position.offset >= extent->end) return {};
+    const auto chunk = reader.assembly->tape().read(position.at, position.offset, 1);
+    if (!chunk) return chunk.error();
+    if (!chunk->messages.empty() && chunk->messages[0].offset == position.offset) {
+        story.message = chunk->messages[0].value;
+    }
+    return {};
+}
+
+std::string excerpt_of(std::string_view body, const Reading& reading) {
+    if (reading.evidence_size == 0 || reading.evidence_at + reading.evidence_size > body.size()) {
+        return "";
+    }
+    const std::size_t from = reading.evidence_at > kExcerpt ? reading.evidence_at - kExcerpt : 0;
+    const std::size_t size = reading.evidence_at - from + reading.evidence_size + kExcerpt;
+    return std::string(body.substr(from, size));
+}
+
+// What every rule of the source reads from the bytes that were kept: where the page shows a price
+// and holds another one in its JSON, both are seen.
+Result<> read_capture(Reader& reader, Story& story) {
+    std::string digest = story.row ? story.row->capture : "";
+    std::string source_name = story.row ? story.row->source : "";
+    if (digest.empty() && !story.attempts.empty()) {
+        digest = story.attempts.back().attempt.capture;
+        source_name = story.attempts.back().attempt.source;
+    }
+    if (digest.empty() || reader.assembly->captures() == nullptr) return {};
+    auto capture = reader.assembly->captures()->get(digest);
+    if (!capture) return capture.error();
+    if (!*capture) return {};
+    story.capture = *std::move(*capture);
+    if (!story.capture->body) return {};
+    if (source_name.starts_with("demo-")) source_name.erase(0, 5);
+    const auto source = reader.assembly->sources().find(source_name);
+    if (source == reader.assembly->sources().end()) return {};
+    const Page page{*story.capture->body,
+                    story.capture->status,
+                    {},
+                    story.capture->url,
+                    story.capture->fetched_at};
+    PageReader pages(*source->second, page);
+    for (const auto& [rule, result] : pages.read_every_rule(story.instrument)) {
+        if (const auto* reading = std::get_if<Reading>(&result)) {
+            story.rules.push_back(
+                {rule, reading->price.to_string(), excerpt_of(*story.capture->body, *reading)});
+        } else {
+            story.rules.push_back({rule, "nothing: " + std::get<Failure>(result).what, ""});
+        }
+    }
+    return {};
+}
+
+Result<> complete(Reader& reader, Story& story) {
+    if (story.slot) {
+        SpanOptions options;
+        options.feed = story.feed;
+        options.instrument = story.instrument;
+        auto rows = coverage_now(
+            reader, options, {*story.slot, *story.slot + std::chrono::microseconds(1)}, nullptr);
+        if (!rows) return rows.error();
+        if (!rows->empty()) story.coverage = rows->front();
+        if (auto done = read_attempts(reader.assembly->store(), story); !done) return done;
+        if (auto done = read_sent(reader.assembly->store(), story); !done) return done;
+    }
+    if (story.sent) {
+        if (auto done = read_tape(reader, story); !done) return done;
+    }
+    return read_capture(reader, story);
+}
+
+void write_row(JsonWriter& json, const RowFacts& row) {
+    json.key("row").begin_object().key("table").text(row.table).key("id").number(row.id);
+    json.key("name").text(row.name).key("price").text(row.price.to_string());
+    if (row.previous_close) json.key("previous_close").text(row.previous_close->to_string());
+    json.key("currency").text(row.currency).key("date").text(format_rfc3339(row.date));
+    json.key("source").text(row.source).key("revision").number(row.revision);
+    if (row.recorded_at) json.key("recorded_at").text(format_rfc3339(*row.recorded_at));
+    json.key("capture").text(row.capture).end_object();
+}
+
+std::string json_of(const Story& story) {
+    std::string out;
+    JsonWriter json(out);
+    json.begin_object().key("feed").text(story.feed).key("instrument").text(story.instrument);
+    if (story.slot) json.key("slot").text(format_rfc3339(*story.slot));
+    if (story.coverage) {
+        json.key("state").text(to_string(story.coverage->verdict.state));
+        json.key("reason").text(story.coverage->verdict.reason);
+        json.key("what").text(story.coverage->verdict.what);
+    }
+    if (story.row) write_row(json, *story.row);
+    json.key("attempts").begin_array();
+    for (const AttemptFacts& one : story.attempts) {
+        json.begin_object().key("run").text(one.run_id).key("try").number(one.number);
+        json.key("source").text(one.attempt.source).key("url").text(one.attempt.url);
+        json.key("started").text(format_rfc3339(one.attempt.started));
+        json.key("ms").number(one.attempt.took.count()).key("status").number(one.attempt.status);
+        json.key("bytes").number(one.attempt.bytes).key("capture").text(one.attempt.capture);
+        json.key("reason").text(one.attempt.reason ? row_of(*one.attempt.reason).name : "");
+        json.key("what").text(one.attempt.what).end_object();
+    }
+    json.end_array();
+    if (story.sent) {
+        json.key("rule").text(story.sent->rule).key("collector").text(story.sent->collector);
+        json.key("topic").text(story.sent->position.at.topic);
+        json.key("partition").number(story.sent->position.at.partition.value());
+        json.key("offset").number(story.sent->position.offset.value());
+    }
+    if (!story.message.empty()) json.key("message").text(story.message);
+    if (story.batch) {
+        json.key("transaction").begin_object().key("batch").number(story.batch->id);
+        json.key("from")
+            .number(story.batch->from.value())
+            .key("to")
+            .number(story.batch->to.value());
+        json.key("rows").number(story.batch->rows);
+        json.key("committed_at").text(format_rfc3339(story.batch->committed_at));
+        json.key("loader").text(story.batch->loader).end_object();
+    }
+    json.key("rules").begin_array();
+    for (const RuleFacts& one : story.rules) {
+        json.begin_object().key("rule").text(one.rule).key("read").text(one.read);
+        json.key("page").text(one.excerpt).end_object();
+    }
+    json.end_array().end_object();
+    return out + "\n";
+}
+
+void show(const Story& story) {
+    Table facts({{"what"}, {"is"}});
+    facts.add({"feed, instrument", story.feed + " " + story.instrument});
+    if (story.slot) facts.add({"slot", format_rfc3339(*story.slot)});
+    if (story.coverage) {
+        const Verdict& verdict = story.coverage->verdict;
+        facts.add({"state", fmt::format("{} {} {}", to_string(verdict.state), verdict.reason,
+                                        verdict.what)});
+    }
+    if (story.row) {
+        const RowFacts& row = *story.row;
+        facts.add({"price", row.price.to_string() + " " + row.currency});
+        if (row.previous_close) facts.add({"previous close", row.previous_close->to_string()});
+        facts.add({"row", fmt::format("{} id {}, revision {}", row.table, row.id, row.revision)});
+        facts.add({"seen at", format_rfc3339(row.date)});
+        facts.add({"source", row.source});
+    }
+    for (const AttemptFacts& one : story.attempts) {
+        const Attempt& attempt = one.attempt;
+        facts.add({fmt::format("try {} asked", one.number),
+                   fmt::format("{} {} -> {} in {} ms, {} bytes{}{}", attempt.source, attempt.url,
+                               attempt.status, attempt.took.count(), attempt.bytes,
+                               attempt.reason ? fmt::format(": {}", row_of(*attempt.reason).name)
+                                              : std::string(": a price"),
+                               attempt.what.empty() ? "" : ", " + attempt.what)});
+    }
+    for (const RuleFacts& one : story.rules) {
+        const bool won = story.sent && story.sent->rule == one.rule;
+        facts.add({fmt::format("rule {}{}", one.rule, won ? " (won)" : ""), one.read});
+        if (!one.excerpt.empty()) facts.add({"  in the page", one.excerpt});
+    }
+    if (story.capture) {
+        facts.add(
+            {"capture", fmt::format("{} ({} bytes{})", story.capture->sha256, story.capture->bytes,
+                                    story.capture->body ? "" : ", pruned")});
+    }
+    if (story.sent) {
+        facts.add({"tape", fmt::format("{}[{}] offset {}", story.sent->position.at.topic,
+                                       story.sent->position.at.partition.value(),
+                                       story.sent->position.offset.value())});
+        facts.add({"run", story.sent->run_id + " by " + story.sent->collector});
+    }
+    if (!story.message.empty()) facts.add({"message", story.message});
+    if (story.batch) {
+        facts.add(
+            {"transaction",
+             fmt::format("batch {}: offsets {} to {}, {} rows, {} by {}", story.batch->id,
+                         story.batch->from.value(), story.batch->to.value(), story.batch->rows,
+                         format_rfc3339(story.batch->committed_at), story.batch->loader)});
+    }
+    facts.print();
+}
+
+Exit tell(const Globals& globals, Reader& reader, Story story) {
+    if (auto done = complete(reader, story); !done) return fail(done.error());
+    if (globals.json) {
+        print(json_of(story));
+    } else {
+        show(story);
+    }
+    return Exit::fine;
+}
+
+Exit why_row(const Globals& globals, Reader& reader, const std::string& what) {
+    const auto colon = what.find(':');
+    const std::string place = colon == what.npos ? "" : what.substr(0, colon);
+    const std::string digits = colon == what.npos ? what : what.substr(colon + 1);
+    std::int64_t id = 0;
+    const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), id);
+    if (error != std::errc() || end != digits.data() + digits.size()) {
+        return fail(Exit::usage,
+                    fmt::format("not the ID of a row, such as 42 or coin:42: '{}'", what));
+    }
+    std::vector<RowFacts> found;
+    for (const auto& [name, feed] : reader.feeds) {
+        if (!place.empty() && place != name && place != feed.table.name) continue;
+        auto rows = find_rows(reader.assembly->store(), feed, "id = $1", {id});
+        if (!rows) return fail(rows.error());
+        std::ranges::move(*rows, std::back_inserter(found));
+    }
+    if (found.empty()) return fail(Exit::not_found, fmt::format("there is no row {}", what));
+    if (found.size() > 1) {
+        std::string names;
+        for (const RowFacts& row : found) {
+            names += fmt::format("{}{}:{} ({})", names.empty() ? "" : ", ", row.feed, row.id,
+                                 row.instrument);
+        }
+        return fail(Exit::usage, fmt::format("{} is the ID of several rows: {}", what, names));
+    }
+    Story story;
+    story.feed = found[0].feed;
+    story.instrument = found[0].instrument;
+    story.slot = found[0].slot;
+    story.row = std::move(found[0]);
+    return tell(globals, reader, std::move(story));
+}
+
+Exit why_slot(const Globals& globals, Reader& reader, const std::vector<std::string>& what) {
+    const auto feed = reader.feeds.find(what[0]);
+    if (feed == reader.feeds.end()) return fail(Exit::not_found, "there is no feed " + what[0]);
+    Story story;
+    story.feed = what[0];
+    story.instrument = what[1];
+    std::string where = "instrument = $1";
+    std::vector<Value> values{story.instrument};
+    if (what.size() == 3) {
+        const auto slot = parse_rfc3339(what[2]);
+        if (!slot) return fail(Exit::usage, slot.error().what);
+        story.slot = *slot;
+        where += " and slot = $2";
+        values.emplace_back(*slot);
+    } else {
+        where += " and slot = (select max(slot) from " + feed->second.table.name +
+                 " where instrument = $1)";
+    }
+    auto rows = find_rows(reader.assembly->store(), feed->second, where, values);
+    if (!rows) return fail(rows.error());
+    if (!rows->empty()) {
+        story.row = rows->front();
+        story.slot = story.row->slot;
+    }
+    if (!story.slot) {
+        return fail(Exit::not_found,
+                    fmt::format("{} has no row of {}", story.feed, story.instrument));
+    }
+    const bool expected = std::ranges::any_of(reader.expectations, [&](const Expectation& one) {
+        return one.feed == story.feed && std::ranges::count(one.instruments, story.instrument) > 0;
+    });
+    if (!story.row && !expected) {
+        return fail(Exit::not_found,
+                    fmt::format("{} was never asked for {}", story.feed, story.instrument));
+    }
+    return tell(globals, reader, std::move(story));
+}
+
+}  // namespace
+
+Exit verb_why(const Globals& globals, const WhyOptions& options) {
+    auto reader = open_reader(globals);
+    if (!reader) return fail_opening(reader.error());
+    if (options.what.size() == 1) return why_row(globals, *reader, options.what[0]);
+    return why_slot(globals, *reader, options.what);
+}
+
+}  // namespace tapedeck
