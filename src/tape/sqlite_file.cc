@@ -194,6 +194,11 @@ Result<std::unique_ptr<Database>> open_file(const std::string& path, const Schem
     checkpoint_on_close(1);
     if (auto ours = check_ours(**database, part); !ours) return ours.error();
     checkpoint_on_close(0);
+    if (options.shrinks) {
+        // Without effect on a file that has tables.
+        auto done = (*database)->execute("pragma auto_vacuum = incremental");
+        if (!done) return done.error();
+    }
     if (!memory) {
         if (auto done = use_wal(**database); !done) return done.error();
     }

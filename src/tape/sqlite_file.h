@@ -26,6 +26,7 @@ struct SchemaPart {
 struct FileOptions {
     std::chrono::milliseconds busy_timeout{5'000};
     bool every_commit_synced = true;  // false: a power failure may take back the last commits
+    bool shrinks = false;  // "pragma incremental_vacuum" gives free pages back (files made anew)
 };
 
 // Opens a file of tapedeck's for writing, makes it where it is missing (not its folder), and

@@ -1,0 +1,239 @@
+#include "store/capture_store.h"
+
+#include <fmt/format.h>
+#include <zstd.h>
+
+#include <array>
+
+#include "base/sha256.h"
+
+namespace tapedeck {
+namespace {
+
+constexpr int kZstdLevel = 3;
+constexpr std::int64_t kDroppedAtOnce = 64;
+
+// The body is the last column: SQLite then reads the others without touching its pages.
+constexpr std::array<std::string_view, 1> kSteps = {R"(
+create table captures (
+  id integer primary key,
+  sha256 text not null unique,
+  url text not null,
+  status integer not null,
+  headers text not null,
+  fetched_at integer not null,
+  last_seen_at integer not null,
+  bytes integer not null,
+  packed_bytes integer not null,
+  body blob
+) strict;
+create index captures_by_age on captures (last_seen_at, packed_bytes) where body is not null;
+)"};
+
+Result<std::string> pack(std::string_view body) {
+    std::string packed(ZSTD_compressBound(body.size()), '\0');
+    const std::size_t size =
+        ZSTD_compress(packed.data(), packed.size(), body.data(), body.size(), kZstdLevel);
+    if (ZSTD_isError(size) != 0) {
+        return Error{ErrorKind::unavailable,
+                     fmt::format("packing a capture: {}", ZSTD_getErrorName(size))};
+    }
+    packed.resize(size);
+    return packed;
+}
+
+// A session's cookies are as good as its password.
+std::string header_lines(const CapturedAnswer& answer) {
+    std::string lines;
+    for (const auto& [name, value] : answer.headers) {
+        if (name == "set-cookie") continue;
+        lines.append(name).append(": ").append(value).append("\n");
+    }
+    return lines;
+}
+
+// `bytes` is what was noted beside the body: a damaged frame cannot ask for more memory.
+std::optional<std::string> unpack(std::string_view packed, std::int64_t bytes) {
+    if (bytes < 0 || ZSTD_getFrameContentSize(packed.data(), packed.size()) !=
+                         static_cast<unsigned long long>(bytes)) {
+        return std::nullopt;
+    }
+    std::string body(static_cast<std::size_t>(bytes), '\0');
+    const std::size_t size =
+        ZSTD_decompress(body.data(), body.size(), packed.data(), packed.size());
+    if (ZSTD_isError(size) != 0 || size != body.size()) return std::nullopt;
+    return body;
+}
+
+}  // namespace
+
+Result<std::unique_ptr<CaptureStore>> CaptureStore::open(const std::string& path,
+                                                         const Clock& clock) {
+    FileOptions options;
+    options.every_commit_synced = false;
+    options.shrinks = true;
+    auto database = open_file(path, {"captures", kSteps}, clock, options);
+    if (!database) return in_context("opening the captures", database.error());
+    return std::unique_ptr<CaptureStore>(new CaptureStore(*std::move(database), clock));
+}
+
+Result<> CaptureStore::put_one(const CapturedAnswer& answer, const std::string& sha256_hex) {
+    // Seen before, and the body still here: only the date moves on.
+    auto seen = database_->prepare(
+        "update captures set last_seen_at = max(last_seen_at, ?2)"
+        " where sha256 = ?1 and body is not null");
+    if (!seen) return seen.error();
+    seen->bind(1, sha256_hex);
+    seen->bind(2, answer.fetched_at);
+    const std::int64_t before = database_->total_changes();
+    if (auto done = seen->run(); !done) return done;
+    if (database_->total_changes() != before) return {};
+    const auto packed = pack(answer.body);
+    if (!packed) return packed.error();
+    const std::string headers = header_lines(answer);
+    auto insert = database_->prepare(
+        "insert into captures (sha256, url, status, headers, fetched_at, last_seen_at, bytes,"
+        " packed_bytes, body) values (?1, ?2, ?3, ?4, ?5, ?5, ?6, ?7, ?8)"
+        " on conflict (sha256) do update set last_seen_at = excluded.last_seen_at,"
+        " packed_bytes = excluded.packed_bytes, body = excluded.body");
+    if (!insert) return insert.error();
+    insert->bind(1, sha256_hex);
+    insert->bind(2, answer.url);
+    insert->bind(3, answer.status);
+    insert->bind(4, headers);
+    insert->bind(5, answer.fetched_at);
+    insert->bind(6, static_cast<std::int64_t>(answer.body.size()));
+    insert->bind(7, static_cast<std::int64_t>(packed->size()));
+    insert->bind_blob(8, *packed);
+    return insert->run();
+}
+
+Result<std::string> CaptureStore::put(const CapturedAnswer& answer) {
+    auto kept = put_all({&answer, 1});
+    if (!kept) return kept.error();
+    return std::move(kept->front());
+}
+
+Result<std::vector<std::string>> CaptureStore::put_all(std::span<const CapturedAnswer> answers) {
+    std::vector<std::string> out;
+    for (const CapturedAnswer& answer : answers) out.push_back(hex(sha256(answer.body)));
+    if (answers.empty()) return out;
+    const std::lock_guard lock(mutex_);
+    auto transaction = Transaction::begin(*database_);
+    if (!transaction) return in_context("keeping captures", transaction.error());
+    for (std::size_t i = 0; i < answers.size(); ++i) {
+        if (auto done = put_one(answers[i], out[i]); !done) {
+            return in_context("keeping a capture", done.error());
+        }
+    }
+    if (auto done = transaction->commit(); !done) {
+        return in_context("keeping captures", done.error());
+    }
+    return out;
+}
+
+Result<std::optional<Capture>> CaptureStore::get(std::string_view sha256_hex) {
+    const std::lock_guard lock(mutex_);
+    auto find = database_->prepare(
+        "select url, status, headers, fetched_at, last_seen_at, bytes, body from captures"
+        " where sha256 = ?1");
+    if (!find) return find.error();
+    find->bind(1, sha256_hex);
+    const auto row = find->step();
+    if (!row) return in_context("reading a capture", row.error());
+    if (!*row) return std::optional<Capture>();
+    Capture capture{std::string(sha256_hex), find->text(0),      static_cast<int>(find->integer(1)),
+                    find->text(2),           find->timestamp(3), find->timestamp(4),
+                    find->integer(5),        std::nullopt};
+    if (!find->is_null(6)) {
+        capture.body = unpack(find->bytes(6), capture.bytes);
+        if (!capture.body || hex(sha256(*capture.body)) != sha256_hex) {
+            return Error{ErrorKind::corrupt, fmt::format("{}: the bytes kept for {} are damaged",
+                                                         database_->path(), sha256_hex)};
+        }
+    }
+    return std::optional(std::move(capture));
+}
+
+Result<std::int64_t> CaptureStore::used_bytes() {
+    std::int64_t values[3];
+    const char* const asks[3] = {"pragma page_count", "pragma freelist_count", "pragma page_size"};
+    for (int i = 0; i < 3; ++i) {
+        const auto value = database_->integer(asks[i]);
+        if (!value) return value.error();
+        values[i] = value->value_or(0);
+    }
+    return (values[0] - values[1]) * values[2];
+}
+
+Result<std::int64_t> CaptureStore::drop_older(Timestamp keep_since) {
+    auto drop = database_->prepare(
+        "update captures set body = null where body is not null and last_seen_at < ?1");
+    if (!drop) return drop.error();
+    drop->bind(1, keep_since);
+    const std::int64_t before = database_->total_changes();
+    if (auto done = drop->run(); !done) return done.error();
+    return database_->total_changes() - before;
+}
+
+Result<std::int64_t> CaptureStore::drop_to_budget(std::int64_t budget_bytes) {
+    std::int64_t dropped = 0;
+    for (;;) {
+        const auto used = used_bytes();
+        if (!used) return used.error();
+        if (*used <= budget_bytes) return dropped;
+        // As many of the oldest as make up for the excess, a few at a time: pages are shared.
+        auto drop = database_->prepare(
+            "update captures set body = null where id in (select id from (select id,"
+            " sum(packed_bytes) over (order by last_seen_at, id) - packed_bytes as before_it"
+            " from (select id, last_seen_at, packed_bytes from captures where body is not null"
+            " order by last_seen_at, id limit ?2)) where before_it < ?1)");
+        if (!drop) return drop.error();
+        drop->bind(1, *used - budget_bytes);
+        drop->bind(2, kDroppedAtOnce);
+        const std::int64_t before = database_->total_changes();
+        if (auto done = drop->run(); !done) return done.error();
+        const std::int64_t now = database_->total_changes() - before;
+        if (now == 0) return dropped;  // no body is left: what remains is what is known about them
+        dropped += now;
+    }
+}
+
+Result<std::int64_t> CaptureStore::prune(std::chrono::milliseconds retention,
+                                         std::int64_t budget_bytes) {
+    const std::lock_guard lock(mutex_);
+    auto transaction = Transaction::begin(*database_);
+    if (!transaction) return in_context("pruning captures", transaction.error());
+    const auto older =
+        retention.count() > 0 ? drop_older(clock_.now() - retention) : Result<std::int64_t>(0);
+    if (!older) return in_context("pruning captures", older.error());
+    const auto over = budget_bytes > 0 ? drop_to_budget(budget_bytes) : Result<std::int64_t>(0);
+    if (!over) return in_context("pruning captures", over.error());
+    if (auto done = transaction->commit(); !done) {
+        return in_context("pruning captures", done.error());
+    }
+    if (*older + *over > 0) {
+        // Gives the free pages back to the disk.
+        const auto done = database_->execute("pragma incremental_vacuum");
+        if (!done) return in_context("shrinking the captures", done.error());
+    }
+    return *older + *over;
+}
+
+Result<CaptureSizes> CaptureStore::sizes() {
+    const std::lock_guard lock(mutex_);
+    auto query = database_->prepare(
+        "select count(*), count(body), coalesce(sum(case when body is not null then bytes end), 0),"
+        " coalesce(sum(case when body is not null then packed_bytes end), 0) from captures");
+    if (!query) return query.error();
+    const auto row = query->step();
+    if (!row) return row.error();
+    CaptureSizes sizes{query->integer(0), query->integer(1), query->integer(2), query->integer(3),
+                       0};
+    const auto used = used_bytes();
+    if (!used) return used.error();
+    sizes.used_bytes = *used;
+    return sizes;
+}
+
+}  // namespace tapedeck

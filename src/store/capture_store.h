@@ -1,0 +1,86 @@
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "base/clock.h"
+#include "tape/sqlite_file.h"
+
+namespace tapedeck {
+
+// An answer to be kept, as it came. Everything is borrowed for the call.
+struct CapturedAnswer {
+    std::string_view url;  // secrets masked by the caller
+    int status = 0;
+    const std::vector<std::pair<std::string, std::string>>& headers;  // cookies are left out
+    std::string_view body;                                            // unpacked
+    Timestamp fetched_at;
+};
+
+// An answer as kept. The same bytes are kept once; url, status and headers are those of the first
+// answer that had them, and the attempts in the store know about the others.
+struct Capture {
+    std::string sha256;  // hex, lower case
+    std::string url;
+    int status = 0;
+    std::string headers;     // lines of "name: value"
+    Timestamp fetched_at;    // first
+    Timestamp last_seen_at;  // last
+    std::int64_t bytes = 0;
+    std::optional<std::string> body;  // none: pruned
+};
+
+struct CaptureSizes {
+    std::int64_t captures = 0;      // ever kept
+    std::int64_t bodies = 0;        // still here
+    std::int64_t bytes = 0;         // of those, unpacked
+    std::int64_t packed_bytes = 0;  // of those, as kept
+    std::int64_t used_bytes = 0;    // of the file, without pages that are free again
+};
+
+// The bytes that sources answered, by SHA-256, packed with zstd, in a file of their own: what
+// `why` and a mended source go back to. Its loss never loses a price. All functions may be called
+// from any thread. Errors as open_file's; where the disk is full, nothing was changed.
+class CaptureStore {
+public:
+    static Result<std::unique_ptr<CaptureStore>> open(const std::string& path, const Clock& clock);
+
+    // Keeps the answer; its SHA-256 in hex. A power failure may take back the last ones kept, a
+    // crash of the program does not.
+    Result<std::string> put(const CapturedAnswer& answer);
+    // Keeps the answers in one transaction; their SHA-256 in order.
+    Result<std::vector<std::string>> put_all(std::span<const CapturedAnswer> answers);
+
+    // Nothing where such bytes were never kept. `corrupt` where the bytes are not what their
+    // SHA-256 says.
+    Result<std::optional<Capture>> get(std::string_view sha256_hex);
+
+    // Drops the bodies last seen longer ago than `retention` (0: however long ago), then those
+    // unseen for longest until the file uses at most `budget_bytes` (0: however many); what is
+    // known about them stays. The number of bodies dropped.
+    Result<std::int64_t> prune(std::chrono::milliseconds retention, std::int64_t budget_bytes);
+
+    Result<CaptureSizes> sizes();
+
+private:
+    CaptureStore(std::unique_ptr<Database> database, const Clock& clock)
+        : clock_(clock), database_(std::move(database)) {}
+    Result<> put_one(const CapturedAnswer& answer, const std::string& sha256_hex);
+    Result<std::int64_t> drop_older(Timestamp keep_since);
+    Result<std::int64_t> drop_to_budget(std::int64_t budget_bytes);
+    Result<std::int64_t> used_bytes();
+
+    const Clock& clock_;
+    std::mutex mutex_;
+    const std::unique_ptr<Database> database_;  // guarded by mutex_
+};
+
+}  // namespace tapedeck
