@@ -26,7 +26,7 @@ LoopbackServer::Handler serving(Site site) {
             request.url = "http://127.0.0.1" + path_of(asked);
             request.body = body_of(asked);
             request.headers = {{"X-Asked", Secret(header_of(asked, "X-Asked"))}};
-            const SiteAnswer answer = site(request);
+            const WebAnswer answer = site(request);
             if (answer.hangs) return client.hang();
             const auto latency = std::chrono::ceil<std::chrono::milliseconds>(answer.latency);
             if (latency > 0ms && !client.linger(latency)) return;

@@ -57,7 +57,7 @@ void MemoryHttpClient::ask(Transfer& transfer) const {
             Failure{Reason::malformed, "the address asked for is no http or https URL"};
         return;
     }
-    SiteAnswer said = site_(transfer.request);
+    WebAnswer said = site_(transfer.request);
     transfer.due = said.hangs ? kNever : transfer.due + said.latency;
     if (transfer.due > transfer.deadline) {
         transfer.due = transfer.deadline;

@@ -11,7 +11,7 @@
 namespace tapedeck {
 
 // What a site of a MemoryHttpClient does with one request.
-struct SiteAnswer {
+struct WebAnswer {
     int status = 200;
     std::vector<std::pair<std::string, std::string>> headers;  // any case
     std::string body;
@@ -19,7 +19,7 @@ struct SiteAnswer {
     bool hangs = false;                    // never answers
     std::optional<Failure> failure;        // of the transport, in place of an answer
 };
-using Site = std::function<SiteAnswer(const Request&)>;
+using Site = std::function<WebAnswer(const Request&)>;
 
 // The HttpClient without a network: a function is the web. It keeps the limits of a request
 // (timeout, max_bytes, max_redirects) and follows redirects as the real one does (net/redirect.h);

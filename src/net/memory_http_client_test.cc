@@ -36,7 +36,7 @@ private:
 INSTANTIATE_TYPED_TEST_SUITE_P(Advancing, HttpClientSuite, Advancing);
 INSTANTIATE_TYPED_TEST_SUITE_P(Sleeping, HttpClientSuite, Sleeping);
 
-Site always(SiteAnswer answer) {
+Site always(WebAnswer answer) {
     return [answer = std::move(answer)](const Request&) { return answer; };
 }
 
@@ -48,7 +48,7 @@ Request get(std::string url) {
 
 TEST(MemoryHttpClient, TakesExactlyTheLatencyOfTheClocksTime) {
     ManualClock clock(kStart);
-    SiteAnswer slow;
+    WebAnswer slow;
     slow.latency = 7s;
     auto client = MemoryHttpClient::advancing(clock, always(slow));
     client.start(RequestId(1), get("https://a.com/"));
@@ -63,7 +63,7 @@ TEST(MemoryHttpClient, TakesExactlyTheLatencyOfTheClocksTime) {
 
 TEST(MemoryHttpClient, EndsAtTheTimeoutThoughTheClockWasSetBackMeanwhile) {
     ManualClock clock(kStart);
-    SiteAnswer hanging;
+    WebAnswer hanging;
     hanging.hangs = true;
     auto client = MemoryHttpClient::advancing(clock, always(hanging));
     client.start(RequestId(1), get("https://a.com/"));
@@ -76,7 +76,7 @@ TEST(MemoryHttpClient, EndsAtTheTimeoutThoughTheClockWasSetBackMeanwhile) {
 
 TEST(MemoryHttpClient, PassesOnTheFailureThatTheSiteNames) {
     ManualClock clock(kStart);
-    SiteAnswer broken;
+    WebAnswer broken;
     broken.failure = Failure{Reason::tls, "a.com: self-signed certificate"};
     auto client = MemoryHttpClient::advancing(clock, always(broken));
     client.start(RequestId(1), get("https://a.com/"));
@@ -88,7 +88,7 @@ TEST(MemoryHttpClient, PassesOnTheFailureThatTheSiteNames) {
 
 TEST(MemoryHttpClient, WakesWhenAStopIsRequestedWhileItSleeps) {
     ManualClock clock(kStart);  // nobody advances it: only the stop can end the wait
-    SiteAnswer hanging;
+    WebAnswer hanging;
     hanging.hangs = true;
     MemoryHttpClient client(clock, always(hanging));
     client.start(RequestId(1), get("https://a.com/"));

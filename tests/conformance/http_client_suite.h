@@ -31,13 +31,13 @@ namespace tapedeck {
 //   /bytes/N       N bytes                   /echo       what was posted, and header X-Asked
 //   /hop/N         redirects N times, then to /text/arrived
 //   /circle        redirects to itself       /away       redirects to file:///etc/passwd
-inline SiteAnswer suite_site(const Request& request) {
+inline WebAnswer suite_site(const Request& request) {
     const std::size_t begin = request.url.find('/', std::string("https://").size());
     const std::string path = begin == std::string::npos ? "/" : request.url.substr(begin);
     const std::size_t slash = path.find('/', 1);
     const std::string verb = path.substr(0, slash);
     const std::string rest = slash == std::string::npos ? "" : path.substr(slash + 1);
-    SiteAnswer answer;
+    WebAnswer answer;
     answer.headers = {{"X-Mixed-Case", "One"}, {"x-twice", "a"}, {"X-Twice", "b"}};
     if (verb == "/text") {
         answer.body = rest;
