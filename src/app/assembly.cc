@@ -229,7 +229,7 @@ Result<> Assembly::prepare() {
     return tape_->ensure_topic(std::string(kOutcomesTopic), 1);
 }
 
-Result<> Assembly::note_config() {
+Result<> Assembly::note_config(std::optional<Timestamp> since) {
     std::optional<std::string> last;
     auto done =
         store_->query({"select digest from config_history order by id desc limit 1", {}, {}},
@@ -241,7 +241,7 @@ Result<> Assembly::note_config() {
     if (last == config_.digest) return {};
     const std::vector<Statement> insert{
         {"insert into config_history (at, digest, text) values ($1, $2, $3)",
-         {clock_->now(), config_.digest, config_.effective},
+         {since.value_or(clock_->now()), config_.digest, config_.effective},
          {}}};
     if (auto saved = store_->transact(insert); !saved) return saved.error();
     return {};

@@ -69,7 +69,7 @@ public:
 
     // Writes the configuration into its history where it differs from the last one there; what is
     // expected follows from that. For those who hold the lease.
-    Result<> note_config();
+    Result<> note_config(std::optional<Timestamp> since = std::nullopt);  // none: now
 
     // A mark in the history: from `at` on nothing is expected until the next configuration.
     Result<> note_standstill(Timestamp at);

@@ -62,7 +62,7 @@ std::vector<std::string> sets_for(const PageFolder& folder) {
     return sets;
 }
 
-void serve_by_demo(Sources& sources, std::uint16_t port, bool one_by_one) {
+void serve_by_demo(Sources& sources, std::uint16_t port, bool saved) {
     for (auto& [name, source] : sources) {
         auto changed = std::make_shared<Source>(*source);
         changed->name = demo_source_name(name);
@@ -71,7 +71,10 @@ void serve_by_demo(Sources& sources, std::uint16_t port, bool one_by_one) {
             changed->session->cookie_url = demo_site_url(port, source->session->cookie_url);
             changed->session->crumb_url = demo_site_url(port, source->session->crumb_url);
         }
-        if (one_by_one) changed->max_instruments = 1;
+        if (saved) {
+            changed->max_instruments = 1;  // a list has them all; asked for one, each is found
+            changed->pace.count = 0;       // nobody's site is asked
+        }
         changed->secret.clear();  // the demo's sites want no key
         changed->proxy.reset();
         source = std::move(changed);
@@ -171,9 +174,9 @@ Exit run_demo(const Globals& globals, const RunOptions& options, StopOnSignal& s
     const auto calendar = calendar_named("XNAS");
     if (!calendar) return fail(calendar.error());
     const double speed = options.speed > 0 ? options.speed : kUsualSpeed;
-    // A second before a slot, by the machine's clock: so it collects at once.
+    // Two seconds before a slot, by the machine's clock: so it collects at once.
     const Timestamp session = demo_start(*last, SystemClock().now(), *calendar);
-    const auto lead = std::chrono::microseconds(std::llround(speed * 1e6));
+    const auto lead = std::chrono::microseconds(std::llround(speed * 2e6));
     Timestamp slot = std::chrono::ceil<std::chrono::minutes>(session + lead);
     while (slot.time_since_epoch() % 5min != 0min) slot += 1min;
     const Timestamp start = slot - lead;
@@ -199,6 +202,7 @@ Exit run_demo(const Globals& globals, const RunOptions& options, StopOnSignal& s
             {"update dag_states set handled_until = $1 where handled_until < $1", {start}, {}}};
         if (auto done = store.transact(skipped); !done) return fail(done.error());
     }
+    if (auto noted = (*assembly)->note_config(start); !noted) return fail(noted.error());
     if (auto kept = keep_demo_time(store, start); !kept) return fail(kept.error());
     RunOptions of_run = options;
     of_run.changed = [&] {
