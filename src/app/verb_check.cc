@@ -1,0 +1,281 @@
+#include <fmt/format.h>
+#include <sys/statvfs.h>
+#include <unistd.h>
+
+#include <filesystem>
+#include <fstream>
+#include <set>
+
+#include "app/demo.h"
+#include "app/load_globals.h"
+#include "app/probe.h"
+#include "app/spans.h"
+#include "app/verbs.h"
+#include "base/json_writer.h"
+#include "schedule/calendar_file.h"
+#include "schedule/planner.h"
+
+namespace tapedeck {
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr std::uintmax_t kLeastFree = std::uintmax_t{512} << 20;
+constexpr std::uintmax_t kWholeCheck = std::uintmax_t{256} << 20;  // larger stores: a look at each
+constexpr Timestamp kProgramMade = std::chrono::sys_days(std::chrono::year(2026) / 1 / 1);
+
+struct Line {
+    std::string name;
+    bool ok = true;
+    std::string what;
+};
+
+class Checks {
+public:
+    explicit Checks(const Globals& globals) : globals_(globals) {}
+
+    // Everything that can be told without asking anybody else.
+    void run() {
+        auto config = load_globals(globals_);
+        if (!config) {
+            add("configuration", false, config.error().what);
+            check_zone_data();
+            return;
+        }
+        add("configuration", true, config->file.empty() ? "what is built in" : config->file);
+        for (const std::string& note : config->notes) add("configuration", true, "note: " + note);
+        settings_ = config->settings;
+        check_sources();
+        check_secrets();
+        check_dags();
+        check_calendars();
+        check_zone_data();
+        check_store();
+        check_disk();
+        check_clock();
+    }
+
+    void run_online() {
+        if (!settings_ || feeds_.empty()) return;
+        const auto probes = probe_sources(*settings_, feeds_, "");
+        if (!probes) {
+            add("online", false, probes.error().what);
+            return;
+        }
+        for (const Probe& probe : *probes) {
+            add("online " + probe.source, gave_price(probe),
+                fmt::format("{} of {}: {}", probe.instrument, probe.feed, words_of(probe)));
+        }
+    }
+
+    const std::vector<Line>& lines() const { return lines_; }
+
+private:
+    void add(std::string name, bool ok, std::string what) {
+        lines_.push_back({std::move(name), ok, std::move(what)});
+    }
+
+    void check_sources() {
+        auto sources = make_sources(*settings_);
+        if (!sources) return add("sources", false, sources.error().what);
+        add("sources", true, fmt::format("{} can be read", sources->size()));
+        auto feeds = make_feeds(*settings_, *sources);
+        if (!feeds) return add("feeds", false, feeds.error().what);
+        feeds_ = *std::move(feeds);
+        for (const auto& [name, feed] : feeds_) {
+            add("feed " + name, !feed.sources.empty(),
+                fmt::format("{} instruments, {} sources", feed.instruments.size(),
+                            feed.sources.size()));
+        }
+    }
+
+    // The secrets of the sources that feeds ask; their texts are not shown.
+    void check_secrets() {
+        const SecretLookup secrets = secret_lookup(*settings_);
+        std::set<std::string> names;
+        for (const auto& [name, feed] : feeds_) {
+            for (const auto& source : feed.sources) {
+                if (!source->secret.empty()) names.insert(source->secret);
+            }
+        }
+        for (const std::string& name : names) {
+            const auto secret = secrets(name);
+            add("secret " + name, secret.has_value(), secret ? "is there" : secret.error().what);
+        }
+    }
+
+    void check_dags() {
+        const Timestamp now = SystemClock().now();
+        for (const DagSpec& dag : make_dags(*settings_)) {
+            const std::string name = "dag " + dag.name;
+            if (auto valid = validate(dag); !valid) {
+                add(name, false, valid.error().what);
+                continue;
+            }
+            DagState state;
+            state.dag = dag.name;
+            state.first_seen = now;
+            const auto schedule = dag_schedule(dag, state);
+            if (!schedule) {
+                add(name, false, schedule.error().what);
+                continue;
+            }
+            const auto next = schedule->next_open(now);
+            add(name, next.has_value(),
+                next ? "next slot " + format_rfc3339(*next) : "has no slot within ten years");
+        }
+    }
+
+    void check_calendars() {
+        for (const std::string& name : calendar_names()) {
+            if (name == "always") continue;
+            const auto calendar = calendar_named(name);
+            if (!calendar) {
+                add("calendar " + name, false, calendar.error().what);
+                continue;
+            }
+            const auto end = calendar->data().listed_through.time_since_epoch();
+            const std::string day =
+                format_rfc3339(Timestamp(std::chrono::sys_days(end))).substr(0, 10);
+            add("calendar " + name, true,
+                fmt::format("in {}, announced days through {}, by rule from then on",
+                            calendar->data().zone.name(), day));
+        }
+    }
+
+    // The offsets of one zone that has changed them for a century are enough to see that the data
+    // is there; its version is a line of one of its files.
+    void check_zone_data() {
+        const auto zone = Zone::named("America/New_York");
+        if (!zone) return add("time zones", false, zone.error().what);
+        std::string version = "of unknown version";
+        std::ifstream file("/usr/share/zoneinfo/tzdata.zi");
+        std::string line;
+        if (std::getline(file, line) && line.starts_with("# version ")) version = line.substr(2);
+        add("time zones", true, "the machine's tzdata, " + version);
+    }
+
+    void check_store() {
+        const std::string name = "store";
+        auto reader = open_reader(globals_);
+        if (!reader && reader.error().what.starts_with("there is no ")) {
+            return check_folder(name, reader.error().what);
+        }
+        if (!reader) return add(name, false, reader.error().what);
+        Store& store = reader->assembly->store();
+        const std::string path = store_path();
+        std::error_code failed;
+        const auto bytes = std::filesystem::file_size(path, failed);
+        const bool whole = !failed && bytes <= kWholeCheck;
+        std::string damage;
+        auto done = store.query({whole ? "select quick_check from pragma_quick_check(1)"
+                                       : "select 'ok' from sqlite_schema limit 1",
+                                 {},
+                                 {}},
+                                [&](const RowView& row) -> Result<> {
+                                    if (row.text(0) != "ok") damage = row.text(0);
+                                    return {};
+                                });
+        std::int64_t rows = 0;
+        for (const auto& [feed_name, feed] : reader->feeds) {
+            if (!done) break;
+            done = store.query(
+                {fmt::format("select coalesce(max(id), 0) from {}", feed.table.name), {}, {}},
+                [&](const RowView& row) -> Result<> {
+                    rows += row.integer(0);
+                    return {};
+                });
+        }
+        if (!done) return add(name, false, done.error().what);
+        if (!damage.empty()) return add(name, false, path + ": " + damage);
+        add(name, true,
+            fmt::format("{}: {} bytes, {}{} rows of prices", path, failed ? 0 : bytes,
+                        whole ? "checked whole, " : "", rows));
+        check_recorded(*reader);
+    }
+
+    // What was recorded later than now means that one of the two clocks was wrong.
+    void check_recorded(Reader& reader) {
+        auto demo = demo_time_reached(reader.assembly->store());
+        if (!demo || *demo) return;  // the demo's time is its own
+        std::optional<Timestamp> last;
+        auto done = reader.assembly->store().query(
+            {"select max(committed_at) from batches", {}, {}}, [&](const RowView& row) -> Result<> {
+                if (!row.is_null(0)) last = row.timestamp(0);
+                return {};
+            });
+        if (!done) return add("clock", false, done.error().what);
+        if (!last) return;
+        const bool ahead = *last > reader.now + 1min;
+        add("clock", !ahead,
+            fmt::format("last recorded {}{}", format_rfc3339(*last),
+                        ahead ? ", which is yet to come: the clock was set back" : ""));
+    }
+
+    void check_folder(const std::string& name, const std::string& what) {
+        const std::string folder = folder_of_store();
+        const bool writable = ::access(folder.c_str(), W_OK | X_OK) == 0;
+        add(name, writable,
+            writable ? what : fmt::format("{}, and {} cannot be written", what, folder));
+    }
+
+    std::string store_path() const {
+        const auto* sqlite = std::get_if<SqliteUrl>(&settings_->store.url.target);
+        return sqlite == nullptr ? std::string() : sqlite->path;
+    }
+
+    std::string folder_of_store() const {
+        const auto parent = std::filesystem::path(store_path()).parent_path();
+        return parent.empty() ? "." : parent.string();
+    }
+
+    void check_disk() {
+        struct statvfs disk {};
+        const std::string folder = folder_of_store();
+        if (::statvfs(folder.c_str(), &disk) != 0) {
+            return add("disk", false, folder + " cannot be looked at");
+        }
+        const std::uintmax_t free = std::uintmax_t{disk.f_bavail} * disk.f_frsize;
+        add("disk", free >= kLeastFree, fmt::format("{} MiB free in {}", free >> 20U, folder));
+    }
+
+    void check_clock() {
+        const Timestamp now = SystemClock().now();
+        add("clock", now > kProgramMade,
+            fmt::format("{}{}", format_rfc3339(std::chrono::floor<std::chrono::seconds>(now)),
+                        now > kProgramMade ? "" : ", before this program was made"));
+    }
+
+    const Globals& globals_;
+    std::optional<Settings> settings_;
+    std::map<std::string, Feed> feeds_;
+    std::vector<Line> lines_;
+};
+
+}  // namespace
+
+Exit verb_check(const Globals& globals, const CheckOptions& options) {
+    Checks checks(globals);
+    checks.run();
+    if (options.online) checks.run_online();
+    bool fine = true;
+    std::string out;
+    JsonWriter json(out);
+    json.begin_array();
+    Table table({{"check"}, {"state"}, {"what"}});
+    for (const Line& line : checks.lines()) {
+        fine = fine && line.ok;
+        json.begin_object().key("check").text(line.name).key("ok").boolean(line.ok);
+        json.key("what").text(line.what).end_object();
+        table.add({line.name, line.ok ? "ok" : "FAILED", line.what});
+    }
+    json.end_array();
+    if (globals.json) {
+        print(out + "\n");
+    } else {
+        table.print();
+    }
+    return fine ? Exit::fine : Exit::failed;
+}
+
+}  // namespace tapedeck
