@@ -177,11 +177,12 @@ std::string kraken_pair(const DemoInstrument& coin) {
     // Coins that Kraken listed first have names of four letters (support.kraken.com, "asset
     // codes").
     constexpr auto kOld = std::to_array<std::string_view>(
-        {"XBT", "ETH", "XRP", "LTC", "XLM", "XMR", "ETC", "ZEC", "REP", "MLN", "XDG"});
+        {"XBT", "ETH", "XRP", "LTC", "XLM", "XMR", "ETC", "ZEC", "REP", "MLN"});
     const std::string code = coin.symbol == "BTC"    ? "XBT"
                              : coin.symbol == "DOGE" ? "XDG"
                                                      : coin.symbol;
     if (code == "XDG") return "XDGUSD";
+    if (code == "USDT") return "USDTZUSD";
     for (const std::string_view old : kOld) {
         if (code == old) return "X" + code + "ZUSD";
     }

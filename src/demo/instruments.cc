@@ -138,18 +138,18 @@ std::string title_of(std::string_view slug) {
     return title;
 }
 
-// Between 0.0001 and 9999.9999 for coins, 5.00 and 904.99 for stocks.
+// Between 0.0001 and 9999.99, with six digits that count.
 std::string base_of_coin(std::uint64_t hash) {
-    const std::uint64_t mantissa = 1000 + hash % 9000;
+    const std::uint64_t mantissa = 100'000 + hash % 900'000;
     switch ((hash >> 32) % 4) {
         case 0:
             return fmt::format("0.000{}", mantissa);
         case 1:
             return fmt::format("0.{}", mantissa);
         case 2:
-            return fmt::format("{}.{:03}", mantissa / 1000, mantissa % 1000);
+            return fmt::format("{}.{:04}", mantissa / 10'000, mantissa % 10'000);
         default:
-            return fmt::format("{}.{:02}", mantissa / 10, (hash >> 16) % 100);
+            return fmt::format("{}.{:02}", mantissa / 100, mantissa % 100);
     }
 }
 
@@ -199,9 +199,10 @@ std::optional<DemoInstrument> coin_by_gecko_id(std::string_view id) {
 std::optional<DemoInstrument> coin_by_pair(std::string_view pair) {
     std::string text = upper(pair);
     std::erase_if(text, [](char c) { return c == '-' || c == '/' || c == '_'; });
-    // Kraken's older names put X before coins and Z before money: XXBTZUSD, XETHZUSD, XXDGZUSD.
-    const bool kraken = text.size() == 8 && text.front() == 'X' && text.ends_with("ZUSD");
-    if (kraken) text = text.substr(1, 3) + "USD";
+    // Kraken's older names put X before coins and Z before money: XXBTZUSD, XETHZUSD, USDTZUSD.
+    if (text.size() == 8 && text.ends_with("ZUSD")) {
+        text = (text.front() == 'X' ? text.substr(1, 3) : text.substr(0, 4)) + "USD";
+    }
     std::string coin;
     for (const std::string_view money : {"USDT", "USDC", "USD"}) {
         if (text.size() > money.size() && text.ends_with(money)) {

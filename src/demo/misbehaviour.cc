@@ -56,7 +56,8 @@ void MisbehaviourPlan::script(std::string_view site, Misbehaviour kind, int coun
     script_.push_back({std::string(site), kind, count});
 }
 
-std::optional<Misbehaviour> MisbehaviourPlan::next(std::string_view site, std::string_view target) {
+std::optional<Misbehaviour> MisbehaviourPlan::next(std::string_view site, std::string_view target,
+                                                   bool chance) {
     const std::lock_guard lock(mutex_);
     std::erase_if(script_, [](const Scripted& scripted) { return scripted.left <= 0; });
     for (Scripted& scripted : script_) {
@@ -64,6 +65,7 @@ std::optional<Misbehaviour> MisbehaviourPlan::next(std::string_view site, std::s
         --scripted.left;
         return scripted.kind;
     }
+    if (!chance) return std::nullopt;
     const std::uint64_t key = mixed(hash_of(site), hash_of(target));
     if (asked_.size() >= kMostTargets) asked_.clear();
     const std::uint64_t time = asked_[key]++;

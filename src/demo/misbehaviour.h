@@ -42,6 +42,8 @@ struct MisbehaviourRates {
     int challenge = 100;
     std::chrono::milliseconds slow_by{1'500};
     std::chrono::seconds retry_after{3};
+    std::chrono::milliseconds drip_pause{100};  // between two bytes
+    std::chrono::milliseconds hang_for{30'000};
 
     static MisbehaviourRates none();
 };
@@ -57,8 +59,9 @@ public:
     // `kind`, before chance is asked.
     void script(std::string_view site, Misbehaviour kind, int count);
 
-    // What becomes of the next request; nothing where it is answered well.
-    std::optional<Misbehaviour> next(std::string_view site, std::string_view target);
+    // What becomes of the next request; nothing where it is answered well. Without `chance`, only
+    // the script is asked.
+    std::optional<Misbehaviour> next(std::string_view site, std::string_view target, bool chance);
 
     const MisbehaviourRates& rates() const { return rates_; }
 

@@ -20,8 +20,8 @@ struct Octave {
 };
 
 constexpr auto kOctaves = std::to_array<Octave>({
-    {std::chrono::seconds(10), 80'000},
-    {std::chrono::minutes(1), 150'000},
+    {std::chrono::seconds(10), 150'000},
+    {std::chrono::minutes(1), 300'000},
     {std::chrono::minutes(10), 500'000},
     {std::chrono::hours(1), 1'200'000},
     {std::chrono::hours(6), 4'000'000},

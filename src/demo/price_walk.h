@@ -34,7 +34,7 @@ struct PriceView {
 
 // Simulated prices: a pure function of (seed, instrument, time), so that restarts and any --speed
 // tell the same story. A sum of value noise over seven time scales, from 10 seconds to 20 days,
-// moves an instrument around its base price: by about a tenth of a per mille from one slot of the
+// moves an instrument around its base price: by about a fifth of a per mille from one slot of the
 // demo to the next, by two per cent in a day, and never by more than a quarter altogether. All
 // arithmetic is on integers.
 //

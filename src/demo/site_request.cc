@@ -70,44 +70,44 @@ std::optional<std::string> match(const Segments& path, std::string_view pattern)
 struct Route {
     std::string_view site;
     std::string_view pattern;
-    Page page;
+    SitePage page;
     std::string_view list = {};  // the query field that names what is asked for
 };
 
 constexpr Route kRoutes[] = {
-    {"coinmarketcap.com", "/", Page::coinmarketcap_list},
-    {"coinmarketcap.com", "/all/views/all", Page::coinmarketcap_list},
-    {"coinmarketcap.com", "/currencies/{}", Page::coinmarketcap_page},
+    {"coinmarketcap.com", "/", SitePage::coinmarketcap_list, "asked"},
+    {"coinmarketcap.com", "/all/views/all", SitePage::coinmarketcap_list, "asked"},
+    {"coinmarketcap.com", "/currencies/{}", SitePage::coinmarketcap_page},
     {"pro-api.coinmarketcap.com", "/v1/cryptocurrency/listings/latest",
-     Page::coinmarketcap_listings},
-    {"pro-api.coinmarketcap.com", "/v1/cryptocurrency/quotes/latest", Page::coinmarketcap_quotes,
-     "slug"},
-    {"pro-api.coinmarketcap.com", "/v2/cryptocurrency/quotes/latest", Page::coinmarketcap_quotes,
-     "slug"},
-    {"fc.yahoo.com", "/**", Page::yahoo_cookie},
-    {"consent.yahoo.com", "/**", Page::yahoo_consent},
-    {"guce.yahoo.com", "/**", Page::yahoo_consent},
-    {"finance.yahoo.com", "/", Page::yahoo_cookie},
-    {"finance.yahoo.com", "/lookup", Page::yahoo_lookup},
-    {"finance.yahoo.com", "/quote/{}/**", Page::yahoo_page},
-    {"query1.finance.yahoo.com", "/v1/test/getcrumb", Page::yahoo_crumb},
-    {"query1.finance.yahoo.com", "/v8/finance/chart/{}", Page::yahoo_chart},
-    {"query1.finance.yahoo.com", "/v7/finance/quote", Page::yahoo_quote, "symbols"},
-    {"query1.finance.yahoo.com", "/v7/finance/spark", Page::yahoo_spark, "symbols"},
-    {"query1.finance.yahoo.com", "/v10/finance/quoteSummary/{}", Page::yahoo_summary},
-    {"api.coingecko.com", "/api/v3/simple/price", Page::coingecko_simple, "ids"},
-    {"api.coingecko.com", "/api/v3/coins/markets", Page::coingecko_markets, "ids"},
-    {"api.coingecko.com", "/api/v3/coins/{}", Page::coingecko_coin},
-    {"api.coinbase.com", "/v2/prices/{}/spot", Page::coinbase_spot},
-    {"api.coinbase.com", "/api/v3/brokerage/market/products", Page::coinbase_products,
+     SitePage::coinmarketcap_listings},
+    {"pro-api.coinmarketcap.com", "/v1/cryptocurrency/quotes/latest",
+     SitePage::coinmarketcap_quotes, "slug"},
+    {"pro-api.coinmarketcap.com", "/v2/cryptocurrency/quotes/latest",
+     SitePage::coinmarketcap_quotes, "slug"},
+    {"fc.yahoo.com", "/**", SitePage::yahoo_cookie},
+    {"consent.yahoo.com", "/**", SitePage::yahoo_consent},
+    {"guce.yahoo.com", "/**", SitePage::yahoo_consent},
+    {"finance.yahoo.com", "/", SitePage::yahoo_cookie},
+    {"finance.yahoo.com", "/lookup", SitePage::yahoo_lookup},
+    {"finance.yahoo.com", "/quote/{}/**", SitePage::yahoo_page},
+    {"query1.finance.yahoo.com", "/v1/test/getcrumb", SitePage::yahoo_crumb},
+    {"query1.finance.yahoo.com", "/v8/finance/chart/{}", SitePage::yahoo_chart},
+    {"query1.finance.yahoo.com", "/v7/finance/quote", SitePage::yahoo_quote, "symbols"},
+    {"query1.finance.yahoo.com", "/v7/finance/spark", SitePage::yahoo_spark, "symbols"},
+    {"query1.finance.yahoo.com", "/v10/finance/quoteSummary/{}", SitePage::yahoo_summary},
+    {"api.coingecko.com", "/api/v3/simple/price", SitePage::coingecko_simple, "ids"},
+    {"api.coingecko.com", "/api/v3/coins/markets", SitePage::coingecko_markets, "ids"},
+    {"api.coingecko.com", "/api/v3/coins/{}", SitePage::coingecko_coin},
+    {"api.coinbase.com", "/v2/prices/{}/spot", SitePage::coinbase_spot},
+    {"api.coinbase.com", "/api/v3/brokerage/market/products", SitePage::coinbase_products,
      "product_ids"},
-    {"api.coinbase.com", "/api/v3/brokerage/market/products/{}", Page::coinbase_product},
-    {"api.coinbase.com", "/api/v3/brokerage/market/products/{}/ticker", Page::coinbase_trades},
-    {"api.exchange.coinbase.com", "/products/{}/ticker", Page::coinbase_ticker},
-    {"api.kraken.com", "/0/public/Ticker", Page::kraken_ticker, "pair"},
-    {"api.binance.com", "/api/v3/ticker/24hr", Page::binance_ticker, "symbol"},
-    {"www.bitstamp.net", "/api/v2/ticker/{}", Page::bitstamp_ticker},
-    {"www.bitstamp.net", "/api/ticker", Page::bitstamp_ticker},
+    {"api.coinbase.com", "/api/v3/brokerage/market/products/{}", SitePage::coinbase_product},
+    {"api.coinbase.com", "/api/v3/brokerage/market/products/{}/ticker", SitePage::coinbase_trades},
+    {"api.exchange.coinbase.com", "/products/{}/ticker", SitePage::coinbase_ticker},
+    {"api.kraken.com", "/0/public/Ticker", SitePage::kraken_ticker, "pair"},
+    {"api.binance.com", "/api/v3/ticker/24hr", SitePage::binance_ticker, "symbol"},
+    {"www.bitstamp.net", "/api/v2/ticker/{}", SitePage::bitstamp_ticker},
+    {"www.bitstamp.net", "/api/ticker", SitePage::bitstamp_ticker},
 };
 
 // The site under the name that the routes have.
@@ -135,7 +135,9 @@ SiteRequest site_request(std::string_view target, std::string_view host_header) 
     if (const auto scheme = target.find("://"); scheme != std::string_view::npos && scheme < 6) {
         target.remove_prefix(std::min(target.find('/', scheme + 3), target.size()));
     }
-    const std::string host = lower(host_header.substr(0, host_header.rfind(':')));
+    const auto colon = std::min(host_header.rfind(':'), host_header.size());
+    const std::string host = lower(host_header.substr(0, colon));
+    request.port = host_header.substr(std::min(colon + 1, host_header.size()));
     constexpr std::string_view kSuffix = ".localhost";
     if (host.ends_with(kSuffix)) {
         request.site = host.substr(0, host.size() - kSuffix.size());
@@ -183,52 +185,52 @@ SiteQuestion understand(const SiteRequest& request) {
     return question;
 }
 
-std::string_view source_of(Page page) {
+std::string_view source_of(SitePage page) {
     switch (page) {
-        case Page::coinmarketcap_page:
+        case SitePage::coinmarketcap_page:
             return "coinmarketcap";
-        case Page::coinmarketcap_list:
+        case SitePage::coinmarketcap_list:
             return "coinmarketcap-list";
-        case Page::coinmarketcap_listings:
-        case Page::coinmarketcap_quotes:
+        case SitePage::coinmarketcap_listings:
+        case SitePage::coinmarketcap_quotes:
             return "coinmarketcap-api";
-        case Page::yahoo_page:
+        case SitePage::yahoo_page:
             return "yahoo";
-        case Page::yahoo_chart:
+        case SitePage::yahoo_chart:
             return "yahoo-chart";
-        case Page::yahoo_quote:
+        case SitePage::yahoo_quote:
             return "yahoo-quote";
-        case Page::yahoo_spark:
+        case SitePage::yahoo_spark:
             return "yahoo-spark";
-        case Page::yahoo_summary:
+        case SitePage::yahoo_summary:
             return "yahoo-summary";
-        case Page::coingecko_simple:
-        case Page::coingecko_markets:
-        case Page::coingecko_coin:
+        case SitePage::coingecko_simple:
+        case SitePage::coingecko_markets:
+        case SitePage::coingecko_coin:
             return "coingecko";
-        case Page::coinbase_spot:
-        case Page::coinbase_ticker:
-        case Page::coinbase_product:
-        case Page::coinbase_products:
-        case Page::coinbase_trades:
+        case SitePage::coinbase_spot:
+        case SitePage::coinbase_ticker:
+        case SitePage::coinbase_product:
+        case SitePage::coinbase_products:
+        case SitePage::coinbase_trades:
             return "coinbase";
-        case Page::kraken_ticker:
+        case SitePage::kraken_ticker:
             return "kraken";
-        case Page::binance_ticker:
+        case SitePage::binance_ticker:
             return "binance";
-        case Page::bitstamp_ticker:
+        case SitePage::bitstamp_ticker:
             return "bitstamp";
-        case Page::yahoo_consent:
-        case Page::yahoo_lookup:
-        case Page::yahoo_cookie:
-        case Page::yahoo_crumb:
-        case Page::unknown_path:
+        case SitePage::yahoo_consent:
+        case SitePage::yahoo_lookup:
+        case SitePage::yahoo_cookie:
+        case SitePage::yahoo_crumb:
+        case SitePage::unknown_path:
             break;
     }
     return {};
 }
 
-std::string_view feed_of(Page page) {
+std::string_view feed_of(SitePage page) {
     return source_of(page).starts_with("yahoo") ? "stock" : "coin";
 }
 

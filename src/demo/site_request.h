@@ -14,6 +14,7 @@ struct SiteRequest {
     std::string site;    // "finance.yahoo.com", lower case
     std::string target;  // "/quote/AAPL?p=AAPL"
     std::string prefix;  // what stood before `target` in the path: "/finance.yahoo.com" or ""
+    std::string port;    // of the Host header: "8123"; empty where it has none
     std::string cookie;  // the Cookie header
     std::string key;     // the X-CMC_PRO_API_KEY header
 };
@@ -40,7 +41,7 @@ struct SiteAnswer {
 };
 
 // What a request asks of a site that the demo knows.
-enum class Page {
+enum class SitePage {
     unknown_path,
     coinmarketcap_page,
     coinmarketcap_list,
@@ -69,7 +70,7 @@ enum class Page {
 };
 
 struct SiteQuestion {
-    Page page = Page::unknown_path;
+    SitePage page = SitePage::unknown_path;
     std::vector<std::string> names;  // what is asked for, decoded, as the site names it
     std::vector<std::pair<std::string, std::string>> query;  // decoded
 
@@ -81,9 +82,9 @@ struct SiteQuestion {
 SiteQuestion understand(const SiteRequest& request);
 
 // The shipped source that asks for such a page: "yahoo-chart"; empty for pages of no source.
-std::string_view source_of(Page page);
+std::string_view source_of(SitePage page);
 
 // "coin" or "stock".
-std::string_view feed_of(Page page);
+std::string_view feed_of(SitePage page);
 
 }  // namespace tapedeck
