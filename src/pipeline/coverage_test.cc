@@ -1,0 +1,305 @@
+#include "pipeline/coverage.h"
+
+#include "pipeline/audit.h"
+#include "pipeline/problems.h"
+#include "pipeline/test_parts.h"
+
+namespace tapedeck {
+namespace {
+
+using namespace std::chrono_literals;
+using testing::feed_of;
+using testing::kSlot;
+
+Outcome::Sent sent_at(std::int64_t offset) {
+    return {"coin_topic", Partition(0), Offset(offset), "alpha", "json"};
+}
+
+TEST(Derive, EveryStateFollowsFromFactsAlone) {
+    SlotFacts slot;
+    slot.give_up = kSlot + 150s;
+    const Timestamp early = kSlot + 10s;
+    const Timestamp late = kSlot + 200s;
+    InstrumentFacts nothing;
+    const auto state = [&](const SlotFacts& of, const InstrumentFacts& one,
+                           std::optional<Offset> loaded, bool listed,
+                           Timestamp now) { return derive(of, one, loaded, listed, now).state; };
+    InstrumentFacts row;
+    row.row = true;
+    EXPECT_EQ(state(slot, row, {}, true, late), CoverageState::recorded);
+    row.row_by_fill = true;
+    EXPECT_EQ(state(slot, row, {}, true, late), CoverageState::recovered);
+
+    SlotFacts closed = slot;
+    closed.open = false;
+    EXPECT_EQ(state(closed, nothing, {}, true, late), CoverageState::closed);
+
+    InstrumentFacts sent;
+    sent.sent = sent_at(7);
+    EXPECT_EQ(state(slot, sent, Offset(7), true, late), CoverageState::pending);
+    EXPECT_EQ(state(slot, sent, Offset(8), true, late), CoverageState::lost);
+    sent.in_gap = true;
+    EXPECT_EQ(state(slot, sent, Offset(8), true, late), CoverageState::lost);
+    sent.in_gap = false;
+    sent.dead_letter = true;
+    EXPECT_EQ(state(slot, sent, Offset(8), true, late), CoverageState::failed);
+
+    InstrumentFacts failed;
+    failed.reason = "throttled";
+    EXPECT_EQ(state(slot, failed, {}, true, early), CoverageState::failed);
+    SlotFacts running = slot;
+    running.run_open = true;
+    EXPECT_EQ(state(running, failed, {}, true, early), CoverageState::pending);
+
+    EXPECT_EQ(state(slot, nothing, {}, true, early), CoverageState::pending);
+    EXPECT_EQ(state(slot, nothing, {}, true, late), CoverageState::missed);
+    EXPECT_EQ(state(slot, nothing, {}, false, late), CoverageState::withdrawn);
+    SlotFacts unread = slot;
+    unread.accounts_complete = false;
+    EXPECT_EQ(state(unread, nothing, {}, true, late), CoverageState::pending);
+}
+
+// A store and a tape in memory, and a feed that is expected every five minutes.
+class CoverageTest : public ::testing::Test {
+protected:
+    void SetUp() override {
+        auto opened = SqliteStore::open(":memory:", clock);
+        ASSERT_TRUE(opened) << opened.error().what;
+        store = *std::move(opened);
+        feeds["coin"] = feed_of({"bitcoin", "ethereum"}, {});
+        ASSERT_TRUE(store->ensure_table(feeds["coin"].table));
+        ASSERT_TRUE(tape.ensure_topic("coin_topic", 1));
+        ASSERT_TRUE(tape.ensure_topic(std::string(kOutcomesTopic), 1));
+        auto schedule = Schedule::make({"*/5 * * * *"});
+        ASSERT_TRUE(schedule);
+        expected = {{"coin",
+                     "coin_market_record",
+                     kSlot,
+                     Timestamp::max(),
+                     std::make_shared<const Schedule>(*std::move(schedule)),
+                     {"bitcoin", "ethereum"}}};
+    }
+
+    void send(const std::string& coin, Timestamp slot, const std::string& digits) {
+        Found found{0, {}, "alpha", "", slot + 1s};
+        found.reading.instrument = coin;
+        found.reading.price = *Decimal::parse(digits);
+        found.reading.rule = "json";
+        const std::vector<OutgoingMessage> messages{message_of(feeds["coin"], slot, found)};
+        auto done = tape.append(messages);
+        ASSERT_TRUE(done && (*done)[0]);
+        RunOutcomes run{"run/" + format_rfc3339(slot),
+                        "coin",
+                        slot,
+                        1,
+                        slot,
+                        slot + 1s,
+                        "digest",
+                        "test:1",
+                        {}};
+        Outcome outcome;
+        outcome.instrument = coin;
+        outcome.sent = sent_at((*done)[0]->offset.value());
+        run.outcomes.push_back(outcome);
+        account(run);
+    }
+
+    void fail(const std::string& coin, Timestamp slot, Reason reason) {
+        RunOutcomes run{"run/" + format_rfc3339(slot),
+                        "coin",
+                        slot,
+                        2,
+                        slot,
+                        slot + 1s,
+                        "digest",
+                        "test:1",
+                        {}};
+        Outcome outcome;
+        outcome.instrument = coin;
+        outcome.reason = reason;
+        outcome.what = "scripted";
+        run.outcomes.push_back(outcome);
+        account(run);
+    }
+
+    void account(const RunOutcomes& run) {
+        const std::vector<OutgoingMessage> messages{
+            {std::string(kOutcomesTopic), "coin", encode_outcomes(run), run.ended, {}}};
+        auto done = tape.append(messages);
+        ASSERT_TRUE(done && (*done)[0]);
+    }
+
+    void load() {
+        Loader loader(tape, *store, clock, log, testing::loading_of(feeds["coin"]));
+        auto done = loader.run({}, true);
+        ASSERT_TRUE(done) << done.error().what;
+    }
+
+    std::map<std::string, std::string> settle(Timestamp now) {
+        CoverageLedger ledger(*store, tape, feeds);
+        auto changed = ledger.settle(expected, now);
+        EXPECT_TRUE(changed);
+        auto rows = ledger.stored("coin", kSlot, now);
+        EXPECT_TRUE(rows);
+        std::map<std::string, std::string> states;
+        for (const CoverageRow& row : *rows) {
+            states[row.instrument + " " + format_rfc3339(row.slot).substr(11, 5)] =
+                std::string(to_string(row.verdict.state)) +
+                (row.verdict.reason.empty() ? "" : " " + row.verdict.reason);
+        }
+        return states;
+    }
+
+    testing::SkippingClock clock{kSlot + 1h};
+    Log log{-1, LogFormat::text, Severity::error, clock};
+    std::map<std::string, Feed> feeds;
+    std::vector<Expectation> expected;
+    MemoryTape tape;
+    std::unique_ptr<SqliteStore> store;
+};
+
+TEST_F(CoverageTest, PendingDrainsIntoRecordedFailedAndMissed) {
+    EXPECT_EQ(settle(kSlot + 10s),
+              (std::map<std::string, std::string>{{"bitcoin 00:05", "pending"},
+                                                  {"ethereum 00:05", "pending"}}));
+    send("bitcoin", kSlot, "10.5");
+    fail("ethereum", kSlot, Reason::throttled);
+    EXPECT_EQ(settle(kSlot + 20s)["bitcoin 00:05"], "pending");
+    load();
+    const auto states = settle(kSlot + 8min);
+    EXPECT_EQ(states,
+              (std::map<std::string, std::string>{{"bitcoin 00:05", "recorded"},
+                                                  {"ethereum 00:05", "failed throttled"},
+                                                  {"bitcoin 00:10", "missed nobody_ran"},
+                                                  {"ethereum 00:10", "missed nobody_ran"}}));
+}
+
+TEST_F(CoverageTest, ARowThatVanishesIsLostAndTheAuditSaysSo) {
+    send("bitcoin", kSlot, "10.5");
+    send("ethereum", kSlot, "11");
+    load();
+    settle(kSlot + 4min);
+    auto clean = audit(*store, tape, feeds, expected, kSlot, kSlot + 4min, kSlot + 4min, {});
+    ASSERT_TRUE(clean);
+    EXPECT_TRUE(clean->differences.empty());
+    EXPECT_EQ(clean->prices, 2);
+    const std::vector<Statement> vandal{{"delete from coin_records where coin = 'bitcoin'", {}, 1}};
+    ASSERT_TRUE(store->transact(vandal));
+    auto found = audit(*store, tape, feeds, expected, kSlot, kSlot + 4min, kSlot + 4min, {});
+    ASSERT_TRUE(found);
+    ASSERT_EQ(found->differences.size(), 2U);
+    EXPECT_EQ(found->differences[0].stored, "recorded");
+    EXPECT_EQ(found->differences[0].derived, "lost (no_row)");
+    EXPECT_EQ(found->differences[1].stored, "(no row)");
+}
+
+TEST_F(CoverageTest, AnAlteredPriceIsADifference) {
+    send("bitcoin", kSlot, "10.50");
+    load();
+    settle(kSlot + 4min);
+    const std::vector<Statement> vandal{
+        {"update coin_records set price = $1", {*Decimal::parse("10.51")}, 1}};
+    ASSERT_TRUE(store->transact(vandal));
+    auto found = audit(*store, tape, feeds, expected, kSlot, kSlot + 4min, kSlot + 4min, {});
+    ASSERT_TRUE(found);
+    ASSERT_EQ(found->differences.size(), 1U);
+    EXPECT_EQ(found->differences[0].stored, "price 10.51");
+}
+
+TEST_F(CoverageTest, WhatLeftTheListBeforeItWasAskedIsWithdrawn) {
+    expected[0].to = kSlot + 1min;
+    Expectation shorter = expected[0];
+    shorter.from = kSlot + 1min;
+    shorter.to = Timestamp::max();
+    shorter.instruments = {"bitcoin"};
+    expected.push_back(shorter);
+    const auto states = settle(kSlot + 4min);
+    EXPECT_EQ(states.at("bitcoin 00:05"), "missed nobody_ran");
+    EXPECT_EQ(states.at("ethereum 00:05"), "withdrawn");
+}
+
+TEST_F(CoverageTest, StatesAddUpToWhatTheScheduleExpects) {
+    auto nasdaq = Schedule::make({"*/5 14-21 * * 1-5", "UTC", "XNAS"});
+    ASSERT_TRUE(nasdaq);
+    expected[0].schedule = std::make_shared<const Schedule>(*std::move(nasdaq));
+    const Timestamp day = *parse_rfc3339("2026-11-24T00:00:00Z");
+    auto report = audit(*store, tape, feeds, expected, day, day + 24h, day + 24h, {});
+    ASSERT_TRUE(report);
+    const CoverageSum& sum = report->feeds.at("coin");
+    EXPECT_EQ(sum.expected, 8 * 12 * 2);               // 14:00 to 21:55
+    EXPECT_EQ(sum.of(CoverageState::missed), 79 * 2);  // 14:30 to 21:00, both included
+    EXPECT_EQ(sum.of(CoverageState::closed), (96 - 79) * 2);
+}
+
+SeenSlot seen(int minute, CoverageState state, const std::string& digits) {
+    SeenSlot slot{kSlot + std::chrono::minutes(minute), {}};
+    slot.instruments["bitcoin"] = {
+        {state, state == CoverageState::failed ? "timeout" : "", ""},
+        digits.empty() ? std::nullopt : std::optional(*Decimal::parse(digits))};
+    return slot;
+}
+
+std::vector<std::string> keys(const std::vector<Problem>& problems) {
+    std::vector<std::string> keys;
+    for (const Problem& problem : problems) keys.push_back(problem.key);
+    return keys;
+}
+
+TEST(FindProblems, TellsFailedStaleFrozenAndLost) {
+    const ProblemLimits limits{2, 3};
+    EXPECT_TRUE(find_problems("coin", {seen(0, CoverageState::recorded, "1")}, limits).empty());
+    EXPECT_EQ(
+        keys(find_problems(
+            "coin", {seen(0, CoverageState::recorded, "1"), seen(5, CoverageState::failed, "")},
+            limits)),
+        std::vector<std::string>{"failed:coin"});
+    EXPECT_EQ(keys(find_problems(
+                  "coin", {seen(0, CoverageState::failed, ""), seen(5, CoverageState::missed, "")},
+                  limits)),
+              (std::vector<std::string>{"failed:coin", "stale:coin"}));
+    EXPECT_EQ(keys(find_problems("coin",
+                                 {seen(0, CoverageState::recorded, "1.0"),
+                                  seen(5, CoverageState::recorded, "1.00"),
+                                  seen(10, CoverageState::recorded, "1")},
+                                 limits)),
+              std::vector<std::string>{"frozen:coin:bitcoin"});
+    EXPECT_EQ(keys(find_problems(
+                  "coin", {seen(0, CoverageState::lost, ""), seen(5, CoverageState::recorded, "2")},
+                  limits)),
+              std::vector<std::string>{"lost:coin"});
+}
+
+TEST_F(CoverageTest, AProblemIsToldOnceAndOnceWhenItIsOver) {
+    std::vector<std::string> told;
+    ProblemTeller teller(*store, clock, log, [&](bool recovered, const Problem& problem) {
+        told.push_back((recovered ? "over " : "new ") + problem.key);
+        return Result<>();
+    });
+    fail("bitcoin", kSlot, Reason::timeout);
+    send("ethereum", kSlot, "1");
+    load();
+    settle(kSlot + 4min);
+    ASSERT_TRUE(teller.look(feeds, "coin", {}));
+    ASSERT_TRUE(teller.look(feeds, "coin", {}));
+    EXPECT_EQ(told, std::vector<std::string>{"new failed:coin"});
+    send("bitcoin", kSlot + 5min, "1");
+    send("ethereum", kSlot + 5min, "2");
+    load();
+    settle(kSlot + 6min);
+    ASSERT_TRUE(teller.look(feeds, "coin", {}));
+    EXPECT_EQ(told, (std::vector<std::string>{"new failed:coin", "over failed:coin"}));
+}
+
+TEST(RunProblemCommand, GivesWhatHappenedInTheEnvironment) {
+    const Problem problem{"failed:coin", "coin", "1 of 2"};
+    EXPECT_TRUE(run_problem_command(
+        "test \"$TAPEDECK_EVENT $TAPEDECK_PROBLEM $TAPEDECK_FEED $TAPEDECK_WHAT\" = "
+        "'recovery failed:coin coin 1 of 2'",
+        true, problem));
+    const auto failed = run_problem_command("exit 3", false, problem);
+    ASSERT_FALSE(failed);
+    EXPECT_NE(failed.error().what.find('3'), std::string::npos);
+}
+
+}  // namespace
+}  // namespace tapedeck

@@ -1,0 +1,212 @@
+#include "pipeline/loader.h"
+
+#include "pipeline/test_parts.h"
+#include "tests/crash/faults.h"
+
+namespace tapedeck {
+namespace {
+
+using testing::feed_of;
+using testing::kSlot;
+using testing::loading_of;
+
+// A tape and a store in memory, and the coin feed between them.
+class LoaderTest : public ::testing::Test {
+protected:
+    void SetUp() override {
+        auto opened = SqliteStore::open(":memory:", clock);
+        ASSERT_TRUE(opened) << opened.error().what;
+        store = *std::move(opened);
+        ASSERT_TRUE(store->ensure_table(feed.table));
+        make_topics(tape);
+    }
+
+    void make_topics(Tape& on) const {
+        ASSERT_TRUE(on.ensure_topic(feed.topic, 1));
+        ASSERT_TRUE(on.ensure_topic(std::string(kOutcomesTopic), 1));
+    }
+
+    static void append(Tape& to, const std::string& value, const std::string& key = "bitcoin") {
+        const std::vector<OutgoingMessage> messages{{"coin_topic", key, value, kSlot, {}}};
+        auto done = to.append(messages);
+        ASSERT_TRUE(done && (*done)[0]);
+    }
+
+    static std::string price(const std::string& coin, const std::string& digits, int slot) {
+        return fmt::format(
+            R"({{"coin_name":"{}","current_price":{},"currency":"USD","slot":"2026-11-24T00:{:02}:00Z","observed_at":"2026-11-24T00:{:02}:00.5Z","source":"alpha","rule":"json","revision":0}})",
+            coin, digits, slot, slot);
+    }
+
+    Result<LoadSummary> load(Tape& from, Store& into) {
+        Loader loader(from, into, clock, log, loading_of(feed));
+        return loader.run({}, true);
+    }
+
+    std::vector<std::string> rows() {
+        std::vector<std::string> rows;
+        auto done = store->query(
+            {"select coin, price from coin_records order by id", {}, {}},
+            [&](const RowView& row) -> Result<> {
+                rows.push_back(std::string(row.text(0)) + " " + row.decimal(1).to_string());
+                return {};
+            });
+        EXPECT_TRUE(done);
+        return rows;
+    }
+
+    std::int64_t count(const std::string& table) {
+        std::int64_t count = -1;
+        auto done = store->query({"select count(*) from " + table, {}, {}},
+                                 [&](const RowView& row) -> Result<> {
+                                     count = row.integer(0);
+                                     return {};
+                                 });
+        EXPECT_TRUE(done);
+        return count;
+    }
+
+    testing::SkippingClock clock{kSlot};
+    Log log{-1, LogFormat::text, Severity::error, clock};
+    Feed feed = feed_of({"bitcoin", "ethereum"}, {});
+    MemoryTape tape;
+    std::unique_ptr<SqliteStore> store;
+};
+
+TEST_F(LoaderTest, LoadsEveryMessageOnceWithItsExactDigits) {
+    append(tape, price("bitcoin", "22470.50", 5));
+    append(tape, price("ethereum", "0.000000000000000001", 5));
+    auto first = load(tape, *store);
+    ASSERT_TRUE(first) << first.error().what;
+    EXPECT_EQ(first->rows, 2);
+    auto second = load(tape, *store);
+    ASSERT_TRUE(second) << second.error().what;
+    EXPECT_EQ(second->rows, 0);
+    EXPECT_EQ(second->messages, 0);
+    EXPECT_EQ(rows(),
+              (std::vector<std::string>{"bitcoin 22470.50", "ethereum 0.000000000000000001"}));
+}
+
+TEST_F(LoaderTest, GoesOnAfterAMessageThatCannotBeReadAndKeepsItsBytes) {
+    append(tape, price("bitcoin", "1", 5));
+    append(tape, "{\"coin_name\":\"bitcoin\",\"current_price\":\xff");
+    append(tape, price("ethereum", "2", 5));
+    auto loaded = load(tape, *store);
+    ASSERT_TRUE(loaded) << loaded.error().what;
+    EXPECT_EQ(loaded->rows, 2);
+    EXPECT_EQ(loaded->dead_letters, 1);
+    EXPECT_EQ(count("dead_letters"), 1);
+}
+
+TEST_F(LoaderTest, ReadsTheArraysOfTheOriginalAsOneRowForEachObject) {
+    append(tape, R"([{"coin_name":"bitcoin","current_price":22470.52},)"
+                 R"({"coin_name":"ethereum","current_price":1640.1}])");
+    auto loaded = load(tape, *store);
+    ASSERT_TRUE(loaded) << loaded.error().what;
+    EXPECT_EQ(rows(), (std::vector<std::string>{"bitcoin 22470.52", "ethereum 1640.1"}));
+}
+
+TEST_F(LoaderTest, TheSameSlotSentTwiceIsOneRowAndAnotherPriceIsKeptBeside) {
+    append(tape, price("bitcoin", "10", 5));
+    append(tape, price("bitcoin", "10", 5));
+    append(tape, price("bitcoin", "11", 5));
+    auto loaded = load(tape, *store);
+    ASSERT_TRUE(loaded) << loaded.error().what;
+    EXPECT_EQ(loaded->rows, 1);
+    EXPECT_EQ(count("duplicates"), 1);
+    EXPECT_EQ(rows(), std::vector<std::string>{"bitcoin 10"});
+}
+
+TEST_F(LoaderTest, RefusesATopicThatEndsBelowTheLedger) {
+    append(tape, price("bitcoin", "1", 5));
+    append(tape, price("bitcoin", "2", 10));
+    ASSERT_TRUE(load(tape, *store));
+    MemoryTape anew;
+    make_topics(anew);
+    append(anew, price("bitcoin", "3", 15));
+    auto loaded = load(anew, *store);
+    ASSERT_TRUE(loaded) << loaded.error().what;
+    EXPECT_EQ(loaded->refused, 1);
+    EXPECT_EQ(rows().size(), 2U);
+}
+
+TEST_F(LoaderTest, RefusesATopicWhoseLastLoadedMessageIsAnotherOne) {
+    append(tape, price("bitcoin", "1", 5));
+    ASSERT_TRUE(load(tape, *store));
+    MemoryTape anew;
+    make_topics(anew);
+    append(anew, price("bitcoin", "9", 5));
+    append(anew, price("bitcoin", "3", 15));
+    auto loaded = load(anew, *store);
+    ASSERT_TRUE(loaded) << loaded.error().what;
+    EXPECT_EQ(loaded->refused, 1);
+    EXPECT_EQ(rows(), std::vector<std::string>{"bitcoin 1"});
+}
+
+TEST_F(LoaderTest, WritesDownWhatTheTapeNoLongerHas) {
+    for (int slot = 0; slot < 5; ++slot) append(tape, price("bitcoin", "1", slot));
+    ASSERT_TRUE(tape.discard({"coin_topic", Partition(0)}, Offset(3)));
+    auto loaded = load(tape, *store);
+    ASSERT_TRUE(loaded) << loaded.error().what;
+    EXPECT_EQ(loaded->gaps, 3);
+    EXPECT_EQ(loaded->rows, 2);
+    EXPECT_EQ(count("tape_gaps"), 1);
+}
+
+TEST_F(LoaderTest, AFaultAtAnyCallLosesAndDoublesNothing) {
+    for (int slot = 0; slot < 6; ++slot) {
+        append(tape, price("bitcoin", std::to_string(100 + slot), slot));
+        append(tape, R"([{"coin_name":"ethereum","current_price":7}])");
+    }
+    Calls counting;
+    {
+        FaultyTape counted_tape(tape, counting);
+        FaultyStore counted_store(*store, counting);
+        ASSERT_TRUE(load(counted_tape, counted_store));
+    }
+    const auto expected = rows();
+    ASSERT_EQ(expected.size(), 12U);
+    ASSERT_GT(counting.count(), 5U);
+    for (std::uint64_t at = 1; at <= counting.count(); ++at) {
+        for (const Fault fault : {Fault::fail_before, Fault::fail_after}) {
+            auto fresh = SqliteStore::open(":memory:", clock);
+            ASSERT_TRUE(fresh);
+            store = *std::move(fresh);
+            ASSERT_TRUE(store->ensure_table(feed.table));
+            Calls calls(at, fault);
+            FaultyTape faulty_tape(tape, calls);
+            FaultyStore faulty_store(*store, calls);
+            auto interrupted = load(faulty_tape, faulty_store);
+            if (!interrupted) {
+                EXPECT_EQ(interrupted.error().kind, ErrorKind::unavailable);
+            }
+            ASSERT_TRUE(load(tape, *store));
+            EXPECT_EQ(rows(), expected) << "call " << at;
+        }
+    }
+}
+
+TEST(PlanResume, GoesOnAtTheLedgerWhereTheTapeStillHasIt) {
+    const LedgerEntry ledger{{"t", Partition(0)}, Offset(7), kSlot, sha256("last")};
+    const TapeMessage last{Offset(6), kSlot, "", "last"};
+    const auto plan = plan_resume(ledger, {Offset(2), Offset(9)}, last);
+    ASSERT_TRUE(std::holds_alternative<Resume>(plan));
+    EXPECT_EQ(std::get<Resume>(plan).from, Offset(7));
+    EXPECT_FALSE(std::get<Resume>(plan).gap);
+}
+
+TEST(BatchMaker, EndsAfterItsLastMessageWhereHolesFollow) {
+    const std::vector<LoadedTopic> topics{
+        {"coin_topic", PriceTable{"coin_records", RecordForm::coin}}};
+    BatchMaker maker(topics);
+    Chunk chunk{{"coin_topic", Partition(0)}, Offset(3), Offset(9), {}, nullptr};
+    chunk.messages.push_back({Offset(5), kSlot, "", R"([{"coin_name":"x","current_price":1}])"});
+    TextArena arena;
+    const Batch batch = maker.make(chunk, arena);
+    EXPECT_EQ(batch.advances[0].from, Offset(3));
+    EXPECT_EQ(batch.advances[0].to, Offset(6));
+    EXPECT_EQ(batch.advances[0].last_digest, sha256(chunk.messages[0].value));
+}
+
+}  // namespace
+}  // namespace tapedeck

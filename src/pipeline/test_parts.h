@@ -1,0 +1,77 @@
+#pragma once
+
+#include <fmt/format.h>
+#include <gtest/gtest.h>
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "net/memory_http_client.h"
+#include "pipeline/collector.h"
+#include "pipeline/loader.h"
+#include "store/sqlite_store.h"
+#include "tape/memory_tape.h"
+
+// What the tests of this folder build their worlds of: a feed of two sources that answer JSON.
+namespace tapedeck::testing {
+
+inline const Timestamp kSlot = *parse_rfc3339("2026-11-24T00:05:00Z");
+
+// Whoever sleeps wakes at once, and it is then: for code that waits between tries.
+class SkippingClock : public ManualClock {
+public:
+    using ManualClock::ManualClock;
+    void sleep_until(Timestamp instant, std::stop_token) override {
+        const auto left = instant - now();
+        if (left.count() > 0) advance(left);
+    }
+};
+
+inline std::shared_ptr<const Source> json_source(const std::string& name,
+                                                 const std::string& more = "") {
+    auto source = parse_source(fmt::format(R"(
+[source]
+name = "{0}"
+url = "https://{0}.example/price/{{instrument}}"
+pace = "6000/min"
+identity = "url"
+{1}
+[[rule]]
+name = "json"
+price = "/price"
+currency = "USD"
+)",
+                                           name, more),
+                               name + ".toml");
+    if (!source) {
+        ADD_FAILURE() << source.error().what;
+        return nullptr;
+    }
+    return std::make_shared<const Source>(*std::move(source));
+}
+
+inline Feed feed_of(std::vector<std::string> instruments,
+                    std::vector<std::shared_ptr<const Source>> sources) {
+    Feed feed;
+    feed.name = "coin";
+    feed.instruments = std::move(instruments);
+    feed.sources = std::move(sources);
+    feed.topic = "coin_topic";
+    feed.table = {"coin_records", RecordForm::coin};
+    return feed;
+}
+
+inline CollectJob job_of(const Feed& feed, Timestamp slot = kSlot, int try_number = 1) {
+    return {"run/" + format_rfc3339(slot),    slot,    try_number, feed.instruments,
+            slot + std::chrono::seconds(150), "digest"};
+}
+
+inline LoaderOptions loading_of(const Feed& feed) {
+    LoaderOptions options;
+    options.topics = {{feed.topic, feed.table}, {std::string(kOutcomesTopic), std::nullopt}};
+    options.give_up_after = 3;
+    return options;
+}
+
+}  // namespace tapedeck::testing
