@@ -197,14 +197,29 @@ std::size_t behind_header(std::string_view text, std::size_t at,
     return line_end == text.npos ? text.size() : line_end + 1;
 }
 
+// The begin of the line behind the table's last plain value; `least` where it has none. Values of
+// a [table] stand under its header, before the next one.
+std::size_t behind_values(std::string_view text, const TomlNode& table, std::size_t least) {
+    std::size_t last = least;
+    for (const TomlMember& member : table.members) {
+        const std::size_t at = offset_of(text, member.value.at);
+        const bool opened = member.value.kind == TomlKind::table && text.substr(at, 1) != "{";
+        if (opened || at < least) continue;
+        const std::size_t line_end = text.find('\n', value_end(text, at));
+        last = std::max(last, line_end == text.npos ? text.size() : line_end + 1);
+    }
+    return last;
+}
+
 void insert_key(std::string& text, const TomlNode* table, const TomlChange& change) {
     const std::string_view line_end = line_end_of(text);
     const std::string entry = fmt::format("{} = {}", toml_key(change.key), change.value);
     if (table != nullptr) {
         const std::size_t at = offset_of(text, table->at);
         if (const std::size_t header = behind_header(text, at, change.table); header != text.npos) {
-            const bool open = !std::string_view(text).substr(0, header).ends_with('\n');
-            text.insert(header, fmt::format("{}{}{}", open ? line_end : "", entry, line_end));
+            const std::size_t place = behind_values(text, *table, header);
+            const bool open = !std::string_view(text).substr(0, place).ends_with('\n');
+            text.insert(place, fmt::format("{}{}{}", open ? line_end : "", entry, line_end));
             return;
         }
         if (at < text.size() && text[at] == '{') {

@@ -20,17 +20,6 @@ namespace {
 
 constexpr std::size_t kMostBytes = 16 * 1024 * 1024;
 
-// The [sources] folder is itself configured, so it is read off before sources can be checked.
-std::string sources_folder(const std::vector<ConfigLayer>& layers) {
-    std::string folder;
-    for (const ConfigLayer& layer : layers) {
-        const TomlNode* table = layer.document.find("sources");
-        const TomlNode* key = table == nullptr ? nullptr : table->find("folder");
-        if (key != nullptr && key->kind == TomlKind::string) folder = key->text;
-    }
-    return folder;
-}
-
 struct Laid {
     ReadConfig config;
     std::vector<std::string> faults;  // what could not even be read, then config.faults
@@ -57,6 +46,7 @@ Laid lay(const ConfigOptions& options, const std::optional<std::string>& text,
         }
     }
     ConfigChecks checks;
+    checks.sources = known_sources;
     checks.cron = [](std::string_view schedule) -> Result<> {
         const auto cron = Cron::parse(schedule);
         return cron ? Result<>() : cron.error();
@@ -65,14 +55,6 @@ Laid lay(const ConfigOptions& options, const std::optional<std::string>& text,
         const auto calendar = calendar_named(name);
         return calendar ? Result<>() : calendar.error();
     };
-    const std::string folder = sources_folder(layers);
-    auto sources = known_sources(folder);
-    if (sources) {
-        checks.sources = *std::move(sources);
-    } else {
-        laid.faults.push_back("[sources] folder: " + sources.error().what);
-        checks.sources = *known_sources("");
-    }
     laid.config = read_layers(layers, checks);
     for (const ConfigFault& fault : laid.config.faults) laid.faults.push_back(to_string(fault));
     return laid;

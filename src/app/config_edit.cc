@@ -62,10 +62,24 @@ Result<Editable> open_editable(const ConfigOptions& options) {
     return Editable{*std::move(path), *std::move(text)};
 }
 
+std::string as_comments(std::string_view toml) {
+    if (toml.empty()) return {};
+    std::string out = "# To use what the variables named, take these marks away:\n";
+    while (!toml.empty()) {
+        const std::size_t end = std::min(toml.find('\n'), toml.size());
+        out += fmt::format("# {}\n", toml.substr(0, end));
+        toml.remove_prefix(std::min(end + 1, toml.size()));
+    }
+    return out;
+}
+
 Result<EditedConfig> write_changes(const ConfigOptions& options, const Editable& editable,
-                                   std::span<const TomlChange> changes) {
+                                   std::span<const TomlChange> changes,
+                                   std::string_view suggestion) {
     auto text = change_toml(editable.text.value_or(""), editable.path, changes);
     if (!text) return text.error();
+    const std::string comments = as_comments(suggestion);
+    if (text->find(comments) == std::string::npos) *text += "\n" + comments;
     // What the file says must be right by itself, whatever --set says today.
     ConfigOptions alone = options;
     alone.sets.clear();
@@ -83,11 +97,11 @@ Result<EditedConfig> write_changes(const ConfigOptions& options, const Editable&
 
 }  // namespace
 
-Result<EditedConfig> edit_config(const ConfigOptions& options,
-                                 std::span<const TomlChange> changes) {
+Result<EditedConfig> edit_config(const ConfigOptions& options, std::span<const TomlChange> changes,
+                                 std::string_view suggestion) {
     auto editable = open_editable(options);
     if (!editable) return editable.error();
-    return write_changes(options, *editable, changes);
+    return write_changes(options, *editable, changes, suggestion);
 }
 
 Result<EditedConfig> edit_instruments(const ConfigOptions& options, const InstrumentEdit& edit) {
@@ -108,7 +122,7 @@ Result<EditedConfig> edit_instruments(const ConfigOptions& options, const Instru
     if (!after) return after.error();
     const TomlChange change{
         {"feed", edit.feed}, "instruments", ValueKind<std::vector<std::string>>::show(*after)};
-    auto out = write_changes(options, *editable, {&change, 1});
+    auto out = write_changes(options, *editable, {&change, 1}, {});
     if (!out) return out.error();
     out->before = feed->second.instruments;
     out->after = *std::move(after);

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -48,8 +49,10 @@ struct EditedConfig {
 // there already, or the configuration would be wrong; then nothing was written.
 Result<EditedConfig> edit_instruments(const ConfigOptions& options, const InstrumentEdit& edit);
 
-// Makes any changes in the same way.
-Result<EditedConfig> edit_config(const ConfigOptions& options, std::span<const TomlChange> changes);
+// Makes any changes in the same way. `suggestion`, TOML, is put at the end as comments, unless it
+// stands there already.
+Result<EditedConfig> edit_config(const ConfigOptions& options, std::span<const TomlChange> changes,
+                                 std::string_view suggestion = {});
 
 // Puts `text` in the place of `path`'s content in one step, durable once it returns: a reader sees
 // the old file or the new one. Mode and owner stay; a symbolic link stays one. `expected` is what

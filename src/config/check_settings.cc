@@ -15,10 +15,11 @@ namespace {
 
 // Tables of the store itself, DESIGN.md "Tables".
 constexpr auto kOwnTables = std::to_array<std::string_view>(
-    {"captures",     "capture_uses",   "config_history", "connections",  "coverage",   "dag_runs",
-     "dead_letters", "duplicates",     "leases",         "messages",     "offsets",    "outcomes",
-     "problems",     "quarantine",     "runs",           "tape_gaps",    "task_tries", "topics",
-     "variables",    "schema_version", "tape",           "tape_messages"});
+    {"attempts",       "batches",     "dag_states",     "captures",  "capture_uses",
+     "config_history", "connections", "coverage",       "dag_runs",  "dead_letters",
+     "duplicates",     "leases",      "messages",       "offsets",   "outcomes",
+     "problems",       "quarantine",  "runs",           "tape_gaps", "task_tries",
+     "topics",         "variables",   "schema_version", "tape",      "tape_messages"});
 
 class Checker {
 public:
@@ -44,9 +45,10 @@ private:
             path.pop_back();
             origin = config_.origins.find(join_key(path));
         }
-        config_.faults.push_back(
-            {origin == config_.origins.end() ? Origin{"built in", {}} : origin->second,
-             join_key(table), std::move(what)});
+        config_.faults.push_back({origin == config_.origins.end()
+                                      ? Origin{std::string(kBuiltInName), {}}
+                                      : origin->second,
+                                  join_key(table), std::move(what)});
     }
 
     template <class Sub>
@@ -72,13 +74,23 @@ private:
     }
 
     void check_feeds() {
-        std::vector<std::string> known = checks_.sources;
+        std::vector<std::string> known;
+        bool are_known = false;
+        if (checks_.sources) {
+            auto names = checks_.sources(settings().sources.folder);
+            are_known = names.has_value();
+            if (names) known = *std::move(names);
+            if (!are_known) {
+                fault({"sources"}, "folder", fmt::format("folder: {}", names.error().what));
+            }
+        }
         for (const auto& [name, source] : settings().class_list_sources) {
             if (std::find(known.begin(), known.end(), name) != known.end()) {
                 fault({"source", name}, "", "has the name of a source file: choose another");
             }
             known.push_back(name);
         }
+        if (!are_known) return;
         for (const auto& [name, feed] : settings().feeds) {
             for (const std::string& source : feed.sources) {
                 if (std::find(known.begin(), known.end(), source) != known.end()) continue;
@@ -89,20 +101,29 @@ private:
         }
     }
 
+    // Two feeds that want one thing: told of the one that the user wrote.
+    void clash(const FeedSettings& one, const FeedSettings& other, std::string_view key,
+               std::string_view value, std::string_view why) {
+        const auto written = [&](const FeedSettings& feed) {
+            const auto origin =
+                config_.origins.find(join_key({"feed", feed.name, std::string(key)}));
+            return origin == config_.origins.end() || origin->second.at.line > 0 ||
+                   origin->second.file != kBuiltInName;
+        };
+        const bool swap = !written(other);
+        fault({"feed", swap ? one.name : other.name}, key,
+              fmt::format("{} \"{}\" is that of feed {}{}", key, value,
+                          swap ? other.name : one.name, why));
+    }
+
     void check_tables_and_topics() {
         std::map<std::string_view, const FeedSettings*> topics, tables;
         for (const auto& [name, feed] : settings().feeds) {
             const auto [topic, new_topic] = topics.emplace(feed.topic, &feed);
-            if (!new_topic) {
-                fault({"feed", name}, "topic",
-                      fmt::format("topic \"{}\" is that of feed {} already", feed.topic,
-                                  topic->second->name));
-            }
+            if (!new_topic) clash(*topic->second, feed, "topic", feed.topic, " already");
             const auto [table, new_table] = tables.emplace(feed.table, &feed);
             if (!new_table && table->second->form != feed.form) {
-                fault({"feed", name}, "table",
-                      fmt::format("table \"{}\" is that of feed {}, which has another form",
-                                  feed.table, table->second->name));
+                clash(*table->second, feed, "table", feed.table, ", which has another form");
             }
             if (std::find(kOwnTables.begin(), kOwnTables.end(), feed.table) != kOwnTables.end()) {
                 fault({"feed", name}, "table",

@@ -131,10 +131,10 @@ ReadConfig read_layers(std::span<const ConfigLayer> layers, const ConfigChecks& 
 
 std::vector<ConfigLayer> built_in_layers() {
     std::vector<ConfigLayer> layers;
-    auto built_in = parse_toml(kBuiltIn, "built in");
+    auto built_in = parse_toml(kBuiltIn, kBuiltInName);
     TAPEDECK_ASSERT(built_in.has_value());
     forget_positions(*built_in);
-    layers.push_back({"built in", *std::move(built_in)});
+    layers.push_back({std::string(kBuiltInName), *std::move(built_in)});
     for (const ShippedFile& file : shipped_files()) {
         if (!file.path.starts_with("dags/")) continue;
         auto document = parse_toml(file.text, file.path);

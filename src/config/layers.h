@@ -19,12 +19,12 @@ struct ConfigLayer {
     TomlNode document;
 };
 
-// What only folders above can judge.
+// What only folders above can judge. One that is not set finds everything fine.
 struct ConfigChecks {
-    std::vector<std::string> sources;                         // names of all sources but
-                                                              // those of [source.NAME]
-    std::function<Result<>(std::string_view schedule)> cron;  // none: not checked
-    std::function<Result<>(std::string_view name)> calendar;  // none: not checked
+    // Names of all sources but those of [source.NAME]; `folder` is the user's own, or empty.
+    std::function<Result<std::vector<std::string>>(const std::string& folder)> sources;
+    std::function<Result<>(std::string_view schedule)> cron;
+    std::function<Result<>(std::string_view name)> calendar;
 };
 
 // Settings made of layers. With `faults` the settings must not be used.

@@ -7,8 +7,11 @@
 namespace tapedeck {
 namespace {
 
-const ConfigChecks kChecks{
-    {"coinmarketcap", "coingecko", "coinbase", "yahoo", "yahoo-chart"}, nullptr, nullptr};
+const ConfigChecks kChecks{[](const std::string&) -> Result<std::vector<std::string>> {
+                               return std::vector<std::string>{"coinmarketcap", "coingecko",
+                                                               "coinbase", "yahoo", "yahoo-chart"};
+                           },
+                           nullptr, nullptr};
 
 ReadConfig read(std::string_view text, const std::vector<std::string>& sets = {}) {
     std::vector<ConfigLayer> layers = built_in_layers();

@@ -98,8 +98,9 @@ void MissingFinder::need(const std::string& key) {
     if (given) return;
     const std::string table = join_key(path_);
     const auto origin = origins_.find(table);
-    faults_.push_back({origin == origins_.end() ? Origin{"built in", {}} : origin->second, table,
-                       fmt::format("{} is missing", key)});
+    faults_.push_back(
+        {origin == origins_.end() ? Origin{std::string(kBuiltInName), {}} : origin->second, table,
+         fmt::format("{} is missing", key)});
 }
 
 }  // namespace tapedeck

@@ -12,7 +12,10 @@
 
 namespace tapedeck {
 
-// Where a value was given. `file` is a path, "built in", or "--set"; line 0 where there is none.
+inline constexpr std::string_view kBuiltInName = "built in";
+
+// Where a value was given. `file` is a path, kBuiltInName, or "--set KEY"; line 0 where there are
+// no lines.
 struct Origin {
     std::string file;
     TomlPosition at;
@@ -32,6 +35,24 @@ struct ConfigFault {
     friend bool operator==(const ConfigFault&, const ConfigFault&) = default;
 };
 std::string to_string(const ConfigFault& fault);  // tapedeck.toml:12: [feed.coin] topic must be …
+
+// "from 1 to 100", in the option's own unit; "" where there are no limits.
+template <class Owner, class Value>
+std::string limits_text(const Field<Owner, Value>& row) {
+    using Plain = typename Field<Owner, Value>::Plain;
+    if constexpr (requires(Plain plain) { as_number(plain); }) {
+        if (!row.is_limited) return {};
+        const auto shown = [](std::int64_t number) {
+            if constexpr (WholeNumber<Plain>) {
+                return ValueKind<Plain>::show(static_cast<Plain>(number));
+            } else {
+                return ValueKind<Plain>::show(Plain(number));
+            }
+        };
+        return "from " + shown(row.from) + " to " + shown(row.to);
+    }
+    return {};
+}
 
 // Reads one document into a struct by its table of options, and gathers every mistake. Keys that
 // the document does not have are left as they are, so that several documents can be read one
@@ -64,6 +85,13 @@ private:
             return false;
         }
         note_origin(std::string(row.key), member.value);
+        // Before the value is narrowed to its type, whose limits mean nothing to people.
+        if (WholeNumber<typename Field<Owner, Value>::Plain> && row.is_limited &&
+            member.value.kind == TomlKind::integer &&
+            (member.value.integer < row.from || member.value.integer > row.to)) {
+            out_of_range(member, limits_text(row));
+            return true;
+        }
         auto value = ValueKind<Value>::read(member.value);
         if (!value) {
             fault(member, member.value, value.error().what);
@@ -143,24 +171,6 @@ private:
     std::vector<ConfigFault>& faults_;
     std::vector<std::string> path_;
 };
-
-// "from 1 to 100", in the option's own unit; "" where there are no limits.
-template <class Owner, class Value>
-std::string limits_text(const Field<Owner, Value>& row) {
-    using Plain = typename Field<Owner, Value>::Plain;
-    if constexpr (requires(Plain plain) { as_number(plain); }) {
-        if (!row.is_limited) return {};
-        const auto shown = [](std::int64_t number) {
-            if constexpr (WholeNumber<Plain>) {
-                return ValueKind<Plain>::show(static_cast<Plain>(number));
-            } else {
-                return ValueKind<Plain>::show(Plain(number));
-            }
-        };
-        return "from " + shown(row.from) + " to " + shown(row.to);
-    }
-    return {};
-}
 
 // Adds a fault for every required key that no document gave.
 class MissingFinder {

@@ -234,10 +234,10 @@ Result<StoreUrl> parse_store_url(std::string_view text) {
     }
     // The text may hold a password, so only what stands before its colon is shown.
     const std::size_t colon = text.find(':');
-    return wrong(fmt::format("must begin with sqlite:, postgresql:// or jdbc:postgresql://, not {}",
-                             colon == text.npos || colon > 20
-                                 ? std::string("without any of them")
-                                 : fmt::format("\"{}:\"", text.substr(0, colon))));
+    const std::string seen = colon == text.npos || colon > 20
+                                 ? std::string()
+                                 : fmt::format(", not \"{}:\"", text.substr(0, colon));
+    return wrong("must begin with sqlite:, postgresql:// or jdbc:postgresql://" + seen);
 }
 
 std::string to_string(const StoreUrl& url) {
