@@ -8,6 +8,8 @@
 //     store_bench [ROWS] [FOLDER]        default: 1,000,000 rows in a temporary folder
 #include <fmt/format.h>
 
+#include <time.h>
+
 #include <algorithm>
 #include <charconv>
 #include <filesystem>
@@ -70,18 +72,31 @@ BatchRows rows_from(std::size_t first, std::size_t count, const Texts& texts) {
     return rows;
 }
 
-class Watch {
-public:
-    double seconds() const {
-        return std::chrono::duration<double>(std::chrono::steady_clock::now() - began_).count();
+// Wall time, and this thread's CPU time: on a busy machine only the latter tells.
+struct Cost {
+    double wall = 0;
+    double cpu = 0;
+
+    static Cost now() {
+        timespec cpu{};
+        ::clock_gettime(CLOCK_THREAD_CPUTIME_ID, &cpu);
+        const std::chrono::duration<double> wall = std::chrono::steady_clock::now() - kOrigin;
+        return {wall.count(),
+                static_cast<double>(cpu.tv_sec) + static_cast<double>(cpu.tv_nsec) / 1'000'000'000};
+    }
+    Cost since(const Cost& begin) const { return {wall - begin.wall, cpu - begin.cpu}; }
+    void add(const Cost& other) {
+        wall += other.wall;
+        cpu += other.cpu;
     }
 
 private:
-    std::chrono::steady_clock::time_point began_ = std::chrono::steady_clock::now();
+    static inline const std::chrono::steady_clock::time_point kOrigin =
+        std::chrono::steady_clock::now();
 };
 
 // The limit: the same rows into the same table, their values prepared beforehand.
-double bare_loop(const std::string& path, std::size_t rows, const Texts& texts) {
+Cost bare_loop(const std::string& path, std::size_t rows, const Texts& texts) {
     SystemClock clock;
     must(must(SqliteStore::open(path, clock))->ensure_table(kTable));
     auto database = must(Database::open(path, {}));
@@ -89,12 +104,12 @@ double bare_loop(const std::string& path, std::size_t rows, const Texts& texts) 
     auto insert = must(database->prepare(
         "insert into coin_records (coin, price, date, instrument, slot, source, revision, capture,"
         " currency, recorded_at) values (?1, ?2, ?3, ?1, ?4, ?5, 0, ?6, ?7, ?8)"));
-    double seconds = 0;
+    Cost cost;
     for (std::size_t first = 0; first < rows; first += kBatch) {
         const auto batch = rows_from(first, std::min(kBatch, rows - first), texts);
         std::vector<std::string> prices;
         for (const Record& record : batch.records) prices.push_back(record.price.to_string());
-        const Watch watch;
+        const Cost begin = Cost::now();
         must(database->execute("begin immediate"));
         for (std::size_t i = 0; i < batch.records.size(); ++i) {
             const Record& record = batch.records[i];
@@ -109,17 +124,17 @@ double bare_loop(const std::string& path, std::size_t rows, const Texts& texts) 
             if (insert.run_code() != SQLITE_DONE) fail("the bare loop failed");
         }
         must(database->execute("commit"));
-        seconds += watch.seconds();
+        cost.add(Cost::now().since(begin));
     }
-    return seconds;
+    return cost;
 }
 
-double commits(const std::string& path, std::size_t rows, const Texts& texts) {
+Cost commits(const std::string& path, std::size_t rows, const Texts& texts) {
     SystemClock clock;
     auto store = must(SqliteStore::open(path, clock));
     must(store->ensure_table(kTable));
     must(store->ledger(std::vector{kAt}));
-    double seconds = 0;
+    Cost cost;
     for (std::size_t first = 0; first < rows; first += kBatch) {
         Batch batch;
         const std::size_t count = std::min(kBatch, rows - first);
@@ -127,12 +142,12 @@ double commits(const std::string& path, std::size_t rows, const Texts& texts) {
         batch.advances.push_back({kAt, Offset(static_cast<std::int64_t>(first)),
                                   Offset(static_cast<std::int64_t>(first + count)), kStart,
                                   sha256("last")});
-        const Watch watch;
+        const Cost begin = Cost::now();
         const auto committed = must(store->commit(batch));
-        seconds += watch.seconds();
+        cost.add(Cost::now().since(begin));
         if (committed.rows != static_cast<std::int64_t>(count)) fail("rows are missing");
     }
-    return seconds;
+    return cost;
 }
 
 void fill(SqliteTape& tape, std::size_t rows, const Texts& texts) {
@@ -150,20 +165,25 @@ void fill(SqliteTape& tape, std::size_t rows, const Texts& texts) {
     }
 }
 
-double read_tape(SqliteTape& tape, std::size_t rows) {
+Cost read_tape(SqliteTape& tape, std::size_t rows) {
     auto reader = must(tape.open_reader({kAt.topic}, "bench"));
-    const Watch watch;
+    const Cost begin = Cost::now();
     for (std::size_t seen = 0; seen < rows;) {
         auto polled = must(reader->poll(std::chrono::seconds(1), 2 * 1024 * 1024, {}));
         if (std::holds_alternative<Assigned>(polled)) must(reader->start(kAt, Offset(0)));
         if (const auto* chunk = std::get_if<Chunk>(&polled)) seen += chunk->messages.size();
     }
-    return watch.seconds();
+    return Cost::now().since(begin);
 }
 
-void report(std::string_view what, std::size_t rows, double seconds, double limit) {
-    fmt::print("{:<28} {:>10.0f} a second", what, static_cast<double>(rows) / seconds);
-    if (limit > 0) fmt::print("   {:.2f} of the bare loop", limit / seconds);
+void report(std::string_view what, std::size_t rows, const Cost& cost, const Cost& limit) {
+    const auto count = static_cast<double>(rows);
+    fmt::print("{:<24} {:>10.0f} a second {:>10.0f} a CPU second", what, count / cost.wall,
+               count / cost.cpu);
+    if (limit.cpu > 0) {
+        fmt::print("   {:.2f} and {:.2f} of the bare loop", limit.wall / cost.wall,
+                   limit.cpu / cost.cpu);
+    }
     fmt::print("\n");
 }
 
@@ -174,14 +194,14 @@ int run(std::size_t rows, const std::filesystem::path& folder) {
         std::filesystem::remove_all(folder);
         std::filesystem::create_directories(folder);
         fmt::print("round {}\n", round);
-        const double bare = bare_loop(file("bare.db"), rows, texts);
-        report("bare prepared loop", rows, bare, 0);
+        const Cost bare = bare_loop(file("bare.db"), rows, texts);
+        report("bare prepared loop", rows, bare, {});
         report("SqliteStore::commit", rows, commits(file("store.db"), rows, texts), bare);
         SystemClock clock;
         auto tape = must(SqliteTape::open(file("tape.db"), clock));
-        const Watch filling;
+        const Cost begin = Cost::now();
         fill(*tape, rows, texts);
-        report("encode and append", rows, filling.seconds(), 0);
+        report("encode and append", rows, Cost::now().since(begin), {});
         report("TapeReader", rows, read_tape(*tape, rows), bare);
         report("TapeReader, once more", rows, read_tape(*tape, rows), bare);
     }
