@@ -38,16 +38,19 @@ struct SlotCollected {
     }
 };
 
-struct PriceFailed {
-    static constexpr std::string_view kName = "price_failed";
+// The instruments of one try that failed for one reason; `instruments` names the first of them.
+struct PricesFailed {
+    static constexpr std::string_view kName = "prices_failed";
     static constexpr Severity kSeverity = Severity::warn;
-    std::string_view feed, instrument;
+    std::string_view feed;
     Timestamp slot;
     Reason reason;
+    std::int64_t count;
+    std::string_view instruments;
     std::string_view what;
     void fields(EventFields& out) const {
-        out.field("feed", feed).field("instrument", instrument).field("slot", slot);
-        out.field("reason", row_of(reason).name).field("what", what);
+        out.field("feed", feed).field("slot", slot).field("reason", row_of(reason).name);
+        out.field("count", count).field("instruments", instruments).field("what", what);
     }
 };
 

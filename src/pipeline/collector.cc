@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <map>
 
 #include "events/recording.h"
 #include "net/url.h"
@@ -158,6 +159,22 @@ Result<RunOutcomes> Collector::collect(const Feed& feed, const CollectJob& job,
     }
     run.ended = parts_.clock.now();
     run.outcomes = plan.outcomes();
+    const std::int64_t sent = tell_failures(run);
+    if (auto done = append_account(run); !done) return done.error();
+    parts_.log.emit(SlotCollected{
+        feed.name, job.slot, sent, static_cast<std::int64_t>(run.outcomes.size()) - sent,
+        duration_cast<milliseconds>(run.ended - run.started).count(), job.try_number});
+    return run;
+}
+
+// One line a reason, however many instruments it struck; the number of those that were sent.
+std::int64_t Collector::tell_failures(const RunOutcomes& run) {
+    struct Struck {
+        std::int64_t count = 0;
+        std::string names;
+        std::string what;
+    };
+    std::map<Reason, Struck> by_reason;
     std::int64_t sent = 0;
     for (const Outcome& outcome : run.outcomes) {
         if (outcome.sent) {
@@ -165,14 +182,16 @@ Result<RunOutcomes> Collector::collect(const Feed& feed, const CollectJob& job,
             continue;
         }
         TAPEDECK_ASSERT(outcome.reason.has_value());  // every instrument is accounted for
-        parts_.log.emit(
-            PriceFailed{feed.name, outcome.instrument, job.slot, *outcome.reason, outcome.what});
+        Struck& struck = by_reason[*outcome.reason];
+        if (struck.what.empty()) struck.what = outcome.what;
+        if (++struck.count <= 5)
+            struck.names += (struck.names.empty() ? "" : ",") + outcome.instrument;
     }
-    if (auto done = append_account(run); !done) return done.error();
-    parts_.log.emit(SlotCollected{
-        feed.name, job.slot, sent, static_cast<std::int64_t>(run.outcomes.size()) - sent,
-        duration_cast<milliseconds>(run.ended - run.started).count(), job.try_number});
-    return run;
+    for (const auto& [reason, struck] : by_reason) {
+        parts_.log.emit(
+            PricesFailed{run.feed, run.slot, reason, struck.count, struck.names, struck.what});
+    }
+    return sent;
 }
 
 Result<> Collector::append_account(const RunOutcomes& run) {

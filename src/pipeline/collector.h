@@ -43,6 +43,7 @@ private:
     std::vector<std::string> keep(std::span<const Answer> answers);
     void put_on_tape(const Feed& feed, const CollectJob& job, std::vector<Found> found,
                      CollectPlan& plan);
+    std::int64_t tell_failures(const RunOutcomes& run);
     Result<> append_account(const RunOutcomes& run);
 
     Parts parts_;
