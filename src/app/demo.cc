@@ -21,6 +21,7 @@ namespace {
 using namespace std::chrono_literals;
 
 constexpr double kUsualSpeed = 30;  // a slot of five minutes every ten seconds
+constexpr double kSavedSpeed = 5;   // every minute: saved lists of coins take their time to read
 constexpr std::string_view kClockVariable = "demo_clock";
 
 std::string toml_list(const std::vector<std::string>& items) {
@@ -173,7 +174,7 @@ Exit run_demo(const Globals& globals, const RunOptions& options, StopOnSignal& s
     if (!last) return fail(last.error());
     const auto calendar = calendar_named("XNAS");
     if (!calendar) return fail(calendar.error());
-    const double speed = options.speed > 0 ? options.speed : kUsualSpeed;
+    const double speed = options.speed > 0 ? options.speed : folder ? kSavedSpeed : kUsualSpeed;
     // Two seconds before a slot, by the machine's clock: so it collects at once.
     const Timestamp session = demo_start(*last, SystemClock().now(), *calendar);
     const auto lead = std::chrono::microseconds(std::llround(speed * 2e6));

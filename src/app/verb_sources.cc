@@ -9,6 +9,7 @@
 #include "app/spans.h"
 #include "app/verbs.h"
 #include "base/json_writer.h"
+#include "demo/demo_sources.h"
 
 namespace tapedeck {
 namespace {
@@ -55,7 +56,8 @@ std::vector<std::string> order_of(const Shown& shown) {
 }
 
 SourceStats stats_of(const Shown& shown, const std::string& name) {
-    const auto found = shown.stats.find(name);
+    auto found = shown.stats.find(name);
+    if (found == shown.stats.end()) found = shown.stats.find(demo_source_name(name));
     return found == shown.stats.end() ? SourceStats() : found->second;
 }
 
@@ -311,6 +313,9 @@ Result<> read_store(const Globals& globals, const std::string& name, Shown& show
     shown.stats = *std::move(stats);
     if (name.empty()) return {};
     auto attempts = last_attempts(store, name, kAttemptsShown);
+    if (attempts && attempts->empty()) {
+        attempts = last_attempts(store, demo_source_name(name), kAttemptsShown);
+    }
     if (!attempts) return attempts.error();
     shown.attempts = *std::move(attempts);
     return {};

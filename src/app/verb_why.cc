@@ -6,6 +6,7 @@
 #include "app/spans.h"
 #include "app/verbs.h"
 #include "base/json_writer.h"
+#include "demo/demo_sources.h"
 
 namespace tapedeck {
 namespace {
@@ -205,8 +206,7 @@ Result<> read_capture(Reader& reader, Story& story) {
     if (!*capture) return {};
     story.capture = *std::move(*capture);
     if (!story.capture->body) return {};
-    if (source_name.starts_with("demo-")) source_name.erase(0, 5);
-    const auto source = reader.assembly->sources().find(source_name);
+    const auto source = reader.assembly->sources().find(real_source_name(source_name));
     if (source == reader.assembly->sources().end()) return {};
     const Page page{*story.capture->body,
                     story.capture->status,

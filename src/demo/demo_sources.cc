@@ -39,4 +39,9 @@ std::string demo_site_url(std::uint16_t port, std::string_view source_url) {
 
 std::string demo_source_name(std::string_view source) { return fmt::format("demo-{}", source); }
 
+std::string_view real_source_name(std::string_view name) {
+    constexpr std::string_view kMark = "demo-";
+    return name.starts_with(kMark) ? name.substr(kMark.size()) : name;
+}
+
 }  // namespace tapedeck

@@ -22,4 +22,7 @@ std::string demo_site_url(std::uint16_t port, std::string_view source_url);
 // What rows of the demo say in their source: "demo-coinmarketcap".
 std::string demo_source_name(std::string_view source);
 
+// The source behind such a name; any other name as it is.
+std::string_view real_source_name(std::string_view name);
+
 }  // namespace tapedeck
