@@ -69,23 +69,30 @@ static void free_arena(Arena* arena) {
     free(arena);
 }
 
+// Apart from its caller, so that no variable of that one lives across the setjmp.
+static GumboOutput* parse(Arena* arena, const GumboOptions* options, const char* text,
+                          size_t size) {
+    if (setjmp(arena->spent) != 0) return NULL;
+    return gumbo_parse_with_options(options, text, size);
+}
+
 TapedeckTree tapedeck_parse_html(const char* text, size_t size, long budget_us, size_t max_arena) {
     TapedeckTree tree = {NULL, NULL};
     Arena* arena = calloc(1, sizeof(Arena));
     if (arena == NULL) return tree;
     arena->max_total = max_arena;
     arena->deadline_ns = cpu_now_ns() + (int64_t)budget_us * 1000;
-    if (setjmp(arena->spent) != 0) {
-        free_arena(arena);
-        return tree;
-    }
     GumboOptions options = kGumboDefaultOptions;
     options.allocator = allocate;
     options.deallocator = release;
     options.userdata = arena;
     options.max_errors = 0;
-    tree.output = gumbo_parse_with_options(&options, text, size);
+    tree.output = parse(arena, &options, text, size);
     tree.arena = arena;
+    if (tree.output == NULL) {
+        free_arena(arena);
+        tree.arena = NULL;
+    }
     return tree;
 }
 

@@ -20,17 +20,23 @@ bool one_of(std::string_view name, const std::array<std::string_view, N>& names)
 }
 
 // Elements that draw and hold no words: an <svg> of these alone can be left out.
-constexpr std::array<std::string_view, 22> kDrawing{
-    "path",           "g",        "circle",   "rect",
-    "line",           "polyline", "polygon",  "ellipse",
-    "defs",           "use",      "clippath", "mask",
-    "stop",           "filter",   "symbol",   "lineargradient",
-    "radialgradient", "animate",  "fegblend", "feblend",
-    "feoffset",       "svg"};
+constexpr std::array<std::string_view, 20> kDrawing{
+    "path",    "g",       "circle",   "rect", "line",     "polyline",      "polygon",
+    "ellipse", "defs",    "use",      "mask", "stop",     "filter",        "symbol",
+    "animate", "feblend", "feoffset", "svg",  "clippath", "lineargradient"};
+// Elements of a foreign tree within which HTML may begin, or words stand as in HTML.
+constexpr std::array<std::string_view, 11> kIntegration{
+    "foreignobject", "annotation-xml", "mi",     "mo",    "mn",  "ms",
+    "mtext",         "math",           "script", "image", "font"};
+// Elements that are taken along where they hold nothing but text.
+constexpr std::array<std::string_view, 3> kWords{"title", "desc", "style"};
 // HTML 13.2.6.5: start tags that end foreign content.
-constexpr std::array<std::string_view, 26> kBreakout{
-    "body", "br", "center", "div", "dl", "dt", "dd",   "em",    "h1",    "h2", "h3", "head", "hr",
-    "i",    "b",  "img",    "li",  "ol", "p",  "meta", "small", "table", "ul", "u",  "span", "pre"};
+constexpr std::array<std::string_view, 44> kBreakout{
+    "b",      "big",  "blockquote", "body",  "br",   "center", "code",    "dd",   "div",
+    "dl",     "dt",   "em",         "embed", "h1",   "h2",     "h3",      "h4",   "h5",
+    "h6",     "head", "hr",         "i",     "img",  "li",     "listing", "menu", "meta",
+    "nobr",   "ol",   "p",          "pre",   "ruby", "s",      "small",   "span", "strong",
+    "strike", "sub",  "sup",        "table", "tt",   "u",      "ul",      "var"};
 constexpr std::array<std::string_view, 7> kRawText{"style",    "xmp",      "iframe", "noembed",
                                                    "noframes", "textarea", "title"};
 
@@ -136,13 +142,22 @@ std::size_t comment_end(std::string_view page, std::size_t at) {
     return page.size();
 }
 
-// Where "</svg" of a drawing without words stands, `from` after the start tag; 0 where the element
-// holds anything else.
-std::size_t drawing_end(std::string_view page, std::size_t from) {
-    int depth = 1;
+// What an <svg> or <math> holds, from behind its start tag.
+struct Foreign {
+    std::size_t end = 0;   // where its end tag begins
+    bool sure = false;     // no doubt that the tree builder ends it there too
+    bool drawing = false;  // it holds no words
+};
+
+// Follows the elements by their names. Anything by which a tree builder might leave the foreign
+// tree early, or enter HTML within it, makes it unsure.
+Foreign read_foreign(std::string_view page, std::size_t from, std::string_view root) {
+    Foreign foreign;
+    foreign.drawing = equal_folded(root, "svg");
+    std::vector<std::string_view> open{root};
     for (std::size_t at = from; at < page.size();) {
         if (page[at] != '<') {
-            if (!is_space(page[at])) return 0;
+            if (!is_space(page[at])) foreign.drawing = false;
             ++at;
             continue;
         }
@@ -151,16 +166,37 @@ std::size_t drawing_end(std::string_view page, std::size_t from) {
             continue;
         }
         const std::size_t letter = at + (page.substr(at + 1, 1) == "/" ? 2 : 1);
-        if (letter >= page.size() || !is_letter(page[letter])) return 0;
+        if (letter >= page.size() || !is_letter(page[letter])) return foreign;
         const Tag tag = read_tag(page, at);
-        if (!tag.complete || !one_of(tag.name, kDrawing)) return 0;
-        if (equal_folded(tag.name, "svg") && !tag.self_closing) {
-            depth += tag.closing ? -1 : 1;
-            if (depth == 0) return at;
+        if (!tag.complete || open.size() > 64) return foreign;
+        if (tag.closing) {
+            const auto match = std::ranges::find_if(
+                open, [&](std::string_view name) { return equal_folded(name, tag.name); });
+            if (match == open.end()) return foreign;
+            while (!equal_folded(open.back(), tag.name)) open.pop_back();
+            open.pop_back();
+            if (open.empty()) {
+                foreign.end = at;
+                foreign.sure = true;
+                return foreign;
+            }
+        } else if (one_of(tag.name, kBreakout) || one_of(tag.name, kIntegration)) {
+            return foreign;
+        } else if (one_of(tag.name, kWords) && !tag.self_closing) {
+            const std::size_t close = page.find('<', tag.end);
+            if (close == std::string_view::npos || !ends_element(page, close, tag.name)) {
+                return foreign;
+            }
+            foreign.drawing = false;
+            at = read_tag(page, close).end;
+            continue;
+        } else {
+            if (!one_of(tag.name, kDrawing)) foreign.drawing = false;
+            if (!tag.self_closing) open.push_back(tag.name);
         }
         at = tag.end;
     }
-    return 0;
+    return foreign;
 }
 
 class Scanner {
@@ -185,7 +221,7 @@ private:
         if (next == '!') {
             if (page_.substr(at, 4) != "<!--") return bogus_end(at);
             const std::size_t end = comment_end(page_, at);
-            drop(at, end);
+            if (!would_join(at)) drop(at, end);
             return end;
         }
         if (next == '?') return bogus_end(at);
@@ -198,6 +234,15 @@ private:
         return element(read_tag(page_, at));
     }
 
+    // Whether what stands before the comment at `at` could become a tag or a character reference
+    // together with what stands behind it: "<<!-- -->b>", "&am<!-- -->p;".
+    bool would_join(std::size_t at) const {
+        const std::size_t from = at < 40 ? 0 : at - 40;
+        const std::string_view before = page_.substr(from, at - from);
+        const std::size_t last = before.find_last_of("<&>");
+        return last != std::string_view::npos && before[last] != '>';
+    }
+
     std::size_t bogus_end(std::size_t at) const {
         const std::size_t end = page_.find('>', at);
         return end == std::string_view::npos ? page_.size() : end + 1;
@@ -206,12 +251,7 @@ private:
     std::size_t element(const Tag& tag) {
         if (tag.closing) {
             if (equal_folded(tag.name, "html")) scan_.has_html_end = true;
-            if (equal_folded(tag.name, "svg") || equal_folded(tag.name, "math")) foreign_ = false;
             return tag.end;
-        }
-        if (foreign_) {
-            if (one_of(tag.name, kBreakout)) foreign_ = false;
-            return tag.end;  // no raw text in foreign content
         }
         if (equal_folded(tag.name, "script")) {
             const std::size_t end = find_script_end(page_, tag.end);
@@ -222,15 +262,17 @@ private:
         }
         if (one_of(tag.name, kRawText)) return raw_text(tag);
         if (equal_folded(tag.name, "plaintext")) return page_.size();
-        if (tag.self_closing) return tag.end;
-        if (equal_folded(tag.name, "svg")) {
-            const std::size_t end = drawing_end(page_, tag.end);
-            foreign_ = end == 0;
-            if (end != 0) drop(tag.end, end);
-            return end == 0 ? tag.end : end;
+        if (tag.self_closing || unsure_) return tag.end;
+        if (!equal_folded(tag.name, "svg") && !equal_folded(tag.name, "math")) return tag.end;
+        const Foreign foreign = read_foreign(page_, tag.end, tag.name);
+        if (!foreign.sure) {
+            // From here on the tree builder may see other elements than this scanner: scripts are
+            // still looked for, but nothing more is left out.
+            unsure_ = true;
+            return tag.end;
         }
-        if (equal_folded(tag.name, "math")) foreign_ = true;
-        return tag.end;
+        if (foreign.drawing) drop(tag.end, foreign.end);
+        return foreign.end;
     }
 
     std::size_t raw_text(const Tag& tag) {
@@ -252,6 +294,7 @@ private:
     }
 
     void drop(std::size_t begin, std::size_t end) {
+        if (unsure_) return;
         keep_until(begin);
         kept_ = std::max(kept_, end);
     }
@@ -259,7 +302,7 @@ private:
     std::string_view page_;
     HtmlScan scan_;
     std::size_t kept_ = 0;  // up to here every byte is kept or dropped
-    bool foreign_ = false;
+    bool unsure_ = false;
 };
 
 }  // namespace

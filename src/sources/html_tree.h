@@ -40,7 +40,8 @@ public:
     };
 
     // `scan` must outlive the tree. `malformed` where the page is nested so deeply that the budget
-    // of CPU time (350 ms) or memory is spent. Never recursive.
+    // of CPU time (350 ms) or memory is spent, or more than 3 MiB are left to be read. Never
+    // recursive.
     static Result<std::unique_ptr<HtmlTree>> build(const HtmlScan& scan, std::size_t page_size);
 
     ~HtmlTree();

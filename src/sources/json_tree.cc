@@ -38,13 +38,16 @@ bool is_number(std::string_view text) {
     return i == text.size();
 }
 
-// Walks a document into `nodes`. Its depth is limited by simdjson's own, 1024.
+// Walks a document into `nodes`. simdjson's on-demand reader does not watch the depth in release
+// builds, and this recurses: the limit is its own.
 class Walk {
 public:
     Walk(std::vector<Node>& nodes, const char* text) : nodes_(nodes), text_(text) {}
 
     template <class Value>  // ondemand::value or ondemand::document
     simdjson::error_code add(Value& value, std::string_view key) {
+        if (depth_ == kMaxDepth) return simdjson::DEPTH_ERROR;
+        ++depth_;
         const auto index = static_cast<JsonTree::Index>(nodes_.size());
         nodes_.push_back({});
         nodes_[index].key = key;
@@ -64,6 +67,7 @@ public:
                 error = add_scalar(value, type, nodes_[index]);
         }
         nodes_[index].end = static_cast<JsonTree::Index>(nodes_.size());
+        --depth_;
         return error;
     }
 
@@ -127,8 +131,11 @@ private:
         }
     }
 
+    static constexpr int kMaxDepth = 1024;
+
     std::vector<Node>& nodes_;
     const char* text_;
+    int depth_ = 0;
 };
 
 void collect(const JsonTree& tree, JsonTree::Index at, std::span<const JsonPath::Segment> path,

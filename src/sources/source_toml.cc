@@ -353,7 +353,7 @@ private:
         rule.currency = read_field(node, "currency", rules, rule.document.has_value());
         rule.as_of = read_field(node, "as_of", rules, rule.document.has_value());
         rule.names_instrument = !rule.match.empty() || names_instrument(rule.price);
-        if (rule.document) {
+        if (rule.document && *rule.document < rules.documents.size()) {
             const DocumentSpec& spec = rules.documents[*rule.document];
             rule.names_instrument = rule.names_instrument || !spec.match.empty() ||
                                     std::ranges::any_of(spec.entries, &JsonPath::has_placeholder);

@@ -1,0 +1,123 @@
+#include "sources/html_scan.h"
+
+#include <gtest/gtest.h>
+#include <rapidcheck.h>
+#include <rapidcheck/gtest.h>
+
+#include "sources/html_tree.h"
+
+namespace tapedeck {
+namespace {
+
+std::string script_of(std::string_view page, std::size_t number = 0) {
+    const auto scan = scan_html(page);
+    return number < scan.scripts.size() ? std::string(scan.scripts[number].content) : "none";
+}
+
+TEST(HtmlScan, FindsScriptsWhereATokenizerDoes) {
+    EXPECT_EQ(script_of("<p><script>a < b</script>"), "a < b");
+    EXPECT_EQ(script_of("<SCRIPT x='>'>1</ScRiPt >"), "1");
+    EXPECT_EQ(script_of("<script>'</scripty>'</script>"), "'</scripty>'");
+    EXPECT_EQ(script_of("<!-- <script>no</script> --><script>yes</script>"), "yes");
+    EXPECT_EQ(script_of("<title><script>no</script></title><script>yes</script>"), "yes");
+    EXPECT_EQ(script_of("<a title=\"<script>\"></a><script>yes</script>"), "yes");
+    EXPECT_EQ(script_of("<textarea><script>no</script></textarea><script>yes</script>"), "yes");
+    EXPECT_EQ(script_of("<style><script>no</style><script>yes</script>"), "yes");
+    EXPECT_EQ(script_of("<script>never closed"), "never closed");
+    EXPECT_EQ(script_of("<script><!-- <script>x</script> --></script>"),
+              "<!-- <script>x</script> -->");
+    EXPECT_EQ(script_of("<!--><script>1</script>"), "1");
+    EXPECT_EQ(script_of("<!doctype a><?php <script>?><script>1</script>"), "1");
+}
+
+TEST(HtmlScan, LeavesOutDrawingsButNoWords) {
+    const auto pruned = [](std::string_view page) { return scan_html(page).pruned; };
+    EXPECT_EQ(pruned("a<svg w=1><path d='M1'/><g><use href=#x></use></g></svg>b"),
+              "a<svg w=1></svg>b");
+    EXPECT_EQ(pruned("<svg><title>up</title><path/></svg>"), "<svg><title>up</title><path/></svg>");
+    EXPECT_EQ(pruned("<svg><text>1.5</text></svg>"), "<svg><text>1.5</text></svg>");
+    EXPECT_EQ(pruned("x<!-- y -->z<style>.a{}</style><script>1</script>"),
+              "xz<style></style><script></script>");
+    EXPECT_EQ(pruned("<svg><style>.a{}</style><path/></svg><!-- x -->y"),
+              "<svg><style>.a{}</style><path/></svg>y");
+    EXPECT_EQ(pruned("<svg><path><p>1</p><!-- kept from here on -->"),
+              "<svg><path><p>1</p><!-- kept from here on -->");
+}
+
+TEST(HtmlScan, FindsTheFirstTitleAndTheEnd) {
+    const auto scan =
+        scan_html("<svg><title>no</title></svg><title>A &amp; B</title><title>c</title></html>");
+    EXPECT_EQ(scan.title, "A &amp; B");
+    EXPECT_TRUE(scan.has_html_end);
+    EXPECT_FALSE(scan_html("<html><p></body>").has_html_end);
+}
+
+TEST(HtmlScan, ReadsAttributes) {
+    std::string value;
+    const std::string_view tag = " a=1 B = '2&quot;' c=\"x > y\" d data-url=/q?a&amp;b=1 e=";
+    EXPECT_TRUE(raw_attribute(tag, "a", value) && value == "1");
+    EXPECT_TRUE(raw_attribute(tag, "b", value) && value == "2\"");
+    EXPECT_TRUE(raw_attribute(tag, "c", value) && value == "x > y");
+    EXPECT_TRUE(raw_attribute(tag, "d", value) && value.empty());
+    EXPECT_TRUE(raw_attribute(tag, "data-url", value) && value == "/q?a&b=1");
+    EXPECT_TRUE(raw_attribute(tag, "e", value) && value.empty());
+    EXPECT_FALSE(raw_attribute(tag, "f", value));
+}
+
+// Pages put together of the pieces on which tokenizers stumble.
+std::string any_page() {
+    static const std::vector<std::string> kPieces{
+        "<p>",      "</p>",      "text ",      "<b class=\"a>b\">",
+        "</b>",     "<script>",  "</script>",  "<!--",
+        "-->",      "<svg>",     "</svg>",     "<path/>",
+        "<style>",  "</style>",  "<title>",    "</title>",
+        "'",        "\"",        "<a href='",  "<!",
+        "<",        ">",         "&amp;",      "<div/>",
+        "<math>",   "</math>",   "<textarea>", "</textarea>",
+        "<x-y z>",  "--!>",      "<g>",        "</g>",
+        "<iframe>", "</iframe>", "7"};
+    std::string page;
+    for (const auto& piece :
+         *rc::gen::container<std::vector<std::string>>(rc::gen::elementOf(kPieces))) {
+        page += piece;
+    }
+    return page;
+}
+
+RC_GTEST_PROP(HtmlScan, KeepsEveryPieceWhereItSaysThatItStands, ()) {
+    const std::string page = any_page();
+    const auto scan = scan_html(page);
+    for (std::size_t i = 0; i < scan.pruned.size(); ++i) {
+        const std::size_t at = scan.original_offset(i);
+        RC_ASSERT(at < page.size());
+        RC_ASSERT(page[at] == scan.pruned[i]);
+        if (i > 0) RC_ASSERT(at > scan.original_offset(i - 1));
+    }
+}
+
+// What is left out changes neither the elements nor the words of the tree, whatever the page.
+RC_GTEST_PROP(HtmlScan, LeavesTheTreeAsItWas, ()) {
+    const std::string page = "<!doctype html><body>" + any_page();
+    const auto scan = scan_html(page);
+    HtmlScan whole;
+    whole.pruned = page;
+    whole.pieces = {{0, 0}};
+    const auto outline = [](const HtmlScan& of, std::size_t size) {
+        const auto tree = HtmlTree::build(of, size);
+        std::string out;
+        for (const auto& node : (*tree)->nodes()) {
+            const bool raw =
+                !node.is_element() && node.parent != HtmlTree::kNone &&
+                ((**tree)[node.parent].name == "script" || (**tree)[node.parent].name == "style");
+            const bool drawing = node.name == "path" || node.name == "g";
+            if (!raw && !drawing)
+                out +=
+                    node.is_element() ? "<" + std::string(node.name) + ">" : std::string(node.text);
+        }
+        return out;
+    };
+    RC_ASSERT(outline(scan, page.size()) == outline(whole, page.size()));
+}
+
+}  // namespace
+}  // namespace tapedeck

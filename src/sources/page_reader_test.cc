@@ -1,0 +1,185 @@
+#include <gtest/gtest.h>
+
+#include "sources/source.h"
+
+namespace tapedeck {
+namespace {
+
+Page page_of(std::string_view body, int status = 200) {
+    Page page;
+    page.body = body;
+    page.status = status;
+    return page;
+}
+
+Source source_of(const std::string& lines) {
+    const auto source = parse_source(
+        "[source]\nname = \"mine\"\nurl = \"https://example.com/{symbol}\"\n" + lines, "mine.toml");
+    EXPECT_TRUE(source) << (source ? "" : source.error().what);
+    return *source;
+}
+
+const std::string kPlain = "identity = \"url\"\n[[rule]]\nname = \"b\"\nprice = { css = \"b\" }\n";
+
+std::string kind_of(const Source& source, const Page& page, std::string_view instrument = "x") {
+    const auto result = PageReader(source, page).read(instrument);
+    if (const auto* failure = std::get_if<Failure>(&result)) {
+        return std::string(row_of(failure->reason).name);
+    }
+    return std::get<Reading>(result).price.to_string();
+}
+
+TEST(PageReader, NamesStatusesAndBodiesWithoutAPrice) {
+    const Source source = source_of("max_bytes = \"1MiB\"\n" + kPlain);
+    const auto kind = [&](std::string_view body, int status) {
+        return kind_of(source, page_of(body, status));
+    };
+    EXPECT_EQ(kind("<b>12.5</b>", 200), "12.5");
+    EXPECT_EQ(kind("<b>12.5</b>", 0), "12.5");
+    EXPECT_EQ(kind("<p>no", 401), "unauthorized");
+    EXPECT_EQ(kind("<p>no", 403), "forbidden");
+    EXPECT_EQ(kind("<p>no", 451), "forbidden");
+    EXPECT_EQ(kind("<p>no", 404), "not_found");
+    EXPECT_EQ(kind("<p>no", 429), "throttled");
+    EXPECT_EQ(kind("<p>no", 500), "server_error");
+    EXPECT_EQ(kind("<p>no", 503), "server_error");
+    EXPECT_EQ(kind("<title>Just a moment...</title>", 403), "challenge");
+    EXPECT_EQ(kind("<p>no", 418), "malformed");
+    EXPECT_EQ(kind("", 200), "empty");
+    EXPECT_EQ(kind(" \r\n\t", 200), "empty");
+    EXPECT_EQ(kind("<!doctype html><html><p>1.5 and then", 200), "truncated");
+    EXPECT_EQ(kind("<!doctype html><html><b>1.5", 200), "truncated");
+    EXPECT_EQ(kind("<!doctype html><html><p>1.5</html>", 200), "malformed");
+    EXPECT_EQ(kind(std::string_view("\x89PNG\r\n\x1a\n\0\0\0\rIHDR", 16), 200), "malformed");
+    EXPECT_EQ(kind(std::string(2 * 1024 * 1024, 'x'), 200), "too_large");
+    EXPECT_EQ(kind("Rate limit reached, slow down", 200), "throttled");
+    EXPECT_EQ(kind("<html><b>soon</b></html>", 200), "malformed");
+}
+
+// Issue 3: a 20 MB page gives the named error, at once.
+TEST(PageReader, RefusesAPageOfTwentyMegabytes) {
+    std::string body = "<html><b>12.5</b>";
+    body.resize(20'000'000, '<');
+    EXPECT_EQ(kind_of(source_of(kPlain), page_of(body)), "too_large");
+}
+
+TEST(PageReader, ChecksSignCurrencyAndAge) {
+    const std::string body =
+        "{\"p\":\"1.5\",\"zero\":0,\"minus\":\"-2\",\"c\":\"EUR\",\"t\":1700000000}";
+    const auto with = [](const std::string& head, const std::string& price) {
+        return source_of("identity = \"url\"\n" + head + "[[rule]]\nname = \"r\"\nprice = \"/" +
+                         price + "\"\ncurrency = \"/c\"\nas_of = \"/t\"\n");
+    };
+    Page page = page_of(body);
+    EXPECT_EQ(kind_of(with("", "p"), page), "1.5");
+    EXPECT_EQ(kind_of(with("", "zero"), page), "not_positive");
+    EXPECT_EQ(kind_of(with("", "minus"), page), "not_positive");
+    EXPECT_EQ(kind_of(with("currency = \"EUR\"\n", "p"), page), "1.5");
+    EXPECT_EQ(kind_of(with("currency = \"USD\"\n", "p"), page), "wrong_currency");
+    const Source fresh = with("max_age = \"1h\"\n", "p");
+    EXPECT_EQ(kind_of(fresh, page), "1.5");  // when it was fetched is not known
+    page.fetched_at = Timestamp(std::chrono::seconds(1'700'003'600));
+    EXPECT_EQ(kind_of(fresh, page), "1.5");
+    page.fetched_at += std::chrono::seconds(1);
+    EXPECT_EQ(kind_of(fresh, page), "stale");
+    const auto shown = PageReader(fresh, page).read_as_shown("x");
+    EXPECT_EQ(std::get<Reading>(shown).price.to_string(), "1.5");
+    const auto zero = PageReader(with("", "zero"), page).read_as_shown("x");
+    EXPECT_EQ(std::get<Reading>(zero).price.to_string(), "0");
+}
+
+TEST(PageReader, RequiresThatThePageSaysWhoseItIs) {
+    const Source silent = source_of("[[rule]]\nname = \"b\"\nprice = { css = \"b\" }\n");
+    EXPECT_EQ(kind_of(silent, page_of("<b>1.5</b>")), "malformed");
+    const Source page = source_of(
+        "[page]\nsymbol = { title = true, after_last = \"(\", before = \")\" }\n"
+        "[[rule]]\nname = \"b\"\nprice = { css = \"b\" }\n");
+    EXPECT_EQ(
+        kind_of(page, page_of("<title>X &amp; (Y) Co (AAPL) Quote</title><b>1.5</b>"), "AAPL"),
+        "1.5");
+    EXPECT_EQ(kind_of(page, page_of("<title>X (MSFT) Quote</title><b>1.5</b>"), "AAPL"),
+              "wrong_instrument");
+    const Source own =
+        source_of("[[rule]]\nname = \"b\"\nprice = { css = 'b[data-symbol=\"{symbol}\"]' }\n");
+    const Page strip =
+        page_of("<b data-symbol='^GSPC'>4,138.21</b><b data-symbol='AAPL'>173.60</b>");
+    EXPECT_EQ(kind_of(own, strip, "AAPL"), "173.60");
+    EXPECT_EQ(kind_of(own, strip, "MSFT"), "malformed");
+}
+
+TEST(PageReader, ReadsTimesInEveryUnit) {
+    const auto time = [](const std::string& value, const std::string& more = "") {
+        const Source source = source_of(
+            "identity = \"url\"\n[[rule]]\nname = \"r\"\nprice = \"/p\"\nas_of = { pointer = "
+            "\"/t\"" +
+            more + " }\n");
+        const std::string body = "{\"p\":1,\"t\":" + value + "}";
+        const auto result = PageReader(source, page_of(body)).read("x");
+        const auto& as_of = std::get<Reading>(result).as_of;
+        return as_of ? format_rfc3339(*as_of) : "none";
+    };
+    EXPECT_EQ(time("1700000000"), "2023-11-14T22:13:20Z");
+    EXPECT_EQ(time("\"1700000000\""), "2023-11-14T22:13:20Z");
+    EXPECT_EQ(time("1700000000123"), "2023-11-14T22:13:20.123Z");
+    EXPECT_EQ(time("1700000000.9717445"), "2023-11-14T22:13:20.971744Z");
+    EXPECT_EQ(time("1700000000123456789"), "2023-11-14T22:13:20.123456Z");
+    EXPECT_EQ(time("1700000000040", ", whole_seconds = true"), "2023-11-14T22:13:20Z");
+    EXPECT_EQ(time("60000", ", unit = \"ms\""), "1970-01-01T00:01:00Z");
+    EXPECT_EQ(time("\"2023-11-14T23:13:20+01:00\""), "2023-11-14T22:13:20Z");
+    EXPECT_EQ(time("-5"), "none");
+    EXPECT_EQ(time("\"yesterday\""), "none");
+    EXPECT_EQ(time("1e30"), "none");
+}
+
+TEST(PageReader, FindsTheValueBesideALabel) {
+    const Source source = source_of(
+        "identity = \"url\"\n[[rule]]\nname = \"r\"\nprice = { label = \"Last Price\" }\n"
+        "previous_close = { label = \"Previous Close\", decimal_mark = \",\" }\n");
+    const std::string body =
+        "<p>Last Price is what</p><table><tr><td><span>Previous Close</span></td><td>1.234,5</td>"
+        "</tr></table><ul><li><span> Last  price </span> <b><i>7.25 </i></b></li></ul>";
+    const auto result = PageReader(source, page_of(body)).read("x");
+    EXPECT_EQ(std::get<Reading>(result).price.to_string(), "7.25");
+    EXPECT_EQ(std::get<Reading>(result).previous_close->to_string(), "1234.5");
+    EXPECT_EQ(
+        body.substr(std::get<Reading>(result).evidence_at, std::get<Reading>(result).evidence_size),
+        "7.25");
+}
+
+TEST(PageReader, ServesManyInstrumentsOfOnePage) {
+    std::string body = "[";
+    for (int i = 0; i < 5000; ++i) {
+        body += (i ? "," : "") + ("{\"id\":\"coin" + std::to_string(i)) +
+                "\",\"price\":" + std::to_string(i + 1) + ".50}";
+    }
+    body += "]";
+    const Source source = source_of(
+        "[[rule]]\nname = \"r\"\nentries = \"/*\"\nmatch = \"/id\"\nprice = \"/price\"\n");
+    PageReader reader(source, page_of(body));
+    for (int i = 0; i < 5000; ++i) {
+        const auto result = reader.read("coin" + std::to_string(i));
+        ASSERT_EQ(std::get<Reading>(result).price.to_string(), std::to_string(i + 1) + ".50");
+    }
+    EXPECT_EQ(std::get<Failure>(reader.read("coin5000")).reason, Reason::not_found);
+}
+
+TEST(PageReader, CutsTextsAtTheirMarks) {
+    const auto name = [](const std::string& cuts) {
+        const Source source = source_of(
+            "identity = \"url\"\n[[rule]]\nname = \"r\"\nprice = { css = \"b\" }\nfull_name = { "
+            "css = "
+            "\"i\"" +
+            cuts + " }\n");
+        const auto result =
+            PageReader(source, page_of("<b>1</b><i>PT W (Persero) Tbk (WSKT.JK) Stock</i>"))
+                .read("x");
+        return std::get<Reading>(result).name;
+    };
+    EXPECT_EQ(name(", before_last = \" (\""), "PT W (Persero) Tbk");
+    EXPECT_EQ(name(", after_last = \"(\", before = \")\""), "WSKT.JK");
+    EXPECT_EQ(name(", after = \"PT \", before = \" (\""), "W");
+    EXPECT_EQ(name(", after = \"missing\""), "");
+}
+
+}  // namespace
+}  // namespace tapedeck

@@ -1,0 +1,112 @@
+#include <gtest/gtest.h>
+
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+
+#include "sources/source.h"
+
+namespace tapedeck {
+namespace {
+
+Source source_with(const std::string& lines) {
+    const auto source = parse_source("[source]\nname = \"mine\"\n" + lines +
+                                         "\n[[rule]]\nname = \"r\"\nprice = { css = \"b\" }\n",
+                                     "mine.toml");
+    EXPECT_TRUE(source) << (source ? "" : source.error().what);
+    return *source;
+}
+
+std::vector<std::string> urls(const Source& source, const std::vector<std::string>& instruments,
+                              const RequestValues& values = {}) {
+    std::vector<std::string> list;
+    for (const auto& planned : plan_requests(source, instruments, values)) {
+        list.push_back(planned.request.url);
+    }
+    return list;
+}
+
+TEST(Plan, AsksOneByOneWhereTheUrlTakesOne) {
+    const Source source = source_with(
+        "url = \"https://example.com/q/{symbol}?p={symbol}\"\nsymbols = { bitcoin = \"BTC-USD\" }");
+    EXPECT_EQ(urls(source, {"bitcoin", "^GSPC", "EURUSD=X", "a/b c"}),
+              (std::vector<std::string>{"https://example.com/q/BTC-USD?p=BTC-USD",
+                                        "https://example.com/q/%5EGSPC?p=%5EGSPC",
+                                        "https://example.com/q/EURUSD%3DX?p=EURUSD%3DX",
+                                        "https://example.com/q/a%2Fb%20c?p=a%2Fb%20c"}));
+}
+
+TEST(Plan, AsksForManyAtOnceInTheirOrder) {
+    const Source source = source_with(
+        "url = \"https://example.com/?ids={symbols}\"\nmax_instruments = 2\n"
+        "symbols = { bnb = \"binancecoin\" }");
+    EXPECT_EQ(urls(source, {"bitcoin", "bnb", "solana"}),
+              (std::vector<std::string>{"https://example.com/?ids=bitcoin,binancecoin",
+                                        "https://example.com/?ids=solana"}));
+    const auto plan =
+        plan_requests(source, std::vector<std::string>{"bitcoin", "bnb", "solana"}, {});
+    EXPECT_EQ(plan[0].instruments, (std::vector<std::string>{"bitcoin", "bnb"}));
+    EXPECT_EQ(plan[1].instruments, (std::vector<std::string>{"solana"}));
+    EXPECT_TRUE(plan_requests(source, {}, {}).empty());
+}
+
+TEST(Plan, HidesSecretsInWhatIsShown) {
+    const Source source = source_with(
+        "url = \"https://example.com/{instrument}?crumb={crumb}&key={key}\"\n"
+        "secret = \"k\"\nheaders = { X-Key = \"{key}\", X-Unknown = \"{other}\" }");
+    RequestValues values{"a/b.c", Secret("s3cret")};
+    const auto plan = plan_requests(source, std::vector<std::string>{"AAPL"}, values);
+    EXPECT_EQ(plan[0].request.url, "https://example.com/AAPL?crumb=a%2Fb.c&key=s3cret");
+    EXPECT_EQ(plan[0].shown_url, "https://example.com/AAPL?crumb=***&key=***");
+    EXPECT_EQ(plan[0].request.headers[0].value.reveal(), "s3cret");
+    EXPECT_EQ(plan[0].request.headers[1].value.reveal(), "{other}");
+}
+
+TEST(Plan, ShippedSourcesAskForTheFeedsOfTheDesign) {
+    const auto sources = load_sources("");
+    ASSERT_TRUE(sources) << sources.error().what;
+    const std::vector<std::string> coins{"bitcoin",  "ethereum", "bnb",
+                                         "dogecoin", "solana",   "avalanche"};
+    const auto gecko = urls(*sources->at("coingecko"), coins);
+    ASSERT_EQ(gecko.size(), 1u);
+    EXPECT_NE(gecko[0].find("ids=bitcoin,ethereum,binancecoin,dogecoin,solana,avalanche-2&"),
+              std::string::npos);
+    EXPECT_EQ(urls(*sources->at("coinmarketcap"), coins)[2],
+              "https://coinmarketcap.com/currencies/bnb/");
+    for (const char* name : {"coinbase", "kraken", "binance"}) {
+        for (const auto& coin : coins) {
+            EXPECT_TRUE(sources->at(name)->symbols.contains(coin)) << name << " " << coin;
+        }
+    }
+    EXPECT_TRUE(sources->at("yahoo-quote")->session);
+    EXPECT_TRUE(sources->at("yahoo-summary")->session);
+    EXPECT_FALSE(sources->at("yahoo-chart")->session);
+    EXPECT_TRUE(sources->at("yahoo-chart")->serves_history);
+}
+
+TEST(Load, AUsersFolderOverridesAndAdds) {
+    char path[] = "/tmp/tapedeck-sources-XXXXXX";
+    ASSERT_NE(mkdtemp(path), nullptr);
+    const std::filesystem::path folder(path);
+    const auto write = [&](const char* file, const std::string& name) {
+        std::ofstream(folder / file) << "[source]\nname = \"" << name
+                                     << "\"\nurl = \"https://example.com/{instrument}\"\n"
+                                        "[[rule]]\nname = \"r\"\nprice = { css = \"b\" }\n";
+    };
+    write("a.toml", "yahoo");
+    write("b.toml", "my-own");
+    auto sources = load_sources(path);
+    ASSERT_TRUE(sources) << sources.error().what;
+    EXPECT_EQ(sources->at("yahoo")->url, "https://example.com/{instrument}");
+    EXPECT_EQ(sources->at("my-own")->file, (folder / "b.toml").string());
+    EXPECT_EQ(sources->count("coinmarketcap"), 1u);
+    write("c.toml", "my-own");
+    EXPECT_FALSE(load_sources(path));  // two files, one name
+    std::ofstream(folder / "c.toml") << "[source\n";
+    EXPECT_NE(load_sources(path).error().what.find("c.toml:1"), std::string::npos);
+    std::filesystem::remove_all(folder);
+    EXPECT_FALSE(load_sources(path));  // the folder is gone
+}
+
+}  // namespace
+}  // namespace tapedeck
