@@ -12,6 +12,8 @@ install_packages() {
     local stamp="$root/build/.packages-$(printf '%s' "$wanted" | cksum | cut -d' ' -f1)"
     [ -e "$stamp" ] && return
     for name in $wanted; do
+        case $name in *=*) command -v "${name#*=}" >/dev/null && continue ;; esac
+        name=${name%=*}
         dpkg-query -W -f='${Status}' "$name" 2>/dev/null | grep -q 'ok installed' || missing+=("$name")
     done
     if [ ${#missing[@]} -gt 0 ]; then
