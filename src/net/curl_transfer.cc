@@ -72,6 +72,7 @@ CurlTransfer::CurlTransfer(RequestId id, Request request, Timestamp now)
 
 void CurlTransfer::prepare(const CurlOptions& options, CURLSH* share) {
     CURL* easy = easy_.get();
+    set(easy, CURLOPT_COOKIEFILE, nullptr);  // libcurl 7.88's reset forgets to free the list
     curl_easy_reset(easy);
     error_[0] = '\0';
     header_bytes_ = 0;
