@@ -69,6 +69,7 @@ std::string encode_headers(const std::vector<MessageHeader>& headers) {
 class Blocks {
 public:
     std::string_view keep(std::string_view bytes) {
+        if (bytes.empty()) return {};  // nothing to copy, and perhaps no pointer to copy from
         if (bytes.size() > left_) grow(bytes.size());
         std::memcpy(at_, bytes.data(), bytes.size());
         const std::string_view kept(at_, bytes.size());
