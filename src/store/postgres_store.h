@@ -1,0 +1,68 @@
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "base/clock.h"
+#include "config/urls.h"
+#include "store/store.h"
+
+namespace tapedeck {
+
+struct PostgresStoreOptions {
+    std::string loader;  // who commits, for the table `batches`; empty: host and process
+    std::chrono::milliseconds connect_timeout{10'000};
+    // How long a commit waits for a lock; then a blocker that is tapedeck's own is terminated.
+    std::chrono::milliseconds lock_timeout{2'000};
+    std::chrono::milliseconds statement_timeout{60'000};
+    // Of an original's table that is migrated: its serial, timestamp and primary key stay.
+    bool keep_types = false;
+    // Gets a sentence for people before something long begins: a table's migration.
+    std::function<void(const std::string& sentence)> say;
+};
+
+// The store for a server: PostgreSQL 13 or later by libpq, docs/postgres.md.
+//
+// One connection commits, one transacts, each `query` has one of its own from a small pool; a
+// connection that broke is made anew by the next call that wants it. Every call may be made from
+// any thread. No error's text holds a password. Errors, beside Store's: `unavailable` also where a
+// serialization failed, a lock is held by somebody else (who is named), or the connection was lost
+// during a commit: whether that was made, the ledger says.
+class PostgresStore : public Store {
+public:
+    // Makes the tables where they are missing, under an advisory lock, and takes an older schema
+    // up to date; `rejected` where the schema is newer than this program. `clock` gives
+    // recorded_at and must outlive the store.
+    static Result<std::unique_ptr<PostgresStore>> open(const PostgresUrl& url, const Clock& clock,
+                                                       PostgresStoreOptions options = {});
+    ~PostgresStore() override;
+
+    Result<std::vector<LedgerEntry>> ledger(std::span<const TopicPartition> partitions) override;
+    Result<Committed> commit(const Batch& batch) override;
+    Result<> query(const Statement& statement, const RowSink& sink) override;
+    Result<std::vector<std::int64_t>> transact(std::span<const Statement> statements) override;
+    Result<std::unique_ptr<Lease>> acquire_lease(const std::string& holder) override;
+    Result<> ensure_table(const PriceTable& table) override;
+    Result<> backup(const std::string& path,
+                    const std::function<void(int percent)>& progress) override;
+
+    // What ensure_table would do to tables that the original made: a sentence for each, with what
+    // it costs. Empty where there is nothing to migrate.
+    Result<std::vector<std::string>> pending_migrations(std::span<const PriceTable> tables);
+
+    // Deletes rows whose `date` is before `before`; their number. A range of the BRIN on date is
+    // read, and nothing is rewritten; autovacuum gives the space to later rows.
+    Result<std::int64_t> prune_rows(const PriceTable& table, Timestamp before);
+
+private:
+    class Impl;
+    explicit PostgresStore(std::unique_ptr<Impl> impl);
+    const std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace tapedeck
