@@ -43,4 +43,16 @@ std::string hex(std::span<const std::uint8_t> bytes) {
     return out;
 }
 
+std::optional<Sha256> sha256_from_hex(std::string_view text) {
+    Sha256 digest{};
+    if (text.size() != digest.size() * 2) return std::nullopt;
+    for (std::size_t i = 0; i < text.size(); ++i) {
+        const char c = text[i];
+        if ((c < '0' || c > '9') && (c < 'a' || c > 'f')) return std::nullopt;
+        const int nibble = c <= '9' ? c - '0' : c - 'a' + 10;
+        digest[i / 2] = static_cast<std::uint8_t>(digest[i / 2] * 16 + nibble);
+    }
+    return digest;
+}
+
 }  // namespace tapedeck

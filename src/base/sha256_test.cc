@@ -27,5 +27,14 @@ TEST(Sha256, OfPiecesIsThatOfTheWhole) {
     }
 }
 
+TEST(Sha256, IsReadBackFromItsHex) {
+    const Sha256 digest = sha256("abc");
+    EXPECT_EQ(sha256_from_hex(hex(digest)), digest);
+    EXPECT_FALSE(sha256_from_hex(""));
+    EXPECT_FALSE(sha256_from_hex(std::string(63, '0')));
+    EXPECT_FALSE(sha256_from_hex(std::string(64, 'g')));
+    EXPECT_FALSE(sha256_from_hex(std::string(64, 'A')));
+}
+
 }  // namespace
 }  // namespace tapedeck

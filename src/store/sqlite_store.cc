@@ -1,12 +1,10 @@
 #include "store/sqlite_store.h"
 
 #include <fmt/format.h>
-#include <unistd.h>
-
-#include <array>
 
 #include "store/batch_writer.h"
 #include "store/file_lease.h"
+#include "store/loader_name.h"
 #include "store/schema.h"
 #include "store/sqlite_backup.h"
 #include "store/statement_runner.h"
@@ -16,23 +14,6 @@ namespace tapedeck {
 namespace {
 
 constexpr std::size_t kIdleReaders = 2;
-
-std::string this_process() {
-    std::array<char, 256> host{};
-    if (::gethostname(host.data(), host.size() - 1) != 0) host = {"localhost"};
-    return fmt::format("{}:{}", host.data(), ::getpid());
-}
-
-std::optional<Sha256> digest_from(std::string_view text) {
-    Sha256 digest{};
-    if (text.size() != digest.size() * 2) return std::nullopt;
-    const auto nibble = [](char c) { return c <= '9' ? c - '0' : c - 'a' + 10; };
-    for (std::size_t i = 0; i < digest.size(); ++i) {
-        const int byte = nibble(text[2 * i]) * 16 + nibble(text[2 * i + 1]);
-        digest[i] = static_cast<std::uint8_t>(byte);
-    }
-    return digest;
-}
 
 Error not_reading(const Statement& statement) {
     return {ErrorKind::rejected, "not a statement that only reads: " + statement.sql};
@@ -58,7 +39,7 @@ Result<LedgerEntry> ledger_entry(Database& database, const TopicPartition& at) {
     LedgerEntry entry{at, Offset(find->integer(0)), std::nullopt, std::nullopt};
     if (!find->is_null(1)) entry.last_timestamp = find->timestamp(1);
     if (!find->is_null(2)) {
-        entry.last_digest = digest_from(find->bytes(2));
+        entry.last_digest = sha256_from_hex(find->bytes(2));
         if (!entry.last_digest) {
             return Error{ErrorKind::corrupt,
                          fmt::format("{}: the ledger of {} holds no digest: {}", database.path(),
@@ -115,7 +96,7 @@ Result<std::unique_ptr<SqliteStore>> SqliteStore::open(const std::string& path, 
                                                        SqliteStoreOptions options) {
     auto writer = open_file(path, store_part(), clock, {options.busy_timeout, true});
     if (!writer) return in_context("opening the store", writer.error());
-    if (options.loader.empty()) options.loader = this_process();
+    if (options.loader.empty()) options.loader = loader_name();
     return std::unique_ptr<SqliteStore>(
         new SqliteStore(path, clock, std::move(options), *std::move(writer)));
 }

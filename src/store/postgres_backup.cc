@@ -1,0 +1,177 @@
+#include "store/postgres_backup.h"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <spawn.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <cstdio>
+#include <cstring>
+#include <filesystem>
+#include <vector>
+
+namespace tapedeck {
+namespace {
+
+constexpr int kNoProgram = 127;  // as a shell has it
+
+Error system_error(const std::string& path, std::string_view doing) {
+    return {ErrorKind::unavailable, fmt::format("{}: {}: {}", path, doing, std::strerror(errno))};
+}
+
+Result<> sync_path(const std::string& path) {
+    const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
+    if (fd < 0) return system_error(path, "syncing");
+    const int code = ::fsync(fd);
+    ::close(fd);
+    if (code != 0) return system_error(path, "syncing");
+    return {};
+}
+
+// The dump in progress; it goes when it is not given its name.
+class Part {
+public:
+    explicit Part(const std::string& path) : path_(path + ".part") { ::unlink(path_.c_str()); }
+    ~Part() { ::unlink(path_.c_str()); }
+    Part(const Part&) = delete;
+    Part& operator=(const Part&) = delete;
+    const std::string& path() const { return path_; }
+
+private:
+    const std::string path_;
+};
+
+// The environment with the password as libpq looks for it.
+std::vector<std::string> environment_with(const Secret& password) {
+    std::vector<std::string> out;
+    for (char** one = environ; *one != nullptr; ++one) {
+        const std::string_view text(*one);
+        if (!password.empty() && text.starts_with("PGPASSWORD=")) continue;
+        out.emplace_back(text);
+    }
+    if (!password.empty()) out.push_back("PGPASSWORD=" + password.reveal());
+    // What it says is looked at.
+    std::erase_if(out, [](const std::string& text) { return text.starts_with("LC_ALL="); });
+    out.emplace_back("LC_ALL=C");
+    return out;
+}
+
+std::vector<char*> pointers(std::vector<std::string>& texts) {
+    std::vector<char*> out;
+    for (std::string& text : texts) out.push_back(text.data());
+    out.push_back(nullptr);
+    return out;
+}
+
+struct Child {
+    pid_t pid = -1;
+    int errors = -1;  // what it writes to standard error
+};
+
+Result<Child> start(std::vector<std::string> command, std::vector<std::string> environment) {
+    std::array<int, 2> pipe{};
+    if (::pipe2(pipe.data(), O_CLOEXEC) != 0) return system_error(command[0], "starting");
+    posix_spawn_file_actions_t actions;
+    posix_spawn_file_actions_init(&actions);
+    posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
+    posix_spawn_file_actions_addopen(&actions, STDOUT_FILENO, "/dev/null", O_WRONLY, 0);
+    posix_spawn_file_actions_adddup2(&actions, pipe[1], STDERR_FILENO);
+    Child child;
+    const int code = ::posix_spawnp(&child.pid, command[0].c_str(), &actions, nullptr,
+                                    pointers(command).data(), pointers(environment).data());
+    posix_spawn_file_actions_destroy(&actions);
+    ::close(pipe[1]);
+    if (code != 0) {
+        ::close(pipe[0]);
+        if (code == ENOENT) {
+            return Error{ErrorKind::rejected,
+                         command[0] + " is not installed here (Debian: postgresql-client)"};
+        }
+        errno = code;
+        return system_error(command[0], "starting");
+    }
+    child.errors = pipe[0];
+    return child;
+}
+
+// Reads the child's talk to its end, and gives each line to `line`.
+void read_lines(int fd, const std::function<void(std::string_view)>& line) {
+    std::string text;
+    std::array<char, 4096> piece{};
+    for (;;) {
+        const ssize_t got = ::read(fd, piece.data(), piece.size());
+        if (got < 0 && errno == EINTR) continue;
+        if (got <= 0) break;
+        text.append(piece.data(), static_cast<std::size_t>(got));
+        std::size_t end = 0;
+        while ((end = text.find('\n')) != text.npos) {
+            line(std::string_view(text).substr(0, end));
+            text.erase(0, end + 1);
+        }
+    }
+    if (!text.empty()) line(text);
+}
+
+int wait_for(pid_t pid) {
+    int status = 0;
+    while (::waitpid(pid, &status, 0) < 0 && errno == EINTR) {
+    }
+    return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+}
+
+}  // namespace
+
+Result<> dump_database(const PostgresUrl& url, const std::string& path, int tables,
+                       const std::function<void(int percent)>& progress) {
+    std::error_code failed;
+    if (std::filesystem::exists(path, failed)) {
+        return Error{ErrorKind::rejected, path + ": exists already"};
+    }
+    const Part part(path);
+    PostgresUrl shown = url;
+    shown.password = Secret();
+    progress(0);
+    auto child = start({"pg_dump", "--verbose", "--no-password", "--format=custom",
+                        "--file=" + part.path(), "--dbname=" + connection_string(shown).reveal()},
+                       environment_with(url.password));
+    if (!child) return child.error();
+    int dumped = 0;
+    int told = 0;
+    std::string last;
+    read_lines(child->errors, [&](std::string_view line) {
+        if (line.find("error:") != line.npos || line.find("detail:") != line.npos) {
+            last += (last.empty() ? "" : "; ") + std::string(line);
+        }
+        if (line.find("dumping contents of table") == line.npos) return;
+        const int percent = std::min(98, ++dumped * 98 / std::max(1, tables));
+        if (percent > told) progress(told = percent);
+    });
+    ::close(child->errors);
+    const int code = wait_for(child->pid);
+    if (code == kNoProgram) return Error{ErrorKind::rejected, "pg_dump cannot be started"};
+    if (code != 0) {
+        const bool away = last.find("connection to server") != last.npos ||
+                          last.find("server closed the connection") != last.npos ||
+                          last.find("terminating connection") != last.npos;
+        return Error{away ? ErrorKind::unavailable : ErrorKind::rejected,
+                     fmt::format("pg_dump ended with {}: {}", code, last)};
+    }
+    if (auto synced = sync_path(part.path()); !synced) return synced;
+    // Unlike rename, link refuses a name that is taken.
+    if (::link(part.path().c_str(), path.c_str()) != 0) {
+        if (errno == EEXIST) return Error{ErrorKind::rejected, path + ": exists already"};
+        if (::rename(part.path().c_str(), path.c_str()) != 0) {
+            return system_error(path, "naming the dump");
+        }
+    }
+    const auto folder = std::filesystem::absolute(path, failed).parent_path().string();
+    if (auto synced = sync_path(folder); !synced) return synced;
+    progress(100);
+    return {};
+}
+
+}  // namespace tapedeck

@@ -1,0 +1,327 @@
+#include "store/postgres_connection.h"
+
+#include <fmt/format.h>
+#include <poll.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <cstring>
+
+#include "base/assert.h"
+#include "store/postgres_values.h"
+
+namespace tapedeck {
+namespace {
+
+using namespace std::chrono_literals;
+using SteadyClock = std::chrono::steady_clock;
+
+constexpr auto kBeyondTimeout = 10s;  // the server's own time-out comes first
+constexpr std::size_t kLongestName = 63;
+
+// What a refused connection says in its text, which is all that libpq 15 tells about it.
+constexpr std::array<std::string_view, 14> kRefusals = {
+    "authentication failed",
+    "does not exist",
+    "no pg_hba.conf entry",
+    "certificate verify failed",
+    "does not match host name",
+    "no password supplied",
+    "is not permitted to log in",
+    "permission denied",
+    "root certificate file",
+    "could not read certificate",
+    "could not load",
+    "server does not support SSL",
+    "invalid",
+    "has group or world access",
+};
+
+void ignore_notice(void*, const PGresult*) {}
+
+std::string trimmed(std::string_view text) {
+    std::string out;
+    for (const char c : text) out += c == '\n' ? ' ' : c;
+    while (!out.empty() && out.back() == ' ') out.pop_back();
+    return out;
+}
+
+std::string without(std::string text, const std::string& password) {
+    if (password.empty()) return text;
+    for (std::size_t at = 0; (at = text.find(password, at)) != text.npos; at += 3) {
+        text.replace(at, password.size(), "***");
+    }
+    return text;
+}
+
+std::string text_or_empty(const char* text) { return text == nullptr ? "" : text; }
+
+std::string place_of(PGconn* handle) {
+    return fmt::format("{}:{}/{}", text_or_empty(PQhost(handle)), text_or_empty(PQport(handle)),
+                       text_or_empty(PQdb(handle)));
+}
+
+PGconn* connect(const PostgresUrl& url, const ConnectionSettings& settings) {
+    const Secret target = connection_string(url);
+    const std::string timeout = std::to_string(std::max<std::int64_t>(
+        2, std::chrono::ceil<std::chrono::seconds>(settings.connect_timeout).count()));
+    std::string name = settings.application_name.substr(0, kLongestName);
+    // What stands before dbname is overridden by the URL, what stands after it is not.
+    const std::array<const char*, 9> names = {
+        "connect_timeout",  "keepalives_idle",  "keepalives_interval",
+        "keepalives_count", "tcp_user_timeout", "dbname",
+        "application_name", "client_encoding",  nullptr};
+    const std::array<const char*, 9> values = {
+        timeout.c_str(),         "15",         "5",    "4",    "30000",
+        target.reveal().c_str(), name.c_str(), "UTF8", nullptr};
+    return PQconnectdbParams(names.data(), values.data(), 1);
+}
+
+Error refused(PGconn* handle, const std::string& password) {
+    const std::string text = without(trimmed(PQerrorMessage(handle)), password);
+    const bool final = std::ranges::any_of(
+        kRefusals, [&](std::string_view part) { return text.find(part) != text.npos; });
+    return {final ? ErrorKind::rejected : ErrorKind::unavailable,
+            text.empty() ? "connecting failed" : text};
+}
+
+}  // namespace
+
+ErrorKind error_kind_of_sqlstate(std::string_view sqlstate) {
+    if (sqlstate.empty()) return ErrorKind::unavailable;
+    const std::string_view kind = sqlstate.substr(0, 2);
+    if (sqlstate == "23505") return ErrorKind::conflict;
+    if (sqlstate == "XX001" || sqlstate == "XX002") return ErrorKind::corrupt;
+    constexpr std::array<std::string_view, 3> kAwayClasses = {"08", "53", "57"};
+    constexpr std::array<std::string_view, 7> kAway = {"40001", "40P01", "55P03", "55006",
+                                                       "25006", "25P03", "58030"};
+    if (std::ranges::find(kAwayClasses, kind) != kAwayClasses.end() ||
+        std::ranges::find(kAway, sqlstate) != kAway.end()) {
+        return ErrorKind::unavailable;
+    }
+    return ErrorKind::rejected;
+}
+
+Result<std::unique_ptr<PostgresConnection>> PostgresConnection::open(
+    const PostgresUrl& url, const ConnectionSettings& settings) {
+    PGconn* handle = connect(url, settings);
+    if (handle == nullptr) return Error{ErrorKind::unavailable, "connecting: out of memory"};
+    const auto patience = settings.statement_timeout > 0ms
+                              ? settings.statement_timeout + kBeyondTimeout
+                              : std::chrono::milliseconds(0);
+    std::unique_ptr<PostgresConnection> connection(new PostgresConnection(handle, patience));
+    connection->password_ = url.password.reveal();
+    connection->place_ = place_of(handle);
+    PQsetNoticeReceiver(handle, ignore_notice, nullptr);
+    if (PQstatus(handle) != CONNECTION_OK) return refused(handle, connection->password_);
+    if (PQsetnonblocking(handle, 1) != 0) return connection->lost("connecting");
+    auto done = connection->execute(fmt::format(
+        "set timezone = 'UTC'; set standard_conforming_strings = on; set datestyle = 'ISO';"
+        " set lock_timeout = {}; set statement_timeout = {};"
+        " set idle_in_transaction_session_timeout = {};"
+        " set default_transaction_read_only = {}",
+        settings.lock_timeout.count(), settings.statement_timeout.count(),
+        settings.statement_timeout.count(), settings.reads_only ? "on" : "default"));
+    if (!done) return done.error();
+    return connection;
+}
+
+PostgresConnection::~PostgresConnection() { PQfinish(handle_); }
+
+bool PostgresConnection::usable() const {
+    return !broken_ && PQstatus(handle_) == CONNECTION_OK &&
+           PQtransactionStatus(handle_) == PQTRANS_IDLE;
+}
+
+bool PostgresConnection::alive() {
+    if (broken_ || PQstatus(handle_) != CONNECTION_OK) return false;
+    pollfd one{PQsocket(handle_), POLLIN, 0};
+    const int ready = ::poll(&one, 1, 0);
+    if (ready == 0) return true;
+    // Something came without being asked for: a notice, or the end.
+    if (ready < 0 || PQconsumeInput(handle_) == 0) broken_ = true;
+    return !broken_ && PQstatus(handle_) == CONNECTION_OK;
+}
+
+void PostgresConnection::reset() {
+    if (broken_ || PQstatus(handle_) != CONNECTION_OK) return;
+    const std::string kept = sqlstate_;
+    auto done = drain();
+    if (PQtransactionStatus(handle_) != PQTRANS_IDLE) done = execute("rollback");
+    if (!usable()) broken_ = true;
+    sqlstate_ = kept;
+}
+
+Error PostgresConnection::lost(std::string_view doing) {
+    broken_ = true;
+    sqlstate_.clear();
+    const std::string text = without(trimmed(PQerrorMessage(handle_)), password_);
+    return {ErrorKind::unavailable,
+            fmt::format("{}: {}: {}", place_, doing, text.empty() ? "no answer" : text)};
+}
+
+Error PostgresConnection::failure(const PGresult* result) {
+    sqlstate_ = text_or_empty(PQresultErrorField(result, PG_DIAG_SQLSTATE));
+    std::string text = text_or_empty(PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY));
+    if (text.empty()) text = trimmed(PQresultErrorMessage(result));
+    const std::string detail = text_or_empty(PQresultErrorField(result, PG_DIAG_MESSAGE_DETAIL));
+    if (!detail.empty()) text += ": " + detail;
+    // The session is over after these, whatever the library has seen of it yet.
+    if (sqlstate_.empty() || sqlstate_.starts_with("57P")) broken_ = true;
+    return {error_kind_of_sqlstate(sqlstate_),
+            fmt::format("{}: {}{}", place_, without(trimmed(text), password_),
+                        sqlstate_.empty() ? "" : " (" + sqlstate_ + ")")};
+}
+
+Result<> PostgresConnection::wait(short events) {
+    const auto began = SteadyClock::now();
+    auto told = began;
+    for (;;) {
+        auto step = std::chrono::milliseconds(-1);
+        if (patience_ > 0ms) step = patience_;
+        if (stalled_ && watch_after_ > 0ms) step = watch_after_;
+        pollfd one{PQsocket(handle_), events, 0};
+        const int ready = ::poll(&one, 1, static_cast<int>(step.count()));
+        if (ready > 0) return {};
+        if (ready < 0 && errno != EINTR) return lost("waiting");
+        const auto now = SteadyClock::now();
+        if (patience_ > 0ms && now - began >= patience_) {
+            Error error = lost("waiting");
+            error.what = fmt::format("{}: no answer within {}", place_, format_duration(patience_));
+            return error;
+        }
+        if (stalled_ && watch_after_ > 0ms && now - told >= watch_after_) {
+            told = now;
+            stalled_();
+        }
+    }
+}
+
+Result<> PostgresConnection::flush() {
+    for (;;) {
+        const int left = PQflush(handle_);
+        if (left == 0) return {};
+        if (left < 0) return lost("sending");
+        if (auto ready = wait(POLLIN | POLLOUT); !ready) return ready;
+        // The server may be sending an error meanwhile, and would wait for us to read it.
+        if (PQconsumeInput(handle_) == 0) return lost("sending");
+    }
+}
+
+Result<> PostgresConnection::send(const std::string& sql) {
+    TAPEDECK_ASSERT(sql.find('\0') == sql.npos);
+    sqlstate_.clear();
+    if (broken_ || PQsendQuery(handle_, sql.c_str()) == 0) return lost("sending");
+    return flush();
+}
+
+Result<> PostgresConnection::send(const std::string& sql, std::span<const Value> values) {
+    const BoundValues bound(values);
+    sqlstate_.clear();
+    if (broken_ || PQsendQueryParams(handle_, sql.c_str(), bound.count(), bound.types(),
+                                     bound.values(), bound.lengths(), bound.formats(), 1) == 0) {
+        return lost("sending");
+    }
+    return flush();
+}
+
+Result<PostgresResult> PostgresConnection::next() {
+    while (PQisBusy(handle_) != 0) {
+        if (auto ready = wait(POLLIN); !ready) return ready.error();
+        if (PQconsumeInput(handle_) == 0) {
+            // A last word of the server's may have come before the end.
+            PostgresResult last(PQgetResult(handle_));
+            if (last && PQresultErrorField(last.get(), PG_DIAG_SQLSTATE) != nullptr) {
+                Error error = failure(last.get());
+                broken_ = true;
+                return error;
+            }
+            return lost("reading");
+        }
+    }
+    PostgresResult result(PQgetResult(handle_));
+    if (!result) return result;
+    const ExecStatusType status = PQresultStatus(result.get());
+    if (status == PGRES_FATAL_ERROR || status == PGRES_BAD_RESPONSE) return failure(result.get());
+    return result;
+}
+
+Result<> PostgresConnection::drain() {
+    Result<> first;
+    while (!broken_) {
+        auto result = next();
+        if (!result) {
+            if (first) first = result.error();
+            continue;
+        }
+        if (!*result) break;
+        if (PQresultStatus(result->get()) == PGRES_COPY_IN) {
+            if (auto ended = end_copy("given up"); !ended && first) first = ended;
+        }
+    }
+    return first;
+}
+
+Result<> PostgresConnection::copy(std::string_view bytes) {
+    constexpr std::size_t kPiece = 256 * 1024;
+    while (!bytes.empty()) {
+        const std::string_view piece = bytes.substr(0, kPiece);
+        const int put = PQputCopyData(handle_, piece.data(), static_cast<int>(piece.size()));
+        if (put < 0) return lost("copying");
+        if (auto sent = flush(); !sent) return sent;
+        if (put == 0) continue;
+        bytes.remove_prefix(piece.size());
+    }
+    return {};
+}
+
+Result<> PostgresConnection::end_copy(const char* refusal) {
+    for (;;) {
+        const int put = PQputCopyEnd(handle_, refusal);
+        if (put < 0) return lost("copying");
+        if (auto sent = flush(); !sent) return sent;
+        if (put > 0) return {};
+    }
+}
+
+Result<> PostgresConnection::execute(const std::string& sql) {
+    if (auto sent = send(sql); !sent) return sent;
+    return drain();
+}
+
+Result<PostgresResult> PostgresConnection::run(const std::string& sql,
+                                               std::span<const Value> values) {
+    if (auto sent = send(sql, values); !sent) return sent.error();
+    auto result = next();
+    if (auto rest = drain(); !rest && result) return rest.error();
+    if (result && !*result) return lost("reading");
+    return result;
+}
+
+void PostgresConnection::cancel() {
+    PGcancel* request = PQgetCancel(handle_);
+    if (request == nullptr) return;
+    std::array<char, 256> reason{};
+    // Where the request does not get through, the statement ends by itself.
+    PQcancel(request, reason.data(), static_cast<int>(reason.size()));
+    PQfreeCancel(request);
+}
+
+void append_literal(std::string& sql, std::string_view text) {
+    sql += '\'';
+    for (const char c : text) {
+        if (c == '\0') continue;
+        if (c == '\'') sql += '\'';
+        sql += c;
+    }
+    sql += '\'';
+}
+
+std::string literal(std::string_view text) {
+    std::string out;
+    append_literal(out, text);
+    return out;
+}
+
+}  // namespace tapedeck

@@ -1,0 +1,74 @@
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "store/postgres_values.h"
+#include "store/store.h"
+
+namespace tapedeck {
+
+// Bytes of a COPY BINARY (PostgreSQL 15 manual, "COPY", file formats): header, rows, trailer. The
+// memory is kept from one use to the next, and nothing is allocated per field.
+class CopyBuffer {
+public:
+    void begin();
+    // Announces a row and makes room: `text_bytes` for its texts and blobs, and the rest for
+    // `fields` of fixed size.
+    void row(std::uint16_t fields, std::size_t text_bytes);
+    void null() { at_ = put_32(at_, 0xFFFFFFFFU); }
+    void text(std::string_view bytes) {
+        at_ = put_32(at_, static_cast<std::uint32_t>(bytes.size()));
+        // An empty view may have no address.
+        if (!bytes.empty()) __builtin_memcpy(at_, bytes.data(), bytes.size());
+        at_ += bytes.size();
+    }
+    void text_or_null(std::string_view bytes) { bytes.empty() ? null() : text(bytes); }
+    void int4(std::int32_t value) {
+        at_ = put_32(at_, 4);
+        at_ = put_32(at_, static_cast<std::uint32_t>(value));
+    }
+    void int8(std::int64_t value) {
+        at_ = put_32(at_, 8);
+        at_ = put_64(at_, static_cast<std::uint64_t>(value));
+    }
+    void time(Timestamp value) { int8(postgres_time(value)); }
+    void numeric(const Decimal& value) {
+        const std::size_t size = write_numeric(value, at_ + 4);
+        put_32(at_, static_cast<std::uint32_t>(size));
+        at_ += 4 + size;
+    }
+    std::string_view end();
+
+private:
+    void make_room(std::size_t bytes);
+
+    std::vector<char> bytes_;
+    char* at_ = nullptr;   // into bytes_
+    char* end_ = nullptr;  // of bytes_
+};
+
+// The columns that a loader writes, in the order of append_row; `id` is the database's.
+std::string copied_columns(RecordForm form);
+
+// Where a record of a batch stands.
+struct RecordPlace {
+    std::uint32_t rows;   // index into Batch::rows
+    std::uint32_t index;  // into its records
+};
+
+// Appends the record as one row. `leading`, where given, are bigints that go before it.
+void append_row(CopyBuffer& out, const BatchRows& rows, std::size_t index, Timestamp recorded_at,
+                std::span<const std::int64_t> leading = {});
+
+// PostgreSQL refuses texts with a zero byte; no store takes them, so that all hold the same rows.
+bool holds_zero_byte(const Record& record);
+
+// A record that the database does not take, in the form in which it travels.
+DeadLetter refused_record(const BatchRows& rows, std::size_t index, const TopicPartition& at,
+                          const std::string& reason);
+
+}  // namespace tapedeck

@@ -1,0 +1,191 @@
+// The original's tables, taken over in place: rows kept, old writers and readers still at work.
+#include <gtest/gtest.h>
+
+#include <thread>
+
+#include "tests/integration/postgres/database.h"
+
+namespace tapedeck {
+namespace {
+
+const PriceTable kCoins{"coin_records", RecordForm::coin};
+const PriceTable kStocks{"stock_records", RecordForm::stock};
+const TopicPartition kAt{"coin_topic", Partition(0)};
+
+class PostgresMigration : public ::testing::Test {
+protected:
+    PostgresMigration() {
+        outsider_.execute(
+            "create table coin_records (id serial primary key, coin text, price decimal,"
+            " date timestamp not null);"
+            "create table stock_records (id serial primary key, stock text, price decimal,"
+            " previous_close decimal, date timestamp not null);"
+            "insert into coin_records (coin, price, date) values"
+            " ('bitcoin', 22470.5, '2023-03-01 14:05:00.123456'),"
+            " ('ethereum', 1566.10, '2023-03-01 14:05:00.123456');"
+            "insert into stock_records (stock, price, previous_close, date) values"
+            " ('Apple Inc. (AAPL)', 145.31, 147.41, '2023-03-01 14:05:01')");
+    }
+
+    std::unique_ptr<PostgresStore> migrated(bool keep_types) {
+        PostgresStoreOptions options;
+        options.keep_types = keep_types;
+        options.say = [this](const std::string& sentence) { said_.push_back(sentence); };
+        auto store = open_store(url_, clock_, options);
+        const std::vector<PriceTable> tables{kCoins, kStocks};
+        const auto pending = store->pending_migrations(tables);
+        EXPECT_TRUE(pending) << pending.error().what;
+        EXPECT_EQ(pending->size(), 2U);
+        for (const PriceTable& table : tables) {
+            const auto made = store->ensure_table(table);
+            EXPECT_TRUE(made) << made.error().what;
+        }
+        EXPECT_EQ(said_, *pending);
+        const auto left = store->pending_migrations(tables);
+        EXPECT_TRUE(left && left->empty());
+        return store;
+    }
+
+    // One record of ours, at offset `from`.
+    Committed load(Store& store, std::int64_t from) {
+        const std::vector<TopicPartition> partitions{kAt};
+        EXPECT_TRUE(store.ledger(partitions));
+        Record record;
+        record.instrument = record.name = "bitcoin";
+        record.price = *Decimal::parse("22470.520");
+        record.slot = kTestStart;
+        record.observed_at = kTestStart + std::chrono::microseconds(412'913);
+        record.source = "coinmarketcap";
+        Batch batch;
+        batch.advances.push_back({kAt, Offset(from), Offset(from + 1), kTestStart, sha256("x")});
+        batch.rows.push_back({kCoins, 0, {record}, {Offset(from)}, {kTestStart}});
+        const auto committed = store.commit(batch);
+        EXPECT_TRUE(committed) << committed.error().what;
+        return committed.value_or({});
+    }
+
+    // As the Spark application appends, by JDBC: its own columns, in a session of its own zone.
+    void append_as_the_original() {
+        outsider_.execute(
+            "insert into coin_records (\"coin\", \"price\", \"date\") values"
+            " ('solana', 21.5, '2023-03-01 15:00:00')");
+    }
+
+    const PostgresUrl url_ = new_database();
+    Outsider outsider_{url_};
+    ManualClock clock_{kTestStart};
+    std::vector<std::string> said_;
+};
+
+TEST_F(PostgresMigration, KeepsTheRowsAndReadsTheirTimestampsAsUtc) {
+    const auto store = migrated(false);
+    EXPECT_NE(said_.at(0).find("UTC"), std::string::npos) << said_[0];
+    EXPECT_EQ(load(*store, 0).rows, 1);
+    append_as_the_original();
+    EXPECT_EQ(outsider_.rows("select id, coin, price, date at time zone 'UTC', slot is null from"
+                             " coin_records order by id"),
+              (std::vector<std::string>{
+                  "1|bitcoin|22470.5|2023-03-01 14:05:00.123456|t",
+                  "2|ethereum|1566.10|2023-03-01 14:05:00.123456|t",
+                  "3|bitcoin|22470.520|2025-11-24 16:00:00.412913|f",
+                  "4|solana|21.5|2023-03-01 15:00:00|t",
+              }));
+    EXPECT_EQ(outsider_.value("select count(*) from coin_prices"), "4");
+    EXPECT_EQ(outsider_.rows("select coin, price from coin_latest"),
+              std::vector<std::string>{"bitcoin|22470.520"});
+    EXPECT_EQ(outsider_.value("select stock || ' ' || price || ' ' || previous_close from"
+                              " stock_prices"),
+              "Apple Inc. (AAPL) 145.31 147.41");
+    EXPECT_EQ(outsider_.rows("select data_type from information_schema.columns where table_name ="
+                             " 'coin_records' and column_name in ('id', 'date') order by 1"),
+              (std::vector<std::string>{"bigint", "timestamp with time zone"}));
+}
+
+TEST_F(PostgresMigration, LeavesSerialTimestampAndPrimaryKeyWhereAskedTo) {
+    const auto store = migrated(true);
+    EXPECT_EQ(load(*store, 0).rows, 1);
+    EXPECT_EQ(load(*store, 1).absorbed, 1);
+    append_as_the_original();
+    EXPECT_EQ(outsider_.rows("select coin, price, date from coin_records order by id"),
+              (std::vector<std::string>{
+                  "bitcoin|22470.5|2023-03-01 14:05:00.123456",
+                  "ethereum|1566.10|2023-03-01 14:05:00.123456",
+                  "bitcoin|22470.520|2025-11-24 16:00:00.412913",
+                  "solana|21.5|2023-03-01 15:00:00",
+              }));
+    EXPECT_EQ(outsider_.rows("select data_type from information_schema.columns where table_name ="
+                             " 'coin_records' and column_name in ('id', 'date') order by 1"),
+              (std::vector<std::string>{"integer", "timestamp without time zone"}));
+    EXPECT_EQ(outsider_.value("select count(*) from pg_constraint where contype = 'p' and"
+                              " conrelid = 'coin_records'::regclass"),
+              "1");
+    // The times of both kinds of rows are read alike.
+    std::vector<std::string> read;
+    ASSERT_TRUE(store->query(
+        {"select date from coin_records where date >= $1 order by id", {kTestStart}, {}},
+        [&](const RowView& row) -> Result<> {
+            read.push_back(format_rfc3339(row.timestamp(0)));
+            return {};
+        }));
+    EXPECT_EQ(read, std::vector<std::string>{"2025-11-24T16:00:00.412913Z"});
+}
+
+TEST_F(PostgresMigration, WidensAPriceThatWouldBeRounded) {
+    outsider_.execute("alter table coin_records alter column price type numeric(10, 2)");
+    const auto store = migrated(true);
+    load(*store, 0);
+    EXPECT_EQ(outsider_.value("select price from coin_records where slot is not null"),
+              "22470.520");
+}
+
+TEST_F(PostgresMigration, RefusesPricesThatAreNotExact) {
+    outsider_.execute("alter table coin_records alter column price type double precision");
+    const auto store = open_store(url_, clock_);
+    const auto made = store->ensure_table(kCoins);
+    ASSERT_FALSE(made);
+    EXPECT_EQ(made.error().kind, ErrorKind::rejected);
+    EXPECT_NE(made.error().what.find("double precision"), std::string::npos) << made.error().what;
+}
+
+TEST_F(PostgresMigration, SaysWhatStandsInItsWayAndChangesNothing) {
+    outsider_.execute("create view of_their_own as select date from coin_records");
+    const auto store = open_store(url_, clock_);
+    const auto made = store->ensure_table(kCoins);
+    ASSERT_FALSE(made);
+    EXPECT_EQ(made.error().kind, ErrorKind::rejected);
+    EXPECT_NE(made.error().what.find("of_their_own"), std::string::npos) << made.error().what;
+    EXPECT_EQ(outsider_.value("select count(*) from information_schema.columns where table_name ="
+                              " 'coin_records'"),
+              "4");
+}
+
+TEST_F(PostgresMigration, IsDoneOnceWhereManyBeginAtOnce) {
+    constexpr int kOpeners = 4;
+    {
+        std::vector<std::jthread> openers;
+        for (int i = 0; i < kOpeners; ++i) {
+            openers.emplace_back([&] {
+                const auto store = open_store(url_, clock_);
+                ASSERT_TRUE(store);
+                const auto made = store->ensure_table(kCoins);
+                EXPECT_TRUE(made) << made.error().what;
+            });
+        }
+    }
+    EXPECT_EQ(outsider_.value("select count(*) from coin_records"), "2");
+    EXPECT_EQ(outsider_.value("select version from schema_version where part = 'store'"), "1");
+}
+
+TEST(PostgresSchema, OfANewerVersionIsRefused) {
+    const PostgresUrl url = new_database();
+    ManualClock clock(kTestStart);
+    open_store(url, clock);
+    Outsider(url).execute("insert into schema_version values ('store', 99, now())");
+    const auto opened = PostgresStore::open(url, clock);
+    ASSERT_FALSE(opened);
+    EXPECT_EQ(opened.error().kind, ErrorKind::rejected);
+    EXPECT_NE(opened.error().what.find("99"), std::string::npos) << opened.error().what;
+}
+
+}  // namespace
+}  // namespace tapedeck
