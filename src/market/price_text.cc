@@ -239,6 +239,33 @@ constexpr auto kSigns = std::to_array<std::pair<std::string_view, std::string_vi
     {"Rp.", "IDR"}, {"₿", "BTC"},
 });
 
+// Signs that several currencies share, and those.
+constexpr auto kSharedSigns = std::to_array<std::pair<std::string_view, std::string_view>>({
+    {"$",
+     "USD CAD AUD NZD HKD SGD TWD MXN ARS CLP COP BRL JMD BSD BBD BMD BZD FJD GYD KYD LRD NAD "
+     "SBD SRD TTD XCD USDT USDC DAI BUSD TUSD FDUSD USDE PYUSD"},
+    {"¥", "JPY CNY CNH"},
+    {"￥", "JPY CNY CNH"},
+    {"£", "GBP EGP SYP SDG SSP FKP GIP SHP LBP"},
+    {"kr", "SEK NOK DKK ISK"},
+    {"kr.", "SEK NOK DKK ISK"},
+    {"Rs", "INR PKR LKR NPR MUR SCR"},
+    {"Rs.", "INR PKR LKR NPR MUR SCR"},
+    {"Fr.", "CHF"},
+    {"руб", "RUB"},
+    {"руб.", "RUB"},
+    {"лв", "BGN"},
+});
+
+bool is_among(std::string_view codes, std::string_view code) {
+    while (!codes.empty()) {
+        const std::size_t end = std::min(codes.find(' '), codes.size());
+        if (codes.substr(0, end) == code) return true;
+        codes.remove_prefix(std::min(end + 1, codes.size()));
+    }
+    return false;
+}
+
 // Whether a currency before the number and one after it may be the same: "$12 USD".
 bool agree(std::string_view before, std::string_view after) {
     if (before.empty() || before == after) return true;
@@ -304,6 +331,15 @@ std::string_view currency_of_sign(std::string_view sign) {
     if (is_code(sign) && is_currency(sign)) return sign;
     const auto* row = std::ranges::find(kSigns, sign, &decltype(kSigns)::value_type::first);
     return row == kSigns.end() ? std::string_view() : row->second;
+}
+
+bool sign_may_be(std::string_view sign, std::string_view currency) {
+    if (sign.empty() || currency.empty()) return true;
+    const auto* shared =
+        std::ranges::find(kSharedSigns, sign, &decltype(kSharedSigns)::value_type::first);
+    if (shared != kSharedSigns.end()) return is_among(shared->second, currency);
+    const std::string_view code = currency_of_sign(sign);
+    return code.empty() || code == currency;
 }
 
 }  // namespace tapedeck

@@ -51,4 +51,9 @@ std::string subscript_digits(std::string_view digits);
 // else several countries use.
 std::string_view currency_of_sign(std::string_view sign);
 
+// Whether a price shown with `sign` may be in `currency` (a code): "$" in USD, CAD, MXN and other
+// dollars and pesos, "¥" in JPY and CNY, "kr" in SEK, NOK, DKK and ISK, but "£" not in GBp, which
+// is pence. True where nothing is known of the sign, or where either is empty.
+bool sign_may_be(std::string_view sign, std::string_view currency);
+
 }  // namespace tapedeck

@@ -4,6 +4,8 @@
 #include <rapidcheck/gtest.h>
 
 #include <string>
+#include <utility>
+#include <vector>
 
 namespace tapedeck {
 namespace {
@@ -208,6 +210,39 @@ TEST(PriceText, SignsThatSeveralCountriesUseNameNoCurrency) {
     EXPECT_EQ(currency_of_sign("GBp"), "GBp");
     for (const std::string_view sign : {"$", "¥", "kr", "Rs", "", "Mex$", "MIO", "price"}) {
         EXPECT_EQ(currency_of_sign(sign), "") << sign;
+    }
+}
+
+TEST(PriceText, KnowsWhichCurrenciesASignMayStandFor) {
+    for (const auto& [sign, currency] :
+         std::vector<std::pair<const char*, const char*>>{{"$", "USD"},
+                                                          {"$", "CAD"},
+                                                          {"¥", "JPY"},
+                                                          {"¥", "CNY"},
+                                                          {"kr", "NOK"},
+                                                          {"£", "GBP"},
+                                                          {"€", "EUR"},
+                                                          {"USD", "USD"},
+                                                          {"", "USD"},
+                                                          {"$", ""},
+                                                          {"R$", "BRL"},
+                                                          {"Q", "USD"}}) {
+        EXPECT_TRUE(sign_may_be(sign, currency)) << sign << " " << currency;
+    }
+    // A page for another reader shows yen, crowns or pounds where a rule says dollars.
+    for (const auto& [sign, currency] :
+         std::vector<std::pair<const char*, const char*>>{{"¥", "USD"},
+                                                          {"kr", "USD"},
+                                                          {"$", "EUR"},
+                                                          {"£", "GBp"},
+                                                          {"£", "USD"},
+                                                          {"€", "USD"},
+                                                          {"Rs", "USD"},
+                                                          {"₩", "USD"},
+                                                          {"EUR", "USD"},
+                                                          {"A$", "USD"},
+                                                          {"$", "BTC"}}) {
+        EXPECT_FALSE(sign_may_be(sign, currency)) << sign << " " << currency;
     }
 }
 
