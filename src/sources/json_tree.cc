@@ -141,33 +141,56 @@ private:
 void collect(const JsonTree& tree, JsonTree::Index at, std::span<const JsonPath::Segment> path,
              std::size_t most, const Names& names, std::vector<JsonTree::Index>& found);
 
+// The member of an object by its name; of several with one name the last, as browsers have it.
+JsonTree::Index member(const JsonTree& tree, JsonTree::Index object, std::string_view name) {
+    JsonTree::Index last = JsonTree::kNone;
+    if (tree[object].kind != Kind::object) return last;
+    for (auto child = object + 1; child < tree[object].end; child = tree[child].end) {
+        if (tree[child].key == name) last = child;
+    }
+    return last;
+}
+
+bool has_member(const JsonTree& tree, JsonTree::Index at, const JsonPath::Segment& segment) {
+    const JsonTree::Index scalar = tree.scalar(member(tree, at, segment.text));
+    return scalar != JsonTree::kNone && tree[scalar].text == segment.wanted;
+}
+
+// An array's element by its number, which counts from the end where it is negative.
+JsonTree::Index element(const JsonTree& tree, JsonTree::Index array, std::string_view number) {
+    long wanted = 0;
+    const auto [end, error] = std::from_chars(number.data(), number.data() + number.size(), wanted);
+    if (error != std::errc() || end != number.data() + number.size()) return JsonTree::kNone;
+    if (wanted < 0) {
+        for (auto child = array + 1; child < tree[array].end; child = tree[child].end) ++wanted;
+        if (wanted < 0) return JsonTree::kNone;
+    }
+    auto child = array + 1;
+    for (; child < tree[array].end && wanted > 0; child = tree[child].end) --wanted;
+    return child < tree[array].end ? child : JsonTree::kNone;
+}
+
 void collect_children(const JsonTree& tree, JsonTree::Index at,
                       std::span<const JsonPath::Segment> path, std::size_t most, const Names& names,
                       std::vector<JsonTree::Index>& found) {
     const JsonPath::Segment& segment = path.front();
     const Node& node = tree[at];
-    const bool is_object = node.kind == Kind::object;
-    if (!is_object && node.kind != Kind::array) return;
-    std::string filled;
-    std::string_view name = segment.text;
-    if (segment.templated) name = filled = fill_in(segment.text, names);
-    const bool any = segment.kind == JsonPath::Segment::Kind::any;
-    long wanted = -1;
-    if (!is_object && !any) {
-        const auto [end, error] = std::from_chars(name.data(), name.data() + name.size(), wanted);
-        if (error != std::errc() || end != name.data() + name.size()) return;
-        if (wanted < 0) {
-            for (auto child = at + 1; child < node.end; child = tree[child].end) ++wanted;
-            if (wanted < 0) return;
+    if (node.kind != Kind::object && node.kind != Kind::array) return;
+    if (segment.kind == JsonPath::Segment::Kind::name) {
+        const std::string filled = segment.templated ? fill_in(segment.text, names) : std::string();
+        const std::string_view name = segment.templated ? filled : std::string_view(segment.text);
+        const auto child =
+            node.kind == Kind::object ? member(tree, at, name) : element(tree, at, name);
+        if (child != JsonTree::kNone) {
+            collect(tree, child, path.subspan(1), most, names, found);
         }
+        return;
     }
-    long position = 0;
+    const bool any = segment.kind == JsonPath::Segment::Kind::any;
     for (auto child = at + 1; child < node.end && found.size() < most; child = tree[child].end) {
-        const bool taken = any || (is_object ? tree[child].key == name : position == wanted);
-        ++position;
-        if (!taken) continue;
-        collect(tree, child, path.subspan(1), most, names, found);
-        if (!any) return;  // of members with one name, the first
+        if (any || has_member(tree, child, segment)) {
+            collect(tree, child, path.subspan(1), most, names, found);
+        }
     }
 }
 
@@ -210,6 +233,13 @@ Result<JsonPath> JsonPath::parse(std::string_view text) {
             ++i;
         }
         if (segment.text == "*") segment.kind = Segment::Kind::any;
+        const std::size_t equals = segment.text.find('=');
+        if (segment.text.starts_with('[') && segment.text.ends_with(']') &&
+            equals != std::string::npos) {
+            segment.kind = Segment::Kind::having;
+            segment.wanted = segment.text.substr(equals + 1, segment.text.size() - equals - 2);
+            segment.text = segment.text.substr(1, equals - 1);
+        }
         if (segment.text == "**") {
             segment.kind = Segment::Kind::any_depth;
             if (++any_depth > 1 || end == text.size()) {

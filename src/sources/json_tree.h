@@ -11,14 +11,16 @@
 
 namespace tapedeck {
 
-// A path into JSON: a JSON pointer (RFC 6901), with three things more: "*" is any element or
-// member, "**" anything at any depth, and a negative index counts from an array's end ("-1" the
-// last). {symbol} and {instrument} may stand in a segment.
+// A path into JSON: a JSON pointer (RFC 6901), with four things more: "*" is any element or
+// member, "**" anything at any depth, "[name=USD]" any element or member whose own member "name" is
+// "USD", and a negative index counts from an array's end ("-1" the last). {symbol} and {instrument}
+// may stand in a segment.
 class JsonPath {
 public:
     struct Segment {
-        enum class Kind { name, any, any_depth } kind = Kind::name;
-        std::string text;
+        enum class Kind { name, any, any_depth, having } kind = Kind::name;
+        std::string text;    // the name; of `having` the member's
+        std::string wanted;  // of `having`: the member's text
         bool templated = false;
     };
 

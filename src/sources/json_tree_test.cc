@@ -48,6 +48,20 @@ TEST(JsonTree, FollowsPointers) {
     EXPECT_EQ(at(kJson, "/**/0"), "10|30");
 }
 
+TEST(JsonTree, FindsTheEntryThatHasAMember) {
+    constexpr std::string_view kQuotes =
+        "{\"quotes\":[{\"name\":\"BTC\",\"price\":1},{\"name\":\"USD\",\"price\":60000.5},"
+        "[\"USD\"],{\"price\":3}],\"by\":{\"x\":{\"name\":\"USD\",\"price\":7}}}";
+    EXPECT_EQ(at(kQuotes, "/quotes/[name=USD]/price"), "60000.5");
+    EXPECT_EQ(at(kQuotes, "/by/[name=USD]/price"), "7");
+    EXPECT_EQ(at(kQuotes, "/quotes/[name=EUR]/price"), "");
+    EXPECT_EQ(at(kQuotes, "/**/[name=USD]/price"), "60000.5|7");
+}
+
+TEST(JsonTree, TakesTheLastOfMembersWithOneNameAsBrowsersDo) {
+    EXPECT_EQ(at("{\"p\":1,\"q\":2,\"p\":3}", "/p"), "3");
+}
+
 TEST(JsonTree, PutsTheSymbolIn) {
     EXPECT_EQ(at("{\"r\":{\"A/B\":1,\"C\":2}}", "/r/{symbol}", {"x", "A/B"}), "1");
 }
