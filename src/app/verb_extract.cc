@@ -147,7 +147,7 @@ Exit verb_extract(const Globals& globals, const ExtractOptions& options) {
     const Page page{*body, options.status, {}, {}, SystemClock().now()};
     PageReader reader(*source->second, page);
     if (options.every_rule) return show_every_rule(globals, reader, options.instrument);
-    const ReadResult result = reader.read(options.instrument);
+    const ReadResult result = reader.read_as_shown(options.instrument);
     if (const auto* reading = std::get_if<Reading>(&result);
         reading && on_terminal() && !globals.json) {
         show(*reading);

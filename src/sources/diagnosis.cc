@@ -20,6 +20,10 @@ constexpr std::array<std::string_view, 8> kChallengeTitles{"just a moment",
                                                            "access to this page has been denied",
                                                            "checking your browser",
                                                            "are you a robot"};
+// What robot checks carry in any language, and the pages behind them do not: Cloudflare, DataDome,
+// PerimeterX, Akamai.
+constexpr std::array<std::string_view, 4> kChallengeMarks{"_cf_chl_opt", "captcha-delivery.com",
+                                                          "px-captcha", "/_sec/cp_challenge"};
 constexpr std::array<std::string_view, 6> kThrottleTexts{
     "too many requests", "rate limit", "ratelimit", "throttled", "request limit", "error 1015"};
 
@@ -54,16 +58,17 @@ public:
         const auto failure = [&](Reason reason, std::string_view what) {
             return Failure{reason, fmt::format("{}: {}", source_.name, what)};
         };
-        const std::string_view start = page_.body.substr(0, kSmallBody);
-        const bool blank =
-            start.find_first_not_of(std::string_view(" \t\r\n\0", 5)) == std::string_view::npos &&
-            page_.body.size() <= kSmallBody;
-        if (!blank && !view_.looks_like_json() && page_.body.size() <= kSmallBody) {
+        const bool small = page_.body.size() <= kSmallBody;
+        std::string_view body = page_.body;
+        if (body.starts_with("\xEF\xBB\xBF")) body.remove_prefix(3);
+        const bool blank = small && body.find_first_not_of(std::string_view(" \t\r\n\0", 5)) ==
+                                        std::string_view::npos;
+        if (small && !blank && !view_.looks_like_json()) {
             const std::string title = view_.title();
-            for (const std::string_view start_of : kChallengeTitles) {
-                if (begins_folded(title, start_of)) {
-                    return failure(Reason::challenge, fmt::format("robot check \"{}\"", title));
-                }
+            const bool titled = std::ranges::any_of(
+                kChallengeTitles, [&](std::string_view one) { return begins_folded(title, one); });
+            if (titled || contains_any(page_.body, kChallengeMarks)) {
+                return failure(Reason::challenge, fmt::format("robot check \"{}\"", title));
             }
         }
         if (const auto reason = by_status(page_.status)) {
@@ -131,10 +136,7 @@ private:
         }
         if (rule.css) {
             if (!small && !after_rules_) return false;
-            const HtmlTree* tree = view_.tree();
-            if (tree == nullptr) return false;
-            const auto size = static_cast<HtmlTree::Index>(tree->nodes().size());
-            if (rule.css->find(*tree, 0, size, 1, names_).empty()) return false;
+            if (!view_.has(*rule.css, names_)) return false;
             if (saw.empty()) saw = fmt::format("the page has {}", rule.css->text());
         }
         return true;

@@ -151,7 +151,7 @@ std::optional<Failure> PageReader::Impl::fill(Reading& reading, const Rule& rule
 
 std::optional<Failure> PageReader::Impl::check(const Reading& reading,
                                                std::string_view shown_currency) const {
-    if (worth_is_checked && !reading.price.is_positive()) {
+    if (worth_is_checked ? !reading.price.is_positive() : reading.price.is_negative()) {
         return fail(Reason::not_positive, fmt::format("the price of {} is {}", reading.instrument,
                                                       reading.price.to_string()));
     }
@@ -160,10 +160,9 @@ std::optional<Failure> PageReader::Impl::check(const Reading& reading,
                                                         reading.currency, rules.currency));
     }
     // "€24,000" where the rule says USD: the page was made for another reader.
-    const std::string_view shown = currency_of_sign(shown_currency);
-    if (!shown.empty() && !reading.currency.empty() && shown != reading.currency) {
-        return fail(Reason::wrong_currency,
-                    fmt::format("the price is shown in {}, not in {}", shown, reading.currency));
+    if (!sign_may_be(shown_currency, reading.currency)) {
+        return fail(Reason::wrong_currency, fmt::format("the price is shown in {}, not in {}",
+                                                        shown_currency, reading.currency));
     }
     const bool dated = worth_is_checked && page.fetched_at != Timestamp{} && reading.as_of;
     if (dated && source.max_age.count() > 0 && page.fetched_at - *reading.as_of > source.max_age) {
@@ -225,6 +224,12 @@ ReadResult PageReader::Impl::apply_at(const Rule& rule, const PageView::Place& p
 ReadResult PageReader::Impl::apply(const Rule& rule, const Names& names, bool named) {
     if (rules.identity_page && !named && !rule.names_instrument && rule.symbol.empty()) {
         return fail(Reason::malformed, "the page does not say whose price it shows");
+    }
+    if (rule.when && !view.has(*rule.when, names)) {
+        return fail(Reason::malformed,
+                    view.tree_error().empty()
+                        ? fmt::format("the page has nothing that matches {}", rule.when->text())
+                        : view.tree_error());
     }
     std::vector<PageView::Place> places;
     Failure why{Reason::malformed, "nothing to read"};

@@ -56,6 +56,38 @@ TEST(PageReader, NamesStatusesAndBodiesWithoutAPrice) {
     EXPECT_EQ(kind("<html><b>soon</b></html>", 200), "malformed");
 }
 
+TEST(PageReader, KnowsARobotCheckInAnyLanguageByWhatItCarries) {
+    const Source source = source_of(kPlain);
+    const std::string page =
+        "<html><title>Un instant\u2026</title><script>window._cf_chl_opt={};</script></html>";
+    EXPECT_EQ(kind_of(source, page_of(page, 403)), "challenge");
+    EXPECT_EQ(kind_of(source, page_of(page, 200)), "challenge");
+    EXPECT_EQ(kind_of(source, page_of("\xEF\xBB\xBF", 200)), "empty");
+}
+
+TEST(PageReader, PassesOverARuleWhosePageIsNotThere) {
+    const Source source = source_of(
+        "identity = \"url\"\n"
+        "[[rule]]\nname = \"english\"\nwhen = 'html[lang|=\"en\"]'\nprice = { css = \"b\" }\n"
+        "[[rule]]\nname = \"number\"\nprice = { css = \"b\", attribute = \"value\" }\n");
+    const std::string text = "<body><b value=\"1.172\">1,172</b></body></html>";
+    EXPECT_EQ(kind_of(source, page_of("<html lang=\"en-US\">" + text)), "1172");
+    EXPECT_EQ(kind_of(source, page_of("<html lang=\"fr\">" + text)), "1.172");
+}
+
+TEST(PageReader, RefusesYenWhereTheRuleSaysDollars) {
+    const Source source = source_of("currency = \"USD\"\n" + kPlain + "currency = \"USD\"\n");
+    EXPECT_EQ(kind_of(source, page_of("<html><b>\u00A512,500</b></html>")), "wrong_currency");
+    EXPECT_EQ(kind_of(source, page_of("<html><b>$12,500</b></html>")), "12500");
+}
+
+TEST(PageReader, RefusesAPriceBelowZeroThoughShown) {
+    const Source source = source_of(kPlain);
+    const Page page = page_of("<html><b>-5.00</b></html>");
+    EXPECT_EQ(kind_of(source, page), "not_positive");
+    EXPECT_TRUE(std::holds_alternative<Failure>(PageReader(source, page).read_as_shown("x")));
+}
+
 // Issue 3: a 20 MB page gives the named error, at once.
 TEST(PageReader, RefusesAPageOfTwentyMegabytes) {
     std::string body = "<html><b>12.5</b>";

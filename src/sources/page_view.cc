@@ -72,6 +72,13 @@ const HtmlTree* PageView::tree() {
 
 std::string PageView::title() { return fold_space(resolve_entities(scan().title)); }
 
+bool PageView::has(const Selector& selector, const Names& names) {
+    const HtmlTree* page = tree();
+    if (page == nullptr) return false;
+    const auto size = static_cast<HtmlTree::Index>(page->nodes().size());
+    return !selector.find(*page, 0, size, 1, names).empty();
+}
+
 bool PageView::looks_like_json() const {
     std::string_view body = page_.body;
     if (body.starts_with("\xEF\xBB\xBF")) body.remove_prefix(3);

@@ -47,6 +47,7 @@ public:
     const HtmlTree* tree();
     const std::string& tree_error() const { return tree_error_; }
     std::string title();  // folded
+    bool has(const Selector& selector, const Names& names);
 
     // Whether the body begins as JSON does, or as HTML.
     bool looks_like_json() const;

@@ -48,6 +48,7 @@ struct Rule {
     std::string name;                     // the rule's own
     std::optional<std::size_t> document;  // that its pointers go into
     std::optional<Selector> entries;      // rows of a page
+    std::optional<Selector> when;         // the page must have this, or the rule is passed over
     Field match;                          // within a row: what must equal instrument or symbol
     Field symbol;                         // what the page says of itself, for this rule alone
     Field price, full_name, previous_close, currency, as_of;

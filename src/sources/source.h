@@ -105,8 +105,9 @@ public:
     // checks, error pages, empty and cut bodies are named before any rule is tried.
     ReadResult read(std::string_view instrument);
 
-    // The same, but a price that `read` refuses for its worth alone (zero or below, too old) is
-    // given as the page shows it: for `extract`, which tells what a page says and records nothing.
+    // The same, but a price that `read` refuses for its worth alone (shown as zero, as lists round
+    // tiny ones, or too old) is given as the page shows it: for `extract`, which tells what a page
+    // says and records nothing. A price below zero is refused here too.
     ReadResult read_as_shown(std::string_view instrument);
 
     // What each rule by itself reads, in their order: what `why` and `extract --all` show.

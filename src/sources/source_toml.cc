@@ -337,7 +337,7 @@ private:
     void read_rule(const TomlNode& node, RuleSet& rules) {
         check_keys(node, "[[rule]]",
                    {"name", "json", "script", "after", "unwrap", "entries", "match", "symbol",
-                    "price", "full_name", "previous_close", "currency", "as_of"});
+                    "price", "full_name", "previous_close", "currency", "as_of", "when"});
         Rule rule;
         rule.name = text_of(node, "name");
         if (rule.name.empty()) fail(node, "", "a [[rule]] needs a name");
@@ -345,6 +345,7 @@ private:
             fail(*node.find("name"), "name", "two rules have this name");
         }
         place_rule(node, rules, rule);
+        if (const TomlNode* when = node.find("when")) rule.when = selector(*when, "when");
         rule.symbol = read_field(node, "symbol", rules, rule.document.has_value());
         rule.price = read_field(node, "price", rules, rule.document.has_value());
         if (rule.price.empty()) fail(node, "", "a [[rule]] needs a price");
