@@ -40,6 +40,12 @@ constexpr std::array<std::string_view, 44> kBreakout{
 constexpr std::array<std::string_view, 7> kRawText{"style",    "xmp",      "iframe", "noembed",
                                                    "noframes", "textarea", "title"};
 
+// Of these, several alike that were left open are told apart by their attributes (13.2.4.3).
+constexpr std::array<std::string_view, 13> kFormatting{
+    "b", "big", "code", "em", "font", "i", "nobr", "s", "small", "strike", "strong", "tt", "u"};
+// Attributes that the tree builder itself looks at.
+constexpr std::array<std::string_view, 5> kBuilding{"type", "encoding", "color", "face", "size"};
+
 // One tag: '<' at `begin`, `end` after '>' (the page's size where it is cut).
 struct Tag {
     std::string_view name;
@@ -87,6 +93,43 @@ Tag read_tag(std::string_view page, std::size_t at) {
     tag.self_closing = tag.complete && i > at && page[i - 1] == '/';
     tag.end = std::min(i + 1, page.size());
     return tag;
+}
+
+struct RawAttribute {
+    std::string_view name;
+    std::string_view value;  // as written, without quotes
+    std::size_t begin = 0;   // of the name
+    std::size_t end = 0;     // behind the value and its quote
+};
+
+// The attribute that begins at or behind `at` (13.2.5.32 to .39), which moves behind it.
+RawAttribute next_attribute(std::string_view attributes, std::size_t& at) {
+    std::size_t& i = at;
+    while (i < attributes.size() && (is_space(attributes[i]) || attributes[i] == '/')) ++i;
+    RawAttribute found;
+    found.begin = i;
+    while (i < attributes.size() && !is_space(attributes[i]) && attributes[i] != '/' &&
+           (attributes[i] != '=' || i == found.begin)) {
+        ++i;
+    }
+    found.name = attributes.substr(found.begin, i - found.begin);
+    found.end = i;
+    while (i < attributes.size() && is_space(attributes[i])) ++i;
+    if (i >= attributes.size() || attributes[i] != '=') return found;
+    ++i;
+    while (i < attributes.size() && is_space(attributes[i])) ++i;
+    if (i < attributes.size() && (attributes[i] == '"' || attributes[i] == '\'')) {
+        const std::size_t close =
+            std::min(attributes.find(attributes[i], i + 1), attributes.size());
+        found.value = attributes.substr(i + 1, close - i - 1);
+        i = std::min(close + 1, attributes.size());
+    } else {
+        const std::size_t from = i;
+        while (i < attributes.size() && !is_space(attributes[i])) ++i;
+        found.value = attributes.substr(from, i - from);
+    }
+    found.end = i;
+    return found;
 }
 
 // Whether "</name" followed by an end of name stands at `at`.
@@ -201,7 +244,10 @@ Foreign read_foreign(std::string_view page, std::size_t from, std::string_view r
 
 class Scanner {
 public:
-    explicit Scanner(std::string_view page) : page_(page) { scan_.pruned.reserve(page.size() / 2); }
+    Scanner(std::string_view page, const std::set<std::string, std::less<>>* attributes)
+        : page_(page), attributes_(attributes) {
+        scan_.pruned.reserve(page.size() / 2);
+    }
 
     HtmlScan run() && {
         std::size_t at = 0;
@@ -253,6 +299,9 @@ private:
             if (equal_folded(tag.name, "html")) scan_.has_html_end = true;
             return tag.end;
         }
+        if (attributes_ != nullptr && tag.complete && !one_of(tag.name, kFormatting)) {
+            drop_attributes(tag.attributes);
+        }
         if (equal_folded(tag.name, "script")) {
             const std::size_t end = find_script_end(page_, tag.end);
             scan_.scripts.push_back(
@@ -273,6 +322,19 @@ private:
         }
         if (foreign.drawing) drop(tag.end, foreign.end);
         return foreign.end;
+    }
+
+    // Leaves out those that nobody asks for. A short one is not worth a piece.
+    void drop_attributes(std::string_view text) {
+        constexpr std::size_t kShort = 12;
+        const auto offset = static_cast<std::size_t>(text.data() - page_.data());
+        for (std::size_t at = 0; at < text.size();) {
+            const RawAttribute attribute = next_attribute(text, at);
+            if (attribute.end - attribute.begin < kShort) continue;
+            const std::string name = lower_ascii(attribute.name);
+            if (attributes_->contains(name) || one_of(name, kBuilding)) continue;
+            drop(offset + attribute.begin, offset + attribute.end);
+        }
     }
 
     std::size_t raw_text(const Tag& tag) {
@@ -300,6 +362,7 @@ private:
     }
 
     std::string_view page_;
+    const std::set<std::string, std::less<>>* attributes_;  // null: all are kept
     HtmlScan scan_;
     std::size_t kept_ = 0;  // up to here every byte is kept or dropped
     bool unsure_ = false;
@@ -315,36 +378,15 @@ std::size_t HtmlScan::original_offset(std::size_t at) const {
     return piece->second + (at - piece->first);
 }
 
-HtmlScan scan_html(std::string_view page) { return Scanner(page).run(); }
+HtmlScan scan_html(std::string_view page, const std::set<std::string, std::less<>>* attributes) {
+    return Scanner(page, attributes).run();
+}
 
 bool raw_attribute(std::string_view attributes, std::string_view name, std::string& value) {
-    std::size_t i = 0;
-    while (i < attributes.size()) {
-        while (i < attributes.size() && (is_space(attributes[i]) || attributes[i] == '/')) ++i;
-        const std::size_t begin = i;
-        while (i < attributes.size() && !is_space(attributes[i]) && attributes[i] != '/' &&
-               (attributes[i] != '=' || i == begin)) {
-            ++i;
-        }
-        const std::string_view found = attributes.substr(begin, i - begin);
-        while (i < attributes.size() && is_space(attributes[i])) ++i;
-        std::string_view text;
-        if (i < attributes.size() && attributes[i] == '=') {
-            ++i;
-            while (i < attributes.size() && is_space(attributes[i])) ++i;
-            if (i < attributes.size() && (attributes[i] == '"' || attributes[i] == '\'')) {
-                const std::size_t close =
-                    std::min(attributes.find(attributes[i], i + 1), attributes.size());
-                text = attributes.substr(i + 1, close - i - 1);
-                i = std::min(close + 1, attributes.size());
-            } else {
-                const std::size_t from = i;
-                while (i < attributes.size() && !is_space(attributes[i])) ++i;
-                text = attributes.substr(from, i - from);
-            }
-        }
-        if (!found.empty() && equal_folded(found, name)) {
-            value = resolve_entities(text);
+    for (std::size_t at = 0; at < attributes.size();) {
+        const RawAttribute attribute = next_attribute(attributes, at);
+        if (!attribute.name.empty() && equal_folded(attribute.name, name)) {
+            value = resolve_entities(attribute.value);
             return true;
         }
     }

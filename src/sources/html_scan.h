@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstddef>
+#include <set>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -34,7 +35,11 @@ struct HtmlScan {
 
 // Follows the tokenizer of the HTML standard (13.2.5) as far as needed to tell tags, comments and
 // raw text apart, script data with its escaped states included. Any bytes; never fails; linear.
-HtmlScan scan_html(std::string_view page);
+//
+// With `attributes`, only those (in lower case) are left in `pruned`, and the few by which a tree
+// is built; others are two thirds of what is left of a page.
+HtmlScan scan_html(std::string_view page,
+                   const std::set<std::string, std::less<>>* attributes = nullptr);
 
 // The attribute's value, entities resolved; false where there is none. `attributes` as in
 // RawElement; names compare without case.

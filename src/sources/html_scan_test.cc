@@ -1,8 +1,10 @@
 #include "sources/html_scan.h"
 
 #include <gtest/gtest.h>
+
 #include <rapidcheck.h>
 #include <rapidcheck/gtest.h>
+#include <set>
 
 #include "sources/html_tree.h"
 
@@ -117,6 +119,19 @@ RC_GTEST_PROP(HtmlScan, LeavesTheTreeAsItWas, ()) {
         return out;
     };
     RC_ASSERT(outline(scan, page.size()) == outline(whole, page.size()));
+}
+
+TEST(HtmlScan, LeavesOutAttributesThatNobodyAsksFor) {
+    const std::set<std::string, std::less<>> asked{"class", "data-symbol"};
+    const auto left = [&](std::string_view page) { return scan_html(page, &asked).pruned; };
+    EXPECT_EQ(left("<div style=\"color: red\" class=\"a\" onclick='a > b()' Data-Symbol=X>t</div>"),
+              "<div  class=\"a\"  Data-Symbol=X>t</div>");
+    EXPECT_EQ(left("<a href=https://example.com/long/one>t"), "<a >t");
+    EXPECT_EQ(left("<b style=\"a:bbbbbbbbbbb\">"), "<b style=\"a:bbbbbbbbbbb\">");
+    EXPECT_EQ(left("<input type=\"hidden\" value=\"a long value\">"), "<input type=\"hidden\" >");
+    EXPECT_EQ(left("<p title=\"cut off in the"), "<p title=\"cut off in the");
+    const auto scan = scan_html("<p style=\"color: red\">12", &asked);
+    EXPECT_EQ(scan.original_offset(scan.pruned.find("12")), 22u);
 }
 
 }  // namespace

@@ -310,6 +310,21 @@ JsonTree::Index JsonTree::scalar(Index index) const {
     return node.kind == Kind::null || node.kind == Kind::array ? kNone : index;
 }
 
+namespace {
+
+// The quote that ends the string whose first quote is at `from`: one that an even number of
+// backslashes stands before. npos where there is none.
+std::size_t string_end(std::string_view text, std::size_t from) {
+    for (std::size_t at = from; (at = text.find('"', at + 1)) != std::string_view::npos;) {
+        std::size_t plain = at;
+        while (text[plain - 1] == '\\') --plain;  // the first quote ends this at the latest
+        if ((at - plain) % 2 == 0) return at;
+    }
+    return std::string_view::npos;
+}
+
+}  // namespace
+
 std::size_t json_extent(std::string_view text) {
     std::size_t at = 0;
     while (at < text.size() &&
@@ -318,14 +333,11 @@ std::size_t json_extent(std::string_view text) {
     }
     if (at >= text.size() || (text[at] != '{' && text[at] != '[')) return 0;
     std::size_t depth = 0;
-    bool in_string = false;
     for (; at < text.size(); ++at) {
         const char c = text[at];
-        if (in_string) {
-            if (c == '\\') ++at;
-            if (c == '"') in_string = false;
-        } else if (c == '"') {
-            in_string = true;
+        if (c == '"') {
+            at = string_end(text, at);
+            if (at == std::string_view::npos) return 0;
         } else if (c == '{' || c == '[') {
             ++depth;
         } else if (c == '}' || c == ']') {

@@ -106,6 +106,9 @@ TEST(JsonTree, FindsTheEndOfAValue) {
     const std::string_view value = " {\"a\":\"}\\\"\",\"b\":[{}]}";
     EXPECT_EQ(json_extent(std::string(value) + ";x"), value.size());
     EXPECT_EQ(json_extent("{\"a\":"), 0u);
+    const std::string_view backslashes = "[\"\\\\\", \"\\\\\\\"]\", \"\"]";  // "\\", "\\\"]", ""
+    EXPECT_EQ(json_extent(std::string(backslashes) + "]"), backslashes.size());
+    EXPECT_EQ(json_extent("[\"\\\"]"), 0u);
     EXPECT_EQ(json_extent("function(){}"), 0u);
 }
 

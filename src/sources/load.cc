@@ -130,6 +130,7 @@ Result<Source> make_source(const ClassListSource& parameters) {
         rule.full_name = {plain, name};
     }
     rules.rules.push_back(std::move(rule));
+    rules.attributes = attributes_of(rules);
     source.rules = std::make_shared<const RuleSet>(std::move(rules));
     source.file = "the original's parameters";
     return source;

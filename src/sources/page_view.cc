@@ -50,7 +50,7 @@ bool cut_text(const Finder& finder, const Names& names, std::string& text) {
 }
 
 const HtmlScan& PageView::scan() {
-    if (!scan_) scan_ = scan_html(page_.body);
+    if (!scan_) scan_ = scan_html(page_.body, &rules_.attributes);
     return *scan_;
 }
 
@@ -113,30 +113,44 @@ const LoadedJson* PageView::body_json() {
     return body_json_.get();
 }
 
+// Several documents may point into one script: it is parsed once.
+const PageView::ParsedScript& PageView::parsed(std::string_view text) {
+    const auto [place, fresh] = scripts_.try_emplace(text.data());
+    ParsedScript& script = place->second;
+    if (!fresh) return script;
+    auto tree = JsonTree::parse(text);
+    if (!tree) {
+        script.error = tree.error().what;
+        return script;
+    }
+    script.json = std::make_unique<LoadedJson>();
+    script.json->tree = std::move(*tree);
+    script.json->base = static_cast<std::size_t>(text.data() - page_.body.data());
+    script.json->raw = text;
+    return script;
+}
+
 // Follows `unwrap` down from an outer text; what is left is where the entries are.
-void PageView::add_leaf(const DocumentSpec& spec, std::unique_ptr<LoadedJson> json,
-                        LoadedDocument& loaded) {
-    const LoadedJson* at = json.get();
-    loaded.texts.push_back(std::move(json));
+void PageView::add_leaf(const DocumentSpec& spec, const LoadedJson* json, LoadedDocument& loaded) {
     for (const JsonPath& path : spec.unwrap) {
-        const auto found = at->tree->find(0, path, 1, {});
-        if (found.empty() || (*at->tree)[found[0]].kind != JsonTree::Kind::string) {
+        const auto found = json->tree->find(0, path, 1, {});
+        if (found.empty() || (*json->tree)[found[0]].kind != JsonTree::Kind::string) {
             loaded.error = "no JSON within the JSON";
             return;
         }
-        auto tree = JsonTree::parse((*at->tree)[found[0]].text);
+        auto tree = JsonTree::parse((*json->tree)[found[0]].text);
         if (!tree) {
             loaded.error = tree.error().what;
             return;
         }
         auto inner = std::make_unique<LoadedJson>();
         inner->tree = std::move(*tree);
-        inner->outer = at;
+        inner->outer = json;
         inner->outer_node = found[0];
-        at = inner.get();
-        loaded.texts.push_back(std::move(inner));
+        json = inner.get();
+        loaded.inner.push_back(std::move(inner));
     }
-    loaded.leaves.push_back(at);
+    loaded.leaves.push_back(json);
 }
 
 void PageView::load_script(const DocumentSpec& spec, const RawElement& script,
@@ -148,16 +162,12 @@ void PageView::load_script(const DocumentSpec& spec, const RawElement& script,
         text.remove_prefix(mark + spec.after.size());
         text = text.substr(0, json_extent(text));
     }
-    auto tree = JsonTree::parse(text);
-    if (!tree) {
-        loaded.error = tree.error().what;
-        return;
+    const ParsedScript& json = parsed(text);
+    if (json.json) {
+        add_leaf(spec, json.json.get(), loaded);
+    } else {
+        loaded.error = json.error;
     }
-    auto json = std::make_unique<LoadedJson>();
-    json->tree = std::move(*tree);
-    json->base = static_cast<std::size_t>(text.data() - page_.body.data());
-    json->raw = text;
-    add_leaf(spec, std::move(json), loaded);
 }
 
 PageView::LoadedDocument& PageView::load(std::size_t document) {
@@ -169,17 +179,8 @@ PageView::LoadedDocument& PageView::load(std::size_t document) {
         const LoadedJson* body = body_json();
         if (body == nullptr) {
             loaded.error = body_json_error_;
-        } else if (spec.unwrap.empty()) {
-            loaded.leaves.push_back(body);
         } else {
-            auto again = std::make_unique<LoadedJson>();
-            auto tree = JsonTree::parse(body->raw);
-            if (tree) {
-                again->tree = std::move(*tree);
-                again->base = body->base;
-                again->raw = body->raw;
-                add_leaf(spec, std::move(again), loaded);
-            }
+            add_leaf(spec, body, loaded);
         }
         return loaded;
     }

@@ -78,8 +78,12 @@ public:
 
 private:
     using Keys = std::unordered_map<std::string, std::vector<std::size_t>>;
+    struct ParsedScript {
+        std::unique_ptr<LoadedJson> json;  // null: `error`
+        std::string error;
+    };
     struct LoadedDocument {
-        std::vector<std::unique_ptr<LoadedJson>> texts;  // outer ones before inner ones
+        std::vector<std::unique_ptr<LoadedJson>> inner;  // unwrapped, outer ones before inner ones
         std::vector<const LoadedJson*> leaves;           // what the entries are looked for in
         std::string error;
         bool listed = false;
@@ -93,8 +97,8 @@ private:
 
     LoadedDocument& load(std::size_t document);
     void load_script(const DocumentSpec& spec, const RawElement& script, LoadedDocument& loaded);
-    void add_leaf(const DocumentSpec& spec, std::unique_ptr<LoadedJson> json,
-                  LoadedDocument& loaded);
+    const ParsedScript& parsed(std::string_view text);
+    void add_leaf(const DocumentSpec& spec, const LoadedJson* json, LoadedDocument& loaded);
     void list_entries(const DocumentSpec& spec, LoadedDocument& loaded, const Names& names);
     std::optional<FoundText> find_pointer(const Finder& finder, const Place& place,
                                           const Names& names);
@@ -114,6 +118,7 @@ private:
     bool body_tried_ = false;
     std::unique_ptr<LoadedJson> body_json_;
     std::string body_json_error_;
+    std::unordered_map<const char*, ParsedScript> scripts_;  // by where the JSON begins
     std::unordered_map<std::size_t, LoadedDocument> documents_;
     std::unordered_map<const Rule*, LoadedRows> rows_;
 };

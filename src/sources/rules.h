@@ -1,6 +1,7 @@
 #pragma once
 
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -76,6 +77,11 @@ struct RuleSet {
     std::vector<DocumentSpec> documents;
     std::vector<Rule> rules;
     std::vector<ErrorRule> errors;
+    // The attributes that a finder or selector looks at: a tree needs no others.
+    std::set<std::string, std::less<>> attributes;
 };
+
+// What belongs into `attributes`, by everything else that stands in `rules`.
+std::set<std::string, std::less<>> attributes_of(const RuleSet& rules);
 
 }  // namespace tapedeck

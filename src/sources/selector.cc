@@ -329,4 +329,26 @@ bool Selector::matches_raw(const RawElement& element, const Names& names) const 
 
 bool Selector::has_placeholder() const { return any_templated(*list_); }
 
+namespace {
+
+void add_attributes_of(const std::vector<Selector::Complex>& list,
+                       std::set<std::string, std::less<>>& names) {
+    for (const Selector::Complex& complex : list) {
+        for (const CompoundSelector& compound : complex.compounds) {
+            for (const SimpleSelector& simple : compound.simples) {
+                if (simple.kind == SimpleKind::class_name) names.insert("class");
+                if (simple.kind == SimpleKind::id) names.insert("id");
+                if (simple.kind == SimpleKind::attribute) names.insert(lower_ascii(simple.name));
+                add_attributes_of(simple.list, names);
+            }
+        }
+    }
+}
+
+}  // namespace
+
+void Selector::add_attributes(std::set<std::string, std::less<>>& names) const {
+    if (list_) add_attributes_of(*list_, names);
+}
+
 }  // namespace tapedeck

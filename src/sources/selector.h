@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -42,6 +43,9 @@ public:
 
     bool has_placeholder() const;
     const std::string& text() const { return text_; }
+
+    // Adds the names of the attributes that matching looks at, "class" and "id" among them.
+    void add_attributes(std::set<std::string, std::less<>>& names) const;
 
     struct Complex;
 

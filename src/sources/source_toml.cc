@@ -31,6 +31,7 @@ public:
         for (const TomlNode& node : tables(root, "rule")) read_rule(node, rules);
         if (rules.rules.empty()) fail(root, "", "there must be at least one [[rule]]");
         if (error_) return *error_;
+        rules.attributes = attributes_of(rules);
         source.rules = std::make_shared<const RuleSet>(std::move(rules));
         source.file = file_;
         return source;
