@@ -223,7 +223,10 @@ ReadResult PageReader::Impl::apply_at(const Rule& rule, const PageView::Place& p
 // `named`: the page has said that it is the instrument's.
 ReadResult PageReader::Impl::apply(const Rule& rule, const Names& names, bool named) {
     if (rules.identity_page && !named && !rule.names_instrument && rule.symbol.empty()) {
-        return fail(Reason::malformed, "the page does not say whose price it shows");
+        const std::string& nested = view.tree_error();  // what it says of itself was out of reach
+        return fail(Reason::malformed, nested.empty() || view.looks_like_json()
+                                           ? "the page does not say whose price it shows"
+                                           : nested);
     }
     if (rule.when && !view.has(*rule.when, names)) {
         return fail(Reason::malformed,
