@@ -5,11 +5,9 @@
 
 #include <algorithm>
 #include <cstdlib>
-#include <filesystem>
 
+#include "app/output.h"
 #include "config/layers.h"
-#include "store/sqlite_store.h"
-#include "tape/sqlite_tape.h"
 
 namespace tapedeck {
 namespace {
@@ -50,6 +48,31 @@ std::string_view kind_name(ConfiguredTaskKind kind) {
             return "collect";
     }
     TAPEDECK_ASSERT(false);
+}
+
+using Since = std::map<std::string, Timestamp>;  // when each DAG was first seen
+
+// What one configuration expects in [from, to).
+Result<std::vector<Expectation>> expectations_of(const Settings& settings, Timestamp from,
+                                                 Timestamp to, const Since& since) {
+    std::vector<Expectation> all;
+    for (const DagSpec& dag : make_dags(settings)) {
+        DagState state;
+        state.dag = dag.name;
+        const auto seen = since.find(dag.name);
+        state.first_seen = seen == since.end() ? from : seen->second;
+        auto schedule = dag_schedule(dag, state);
+        if (!schedule) return schedule.error();
+        const auto shared = std::make_shared<const Schedule>(*std::move(schedule));
+        for (const TaskSpec& task : dag.tasks) {
+            if (task.feed.empty()) continue;
+            const auto feed = settings.feeds.find(task.feed);
+            if (feed == settings.feeds.end()) continue;
+            all.push_back({task.feed, dag.name, std::max(from, state.first_seen), to, shared,
+                           feed->second.instruments});
+        }
+    }
+    return all;
 }
 
 Feed feed_of(const FeedSettings& settings) {
@@ -132,6 +155,8 @@ LoaderOptions loader_options(const Settings& settings) {
         if (same != options.topics.end()) continue;
         options.topics.push_back({feed.topic, PriceTable{feed.table, feed.form}});
     }
+    options.group = settings.load.group;
+    options.batch_rows = static_cast<std::size_t>(settings.load.batch_rows);
     options.topics.push_back({std::string(kOutcomesTopic), std::nullopt});
     options.batch_bytes = static_cast<std::size_t>(settings.load.batch_bytes.value());
     return options;
@@ -161,12 +186,6 @@ SecretLookup secret_lookup(const Settings& settings) {
     };
 }
 
-std::string process_name() {
-    char host[256] = {};
-    if (::gethostname(host, sizeof host - 1) != 0) return fmt::format("?:{}", ::getpid());
-    return fmt::format("{}:{}", host, ::getpid());
-}
-
 Result<std::unique_ptr<Assembly>> Assembly::open(LoadedConfig config, Options options) {
     if (!options.clock) options.clock = std::make_unique<SystemClock>();
     const LogFormat format = options.log_format.value_or(format_of(config.settings.log.format));
@@ -185,8 +204,8 @@ Result<std::unique_ptr<Assembly>> Assembly::open(LoadedConfig config, Options op
     for (const DagSpec& dag : assembly->dags_) {
         if (auto valid = validate(dag); !valid) return in_context(dag.name, valid.error());
     }
-    if (auto done = assembly->open_store(options.must_exist); !done) return done.error();
-    if (auto done = assembly->prepare(); !done) return done.error();
+    if (auto done = assembly->open_parts(options); !done) return done.error();
+    if (auto done = assembly->prepare(options); !done) return done.error();
     if (options.captures && assembly->settings().captures.enabled) {
         auto captures = CaptureStore::open(captures_path(assembly->settings()), *assembly->clock_);
         if (!captures) return captures.error();
@@ -195,38 +214,43 @@ Result<std::unique_ptr<Assembly>> Assembly::open(LoadedConfig config, Options op
     return assembly;
 }
 
-Result<> Assembly::open_store(bool must_exist) {
-    const auto* sqlite = std::get_if<SqliteUrl>(&settings().store.url.target);
-    if (sqlite == nullptr) {
-        return Error{ErrorKind::rejected, fmt::format("the store {} is not supported yet",
-                                                      to_string(settings().store.url))};
+Result<> Assembly::open_parts(const Options& options) {
+    std::shared_ptr<WriteGate> gate;
+    if (options.store || !is_kafka(settings())) {
+        auto store = open_store(settings(), *clock_, options.must_exist);
+        if (!store) return store.error();
+        store_ = std::move(store->store);
+        gate = std::move(store->gate);
     }
-    if (!std::holds_alternative<EmbeddedUrl>(settings().tape.url.target)) {
-        return Error{ErrorKind::rejected, fmt::format("the tape {} is not supported yet",
-                                                      to_string(settings().tape.url))};
-    }
-    if (must_exist && !std::filesystem::exists(sqlite->path)) {
-        return Error{ErrorKind::rejected,
-                     fmt::format("there is no {} yet: `tapedeck run` makes it and records into it",
-                                 sqlite->path)};
-    }
-    auto store = SqliteStore::open(sqlite->path, *clock_);
-    if (!store) return store.error();
-    SqliteTapeOptions of_tape;
-    of_tape.gate = (*store)->gate();
-    auto tape = SqliteTape::open(sqlite->path, *clock_, of_tape);
+    auto tape = open_tape(settings(), *clock_, log_, options.tape, std::move(gate));
     if (!tape) return tape.error();
-    store_ = *std::move(store);
     tape_ = *std::move(tape);
     return {};
 }
 
-Result<> Assembly::prepare() {
+Result<> Assembly::prepare(const Options& options) {
+    const bool topics = !is_kafka(settings()) || options.tape != TapeUse::look;
+    const int partitions = is_kafka(settings()) ? settings().tape.partitions : 1;
+    std::vector<std::pair<std::string, int>> wanted{{std::string(kOutcomesTopic), 1}};
     for (const auto& [name, feed] : feeds_) {
+        wanted.emplace_back(feed.topic, partitions);
+        if (!store_) continue;
         if (auto done = store_->ensure_table(feed.table); !done) return done;
-        if (auto done = tape_->ensure_topic(feed.topic, 1); !done) return done;
     }
-    return tape_->ensure_topic(std::string(kOutcomesTopic), 1);
+    for (const auto& [topic, count] : wanted) {
+        if (!topics) break;
+        auto made = make_topic(topic, count);
+        if (made) continue;
+        if (!options.patient || !retryable(made.error().kind)) return made;
+        break;
+    }
+    return {};
+}
+
+// A topic that exists keeps its own number of partitions.
+Result<> Assembly::make_topic(const std::string& topic, int partitions) {
+    if (is_kafka(settings()) && tape().partitions(topic)) return {};
+    return tape().ensure_topic(topic, partitions);
 }
 
 Result<> Assembly::note_config(std::optional<Timestamp> since) {
@@ -266,7 +290,7 @@ Result<std::vector<Expectation>> Assembly::expectations() {
                                   return {};
                               });
     if (!done) return done.error();
-    std::map<std::string, Timestamp> since;
+    Since since;
     done = store_->query({"select dag, since from dag_states where since is not null", {}, {}},
                          [&](const RowView& row) -> Result<> {
                              since[std::string(row.text(0))] = row.timestamp(1);
@@ -279,23 +303,16 @@ Result<std::vector<Expectation>> Assembly::expectations() {
         auto settings = parse_effective(history[i].text);
         if (!settings) return settings.error();
         const Timestamp until = i + 1 < history.size() ? history[i + 1].at : Timestamp::max();
-        for (const DagSpec& dag : make_dags(*settings)) {
-            DagState state;
-            state.dag = dag.name;
-            state.first_seen = since.contains(dag.name) ? since[dag.name] : history[i].at;
-            auto schedule = dag_schedule(dag, state);
-            if (!schedule) return schedule.error();
-            const auto shared = std::make_shared<const Schedule>(*std::move(schedule));
-            for (const TaskSpec& task : dag.tasks) {
-                if (task.feed.empty()) continue;
-                const auto feed = settings->feeds.find(task.feed);
-                if (feed == settings->feeds.end()) continue;
-                all.push_back({task.feed, dag.name, std::max(history[i].at, state.first_seen),
-                               until, shared, feed->second.instruments});
-            }
-        }
+        auto some = expectations_of(*settings, history[i].at, until, since);
+        if (!some) return some.error();
+        std::ranges::move(*some, std::back_inserter(all));
     }
     return all;
+}
+
+Result<std::vector<Expectation>> Assembly::expectations_now() {
+    const Timestamp week_ago = clock_->now() - std::chrono::hours(24 * 7);
+    return expectations_of(settings(), week_ago, Timestamp::max(), {});
 }
 
 Result<std::map<std::string, Feed>> Assembly::feeds_ever() {
@@ -311,6 +328,29 @@ Result<std::map<std::string, Feed>> Assembly::feeds_ever() {
                               });
     if (!done) return done.error();
     return feeds;
+}
+
+Result<std::unique_ptr<Assembly>> open_patiently(const LoadedConfig& config,
+                                                 const Assembly::Options& options,
+                                                 std::stop_token stop, bool wait) {
+    SystemClock clock;
+    for (bool told = false;;) {
+        Assembly::Options opening;
+        opening.must_exist = options.must_exist;
+        opening.captures = options.captures;
+        opening.tape = options.tape;
+        opening.store = options.store;
+        opening.patient = options.patient;
+        opening.log_format = options.log_format;
+        opening.log_least = options.log_least;
+        auto opened = Assembly::open(config, std::move(opening));
+        if (opened || !wait || !retryable(opened.error().kind) || stop.stop_requested()) {
+            return opened;
+        }
+        if (!told) fail(Exit::fine, "waiting: " + opened.error().what);
+        told = true;
+        clock.sleep_until(clock.now() + 2s, stop);
+    }
 }
 
 }  // namespace tapedeck

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "app/config.h"
+#include "app/open_parts.h"
 #include "base/clock.h"
 #include "events/log.h"
 #include "pipeline/coverage.h"
@@ -37,16 +38,17 @@ LoaderOptions loader_options(const Settings& settings);
 // Looks a [secret.NAME] up in the environment or its file, at each call.
 SecretLookup secret_lookup(const Settings& settings);
 
-// "host:pid"
-std::string process_name();
-
 class Assembly {
 public:
-    // Opens store and tape as configured and makes what is missing in them: tables, topics.
-    // With `must_exist`, an embedded store that is not there is `rejected` and not made.
+    // Opens store and tape as configured and makes what is missing in them: tables, topics; those
+    // who only look make no topic. With `must_exist`, an embedded store that is not there is
+    // `rejected` and not made.
     struct Options {
         bool must_exist = false;
         bool captures = true;
+        TapeUse tape = TapeUse::append;
+        bool store = true;     // false: none is opened where the tape is in Kafka
+        bool patient = false;  // brokers that are away are no error: topics are made by others
         std::unique_ptr<Clock> clock;                  // none: the machine's
         std::function<void(Sources&)> change_sources;  // the demo's
         bool lift_age_checks = false;                  // of saved pages
@@ -59,8 +61,11 @@ public:
     const Settings& settings() const { return config_.settings; }
     Clock& clock() { return *clock_; }
     Log& log() { return log_; }
+    bool has_store() const { return store_ != nullptr; }
     Store& store() { return *store_; }
-    Tape& tape() { return *tape_; }
+    Tape& tape() { return *tape_.tape; }
+    KafkaTape* kafka() { return tape_.kafka; }            // none: the tape is embedded
+    SpoolTape* spool() { return tape_.spool; }            // none: nothing may wait
     CaptureStore* captures() { return captures_.get(); }  // none where they are not kept
     const Sources& sources() const { return sources_; }
     const std::map<std::string, Feed>& feeds() const { return feeds_; }
@@ -77,6 +82,9 @@ public:
     // What was expected, by the history of configurations.
     Result<std::vector<Expectation>> expectations();
 
+    // What the present configuration expects from now on; asks no store.
+    Result<std::vector<Expectation>> expectations_now();
+
     // Feeds of all expectations, those included that are no longer configured.
     Result<std::map<std::string, Feed>> feeds_ever();
 
@@ -86,8 +94,9 @@ private:
           clock_(std::move(clock)),
           log_(2, format, least, *clock_),
           secrets_(secret_lookup(config_.settings)) {}
-    Result<> open_store(bool must_exist);
-    Result<> prepare();
+    Result<> open_parts(const Options& options);
+    Result<> prepare(const Options& options);
+    Result<> make_topic(const std::string& topic, int partitions);
 
     LoadedConfig config_;
     std::unique_ptr<Clock> clock_;
@@ -97,8 +106,14 @@ private:
     std::map<std::string, Feed> feeds_;
     std::vector<DagSpec> dags_;
     std::unique_ptr<Store> store_;
-    std::unique_ptr<Tape> tape_;
+    OpenedTape tape_;
     std::unique_ptr<CaptureStore> captures_;
 };
+
+// As Assembly::open with what can be copied of `options`. With `wait`, a server's store that is
+// away is waited for, and that is told, until `stop`.
+Result<std::unique_ptr<Assembly>> open_patiently(const LoadedConfig& config,
+                                                 const Assembly::Options& options,
+                                                 std::stop_token stop, bool wait);
 
 }  // namespace tapedeck

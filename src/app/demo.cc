@@ -86,6 +86,7 @@ void serve_by_demo(Sources& sources, std::uint16_t port, bool saved) {
 Result<std::optional<Timestamp>> reached_before(const LoadedConfig& config) {
     Assembly::Options opening;
     opening.must_exist = true;
+    opening.tape = TapeUse::look;
     opening.captures = false;
     opening.log_least = Severity::error;
     auto assembly = Assembly::open(config, std::move(opening));
@@ -93,7 +94,20 @@ Result<std::optional<Timestamp>> reached_before(const LoadedConfig& config) {
         if (assembly.error().what.starts_with("there is no ")) return std::optional<Timestamp>();
         return assembly.error();
     }
-    return demo_time_reached((*assembly)->store());
+    Store& store = (*assembly)->store();
+    auto reached = demo_time_reached(store);
+    if (!reached || *reached) return reached;
+    bool others = false;
+    auto done = store.query({"select 1 from config_history limit 1", {}, {}},
+                            [&](const RowView&) -> Result<> {
+                                others = true;
+                                return {};
+                            });
+    if (!done) return done.error();
+    if (!others) return reached;
+    return Error{ErrorKind::rejected,
+                 fmt::format("{} holds what was recorded from real sites: the demo keeps out of it",
+                             to_string(config.settings.store.url))};
 }
 
 // The whole demo but its parts' lifetimes.
@@ -120,10 +134,13 @@ Result<Demo> serve(Timestamp start, double speed, const Calendar& calendar,
 }  // namespace
 
 Result<LoadedConfig> demo_config(const ConfigOptions& options) {
+    const bool named = options.file && *options.file != "demo";
     ConfigOptions own;
-    own.sets = {"store.url=\"sqlite:tapedeck-demo.db\""};
+    if (!named) own.sets = {"store.url=\"sqlite:tapedeck-demo.db\""};
     own.sets.insert(own.sets.end(), options.sets.begin(), options.sets.end());
-    return load_config_text(own, "", "demo");
+    if (!named) return load_config_text(own, "", "demo");
+    own.file = options.file;
+    return load_config(own);
 }
 
 Result<std::optional<Timestamp>> demo_time_reached(Store& store) {

@@ -9,8 +9,9 @@
 
 namespace tapedeck {
 
-// The demo's configuration: what is built in, with a database of its own (tapedeck-demo.db), and
-// the options' `sets` over it. No file of the user's is read.
+// The demo's configuration: the file that --config names (other than "demo"), else what is built in
+// with a database of its own (tapedeck-demo.db); and the options' `sets` over it. No other file of
+// the user's is read.
 Result<LoadedConfig> demo_config(const ConfigOptions& options);
 
 // The moment that the demo's clock has reached in this store; none where it is no demo's.

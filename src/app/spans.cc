@@ -46,6 +46,7 @@ Result<Reader> open_reader(const Globals& globals) {
     auto config = load_globals(globals);
     if (!config) return config.error();
     Assembly::Options opening;
+    opening.tape = TapeUse::look;
     opening.must_exist = true;
     opening.log_least = Severity::error;
     auto assembly = Assembly::open(*std::move(config), std::move(opening));

@@ -20,6 +20,7 @@ Exit verb_backup(const Globals& globals, const BackupOptions& options) {
     auto config = load_globals(globals);
     if (!config) return fail(Exit::failed, config.error().what);
     Assembly::Options opening;
+    opening.tape = TapeUse::look;
     opening.must_exist = true;
     opening.captures = false;
     opening.log_least = Severity::error;

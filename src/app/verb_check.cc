@@ -8,6 +8,7 @@
 
 #include "app/demo.h"
 #include "app/load_globals.h"
+#include "app/pipe_status.h"
 #include "app/probe.h"
 #include "app/spans.h"
 #include "app/verbs.h"
@@ -164,6 +165,11 @@ private:
         if (!reader) return add(name, false, reader.error().what);
         Store& store = reader->assembly->store();
         const std::string path = store_path();
+        if (path.empty()) {
+            add(name, true, to_string(settings_->store.url) + " answers");
+            check_tape(*reader);
+            return check_recorded(*reader);
+        }
         std::error_code failed;
         const auto bytes = std::filesystem::file_size(path, failed);
         const bool whole = !failed && bytes <= kWholeCheck;
@@ -191,7 +197,25 @@ private:
         add(name, true,
             fmt::format("{}: {} bytes, {}{} rows of prices", path, failed ? 0 : bytes,
                         whole ? "checked whole, " : "", rows));
+        check_tape(*reader);
         check_recorded(*reader);
+    }
+
+    void check_tape(Reader& reader) {
+        if (reader.assembly->kafka() == nullptr) return;
+        const auto pipe = pipe_status(*reader.assembly, reader.now);
+        if (!pipe) return add("tape", false, pipe.error().what);
+        if (pipe->away) return add("tape", false, *pipe->away);
+        std::int64_t lag = 0;
+        for (const PartitionStatus& one : pipe->partitions) lag += one.lag().value_or(0);
+        add("tape", true,
+            fmt::format("{}: {} brokers, {} partitions, {} messages not loaded yet", pipe->tape,
+                        pipe->brokers.size(), pipe->partitions.size(), lag));
+        if (pipe->spool) {
+            add("spool", pipe->spool->refused == 0,
+                fmt::format("{}: {} messages wait, {} were refused by the tape", pipe->spool_file,
+                            pipe->spool->messages, pipe->spool->refused));
+        }
     }
 
     // What was recorded later than now means that one of the two clocks was wrong.

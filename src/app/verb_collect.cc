@@ -35,9 +35,14 @@ std::string json_of(const RunOutcomes& run) {
         json.key("state").text(outcome.sent ? "sent" : "failed");
         if (outcome.sent) {
             json.key("source").text(outcome.sent->source).key("rule").text(outcome.sent->rule);
-            json.key("topic").text(outcome.sent->topic);
-            json.key("partition").number(outcome.sent->partition.value());
-            json.key("offset").number(outcome.sent->offset.value());
+            const bool spooled = outcome.sent->topic.starts_with(kSpooled);
+            json.key("topic").text(spooled ? outcome.sent->topic.substr(kSpooled.size())
+                                           : outcome.sent->topic);
+            json.key("spooled").boolean(spooled);
+            if (!spooled) {
+                json.key("partition").number(outcome.sent->partition.value());
+                json.key("offset").number(outcome.sent->offset.value());
+            }
         } else {
             json.key("reason").text(row_of(*outcome.reason).ledger).key("what").text(outcome.what);
         }
@@ -52,8 +57,10 @@ void show(const RunOutcomes& run) {
         {{"instrument"}, {"state"}, {"source"}, {"rule or reason"}, {"offset", Align::right}});
     for (const Outcome& outcome : run.outcomes) {
         if (outcome.sent) {
-            table.add({outcome.instrument, "sent", outcome.sent->source, outcome.sent->rule,
-                       std::to_string(outcome.sent->offset.value())});
+            const bool spooled = outcome.sent->topic.starts_with(kSpooled);
+            table.add({outcome.instrument, spooled ? "spooled" : "sent", outcome.sent->source,
+                       outcome.sent->rule,
+                       spooled ? "" : std::to_string(outcome.sent->offset.value())});
         } else {
             table.add({outcome.instrument, "failed",
                        outcome.attempts.empty() ? "" : outcome.attempts.back().source,
@@ -94,6 +101,7 @@ Exit verb_collect(const Globals& globals, const CollectOptions& options) {
     if (!config) return fail(Exit::failed, config.error().what);
     Assembly::Options opening;
     opening.log_least = globals.quiet ? Severity::error : Severity::warn;
+    opening.store = false;  // a tape in Kafka is enough: the account on it tells the rest
     auto opened = Assembly::open(*std::move(config), std::move(opening));
     if (!opened) return fail(opened.error());
     Assembly& assembly = **opened;
@@ -104,10 +112,17 @@ Exit verb_collect(const Globals& globals, const CollectOptions& options) {
     if (feed->second.sources.empty()) {
         return fail(Exit::failed, fmt::format("feed {} has no sources", options.feed));
     }
-    auto lease = assembly.store().acquire_lease(process_name());
-    if (!lease) return fail(lease.error());
-    if (auto noted = assembly.note_config(); !noted) return fail(noted.error());
-    auto expectations = assembly.expectations();
+    std::unique_ptr<Lease> lease;
+    Result<std::vector<Expectation>> expectations = std::vector<Expectation>();
+    if (assembly.has_store()) {
+        auto asked = assembly.store().acquire_lease(process_name());
+        if (!asked) return fail(asked.error());
+        lease = *std::move(asked);
+        if (auto noted = assembly.note_config(); !noted) return fail(noted.error());
+        expectations = assembly.expectations();
+    } else {
+        expectations = assembly.expectations_now();
+    }
     if (!expectations) return fail(expectations.error());
     const Timestamp now = assembly.clock().now();
     const Timestamp slot = options.slot.value_or(present_slot(*expectations, options.feed, now));
@@ -123,6 +138,14 @@ Exit verb_collect(const Globals& globals, const CollectOptions& options) {
         print(json_of(*run));
     } else {
         show(*run);
+    }
+    if (assembly.spool() != nullptr && !globals.quiet) {
+        const auto sizes = assembly.spool()->sizes();
+        if (sizes && sizes->messages > 0) {
+            fail(Exit::fine, fmt::format("{} messages wait in {}: Kafka is away; whoever next "
+                                         "collects or runs here brings them there",
+                                         sizes->messages, assembly.spool()->path()));
+        }
     }
     const auto failed =
         std::ranges::count_if(run->outcomes, [](const Outcome& o) { return !o.sent.has_value(); });

@@ -6,6 +6,7 @@
 #include "app/verbs.h"
 #include "base/json_writer.h"
 #include "pipeline/audit.h"
+#include "pipeline/parity.h"
 
 namespace tapedeck {
 namespace {
@@ -82,7 +83,7 @@ void write_sums(JsonWriter& json, const std::map<std::string, CoverageSum>& feed
     json.end_object();
 }
 
-std::string json_of(const AuditReport& report) {
+std::string json_of(const AuditReport& report, const Parity& parity) {
     std::string out;
     JsonWriter json(out);
     json.begin_object();
@@ -99,11 +100,14 @@ std::string json_of(const AuditReport& report) {
         json.key("instrument").text(one.instrument);
         json.key("stored").text(one.stored).key("derived").text(one.derived).end_object();
     }
-    json.end_array().end_object();
+    json.end_array().key("parity").begin_object().key("rows").number(parity.rows);
+    json.key("rows_hash").text(hex(parity.rows_hash)).key("slots").number(parity.slots);
+    json.key("coverage_hash").text(hex(parity.coverage_hash)).end_object();
+    json.end_object();
     return out + "\n";
 }
 
-void show(const AuditReport& report) {
+void show(const AuditReport& report, const Parity& parity) {
     Table sums({{"feed"}, {"state"}, {"count", Align::right}});
     for (const auto& [name, sum] : report.feeds) {
         sums.add({name, "expected", std::to_string(sum.expected)});
@@ -115,6 +119,9 @@ void show(const AuditReport& report) {
     sums.print();
     print(fmt::format("{} messages read again, {} prices compared with their rows\n",
                       report.messages, report.prices));
+    print(fmt::format("parity: {} rows {}, {} slots {}\n", parity.rows,
+                      hex(parity.rows_hash).substr(0, 16), parity.slots,
+                      hex(parity.coverage_hash).substr(0, 16)));
     if (report.differences.empty()) {
         print("no difference\n");
         return;
@@ -178,10 +185,12 @@ Exit verb_audit(const Globals& globals, const SpanOptions& options) {
               span->from, span->to, reader->now,
               [&](std::int64_t done, std::int64_t total) { progress.show(done, total); });
     if (!report) return fail(report.error());
+    const auto parity = parity_of(reader->assembly->store(), feeds);
+    if (!parity) return fail(parity.error());
     if (globals.json) {
-        print(json_of(*report));
+        print(json_of(*report, *parity));
     } else {
-        show(*report);
+        show(*report, *parity);
     }
     return report->differences.empty() ? Exit::fine : Exit::found;
 }

@@ -8,6 +8,42 @@
 
 namespace tapedeck {
 
+namespace {
+
+// The coverage is settled by whoever holds the lease: a recorder beside this loader does it itself.
+Result<> settle(Assembly& assembly, bool lease_held) {
+    std::unique_ptr<Lease> lease;
+    if (!lease_held) {
+        auto asked = assembly.store().acquire_lease(process_name());
+        if (!asked) return asked.error().kind == ErrorKind::conflict ? Result<>() : asked.error();
+        lease = *std::move(asked);
+    }
+    auto expectations = assembly.expectations();
+    if (!expectations) return expectations.error();
+    auto feeds = assembly.feeds_ever();
+    if (!feeds) return feeds.error();
+    CoverageLedger coverage(assembly.store(), assembly.tape(), *feeds);
+    auto settled = coverage.settle(*expectations, assembly.clock().now());
+    if (!settled) return settled.error();
+    return {};
+}
+
+std::string json_of(const LoadSummary& summary) {
+    std::string out;
+    JsonWriter json(out);
+    json.begin_object();
+    json.key("messages").number(summary.messages).key("rows").number(summary.rows);
+    json.key("absorbed").number(summary.absorbed);
+    json.key("duplicates").number(summary.duplicates);
+    json.key("dead_letters").number(summary.dead_letters);
+    json.key("outcomes").number(summary.outcomes).key("batches").number(summary.batches);
+    json.key("gaps").number(summary.gaps).key("refused").number(summary.refused);
+    json.key("fenced").number(summary.fenced).end_object();
+    return out + "\n";
+}
+
+}  // namespace
+
 Exit verb_load(const Globals& globals, const LoadVerbOptions& options) {
     StopOnSignal signals;
     auto config = load_globals(globals);
@@ -15,41 +51,37 @@ Exit verb_load(const Globals& globals, const LoadVerbOptions& options) {
     Assembly::Options opening;
     opening.captures = false;
     opening.must_exist = true;
+    opening.tape = TapeUse::load;
+    opening.patient = !options.until_end;
     if (globals.quiet) opening.log_least = Severity::error;
-    auto opened = Assembly::open(*std::move(config), std::move(opening));
+    auto opened = open_patiently(*config, opening, signals.token(), !options.until_end);
     if (!opened) return fail(opened.error());
     Assembly& assembly = **opened;
-    auto lease = assembly.store().acquire_lease(process_name());
-    if (!lease) return fail(lease.error());
+    // An embedded tape has one loader; of Kafka's partitions each loader has its share.
+    std::unique_ptr<Lease> lease;
+    if (assembly.kafka() == nullptr) {
+        auto asked = assembly.store().acquire_lease(process_name());
+        if (!asked) return fail(asked.error());
+        lease = *std::move(asked);
+    }
     LoaderOptions loading = loader_options(assembly.settings());
     if (options.until_end) loading.give_up_after = 5;
     Loader loader(assembly.tape(), assembly.store(), assembly.clock(), assembly.log(), loading);
     auto summary = loader.run(signals.token(), options.until_end);
     if (!summary) return fail(summary.error());
-    auto expectations = assembly.expectations();
-    if (!expectations) return fail(expectations.error());
-    auto feeds = assembly.feeds_ever();
-    if (!feeds) return fail(feeds.error());
-    CoverageLedger coverage(assembly.store(), assembly.tape(), *feeds);
-    if (auto settled = coverage.settle(*expectations, assembly.clock().now()); !settled) {
-        return fail(settled.error());
-    }
+    if (auto settled = settle(assembly, lease != nullptr); !settled) return fail(settled.error());
     if (globals.json) {
-        std::string out;
-        JsonWriter json(out);
-        json.begin_object();
-        json.key("messages").number(summary->messages).key("rows").number(summary->rows);
-        json.key("absorbed").number(summary->absorbed);
-        json.key("duplicates").number(summary->duplicates);
-        json.key("dead_letters").number(summary->dead_letters);
-        json.key("outcomes").number(summary->outcomes).key("batches").number(summary->batches);
-        json.key("gaps").number(summary->gaps).key("refused").number(summary->refused);
-        json.end_object();
-        print(out + "\n");
+        print(json_of(*summary));
     } else {
         print(fmt::format("{} rows of {} messages in {} batches; {} dead letters, {} duplicates\n",
                           summary->rows, summary->messages, summary->batches, summary->dead_letters,
                           summary->duplicates));
+        if (summary->gaps > 0) {
+            print(
+                fmt::format("{} messages were gone from the tape before they were loaded: "
+                            "`tapedeck gaps` shows the prices that this cost\n",
+                            summary->gaps));
+        }
     }
     if (summary->refused > 0) return Exit::failed;
     return summary->gaps > 0 ? Exit::found : Exit::fine;

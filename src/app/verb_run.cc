@@ -66,7 +66,7 @@ void prune_captures(Assembly& assembly) {
 
 void prune_tape(Assembly& assembly) {
     const auto retention = assembly.settings().tape.retention;
-    if (retention.count() == 0) return;
+    if (retention.count() == 0 || assembly.kafka() != nullptr) return;
     auto done =
         discard_loaded(assembly.tape(), assembly.store(), assembly.clock().now() - retention);
     if (!done) assembly.log().emit(StepFailed{"pruning the tape", done.error().what});
@@ -122,6 +122,12 @@ Exit record(Assembly& assembly, const RunOptions& options, StopOnSignal& signals
                           problem_limits(assembly.settings()),
                           assembly.config().digest,
                           assembly.settings().tape.retention};
+    std::unique_ptr<StatementJournal> journal;
+    if (std::holds_alternative<PostgresUrl>(assembly.settings().store.url.target)) {
+        auto opened = StatementJournal::open(journal_path(assembly.settings()), assembly.clock());
+        if (!opened) return fail(opened.error());
+        journal = *std::move(opened);
+    }
     LiveScreen screen;
     const auto show = [&] {
         if (!live) return;
@@ -158,7 +164,15 @@ Exit record(Assembly& assembly, const RunOptions& options, StopOnSignal& signals
             prune_captures(assembly);
             prune_tape(assembly);
         },
-        process_name()};
+        process_name(),
+        journal.get(),
+        {}};
+    if (SpoolTape* spool = assembly.spool(); spool != nullptr) {
+        parts.accounts_wait = [spool] {
+            const auto sizes = spool->sizes();
+            return sizes && sizes->messages > 0;
+        };
+    }
     std::int64_t instruments = 0;
     for (const auto& [name, feed] : assembly.feeds()) {
         instruments += static_cast<std::int64_t>(feed.instruments.size());
@@ -186,7 +200,8 @@ Exit verb_run(const Globals& globals, const RunOptions& options) {
     const bool live = on_terminal() && !options.plain && !globals.json;
     Assembly::Options opening;
     if (live) opening.log_least = Severity::error;
-    auto assembly = Assembly::open(*std::move(config), std::move(opening));
+    opening.patient = true;
+    auto assembly = open_patiently(*config, opening, signals.token(), true);
     if (!assembly) return fail(assembly.error());
     const SystemClock clock;
     std::jthread probe([&] {

@@ -5,6 +5,7 @@
 #include <filesystem>
 
 #include "app/load_globals.h"
+#include "app/pipe_status.h"
 #include "app/spans.h"
 #include "app/verbs.h"
 #include "base/json_writer.h"
@@ -30,13 +31,6 @@ struct FeedStatus {
     std::optional<Timestamp> next_slot;
 };
 
-struct PartitionStatus {
-    TopicPartition at;
-    Extent extent;
-    Offset loaded;
-    std::int64_t lag() const { return extent.end.value() - loaded.value(); }
-};
-
 struct OpenProblem {
     std::string key;
     std::string what;
@@ -46,11 +40,10 @@ struct OpenProblem {
 struct Status {
     Timestamp now;
     std::string store;
-    std::string tape;
     std::string config;
     bool running = false;
     std::vector<FeedStatus> feeds;
-    std::vector<PartitionStatus> partitions;
+    PipeStatus pipe;
     std::vector<OpenProblem> problems;
     std::int64_t dead_letters = 0;
     std::int64_t duplicates = 0;
@@ -128,32 +121,6 @@ Result<FeedStatus> feed_status(Reader& reader, const std::string& name) {
     return status;
 }
 
-Result<> read_positions(Reader& reader, Status& status) {
-    Assembly& assembly = *reader.assembly;
-    std::map<TopicPartition, Offset> ledger;
-    auto done = assembly.store().query(
-        {"select topic, partition, next_offset from offsets", {}, {}},
-        [&](const RowView& row) -> Result<> {
-            ledger[{std::string(row.text(0)),
-                    Partition(static_cast<std::int32_t>(row.integer(1)))}] = Offset(row.integer(2));
-            return {};
-        });
-    if (!done) return done;
-    for (const LoadedTopic& topic : loader_options(assembly.settings()).topics) {
-        const auto partitions = assembly.tape().partitions(topic.topic);
-        if (!partitions) return partitions.error();
-        for (const Partition partition : *partitions) {
-            const TopicPartition at{topic.topic, partition};
-            const auto extent = assembly.tape().extent(at);
-            if (!extent) return extent.error();
-            const auto loaded = ledger.find(at);
-            status.partitions.push_back(
-                {at, *extent, loaded == ledger.end() ? Offset(0) : loaded->second});
-        }
-    }
-    return {};
-}
-
 Result<> read_rest(Reader& reader, Status& status) {
     Assembly& assembly = *reader.assembly;
     Store& store = assembly.store();
@@ -179,15 +146,17 @@ Result<> read_rest(Reader& reader, Status& status) {
         if (!sizes) return sizes.error();
         status.captures = *sizes;
     }
+    const std::string disk_of = captures_path(assembly.settings());
+    struct statvfs disk {};
+    const auto folder = std::filesystem::absolute(disk_of).parent_path();
+    if (::statvfs(folder.c_str(), &disk) == 0) {
+        status.free_bytes = static_cast<std::int64_t>(disk.f_bavail * disk.f_frsize);
+    }
     if (const auto* sqlite = std::get_if<SqliteUrl>(&assembly.settings().store.url.target)) {
         std::error_code error;
         for (const char* suffix : {"", "-wal"}) {
             const auto size = std::filesystem::file_size(sqlite->path + suffix, error);
             if (!error) status.store_bytes += static_cast<std::int64_t>(size);
-        }
-        struct statvfs disk {};
-        if (::statvfs(sqlite->path.c_str(), &disk) == 0) {
-            status.free_bytes = static_cast<std::int64_t>(disk.f_bavail * disk.f_frsize);
         }
     }
     const auto lease = store.acquire_lease(process_name());
@@ -199,19 +168,21 @@ Result<Status> read_status(Reader& reader) {
     Status status;
     status.now = reader.now;
     status.store = to_string(reader.assembly->settings().store.url);
-    status.tape = to_string(reader.assembly->settings().tape.url);
     status.config = reader.assembly->config().digest;
     for (const auto& [name, feed] : reader.feeds) {
         auto one = feed_status(reader, name);
         if (!one) return one.error();
         status.feeds.push_back(*std::move(one));
     }
-    if (auto done = read_positions(reader, status); !done) return done.error();
+    auto pipe = pipe_status(*reader.assembly, reader.now);
+    if (!pipe) return pipe.error();
+    status.pipe = *std::move(pipe);
     if (auto done = read_rest(reader, status); !done) return done.error();
     return status;
 }
 
 bool is_wrong(const Status& status) {
+    if (status.pipe.away || (status.pipe.spool && status.pipe.spool->refused > 0)) return true;
     if (!status.problems.empty() || status.dead_letters > 0 || status.gaps > 0) return true;
     return std::ranges::any_of(status.feeds, [](const FeedStatus& feed) {
         return feed.today.of(CoverageState::failed) > 0 ||
@@ -261,18 +232,12 @@ std::string json_of(const Status& status) {
     JsonWriter json(out);
     json.begin_object().key("now").text(format_rfc3339(status.now));
     json.key("running").boolean(status.running);
-    json.key("store").text(status.store).key("tape").text(status.tape);
+    json.key("store").text(status.store);
     json.key("config").text(status.config).key("feeds").begin_array();
     for (const FeedStatus& feed : status.feeds) write_feed(json, feed);
-    json.end_array().key("partitions").begin_array();
-    for (const PartitionStatus& one : status.partitions) {
-        json.begin_object().key("topic").text(one.at.topic);
-        json.key("partition").number(one.at.partition.value());
-        json.key("earliest").number(one.extent.earliest.value());
-        json.key("end").number(one.extent.end.value());
-        json.key("loaded").number(one.loaded.value()).key("lag").number(one.lag()).end_object();
-    }
-    json.end_array().key("problems").begin_array();
+    json.end_array();
+    write_pipe(json, status.pipe);
+    json.key("problems").begin_array();
     for (const OpenProblem& one : status.problems) {
         json.begin_object().key("key").text(one.key).key("what").text(one.what);
         write_time(json, "since", one.since);
@@ -290,12 +255,6 @@ std::string json_of(const Status& status) {
     }
     json.end_object();
     return out + "\n";
-}
-
-std::string ago(const std::optional<Timestamp>& time, Timestamp now) {
-    if (!time) return "-";
-    const auto age = std::chrono::floor<std::chrono::seconds>(now - *time);
-    return format_duration(std::max<std::chrono::milliseconds>(age, 0ms)) + " ago";
 }
 
 std::string mebibytes(std::int64_t bytes) {
@@ -346,20 +305,11 @@ void show(const Status& status) {
     }
     prices.print();
     print("\n");
-    Table tape({{"topic"},
-                {"partition", Align::right},
-                {"messages", Align::right},
-                {"loaded", Align::right},
-                {"lag", Align::right}});
-    for (const PartitionStatus& one : status.partitions) {
-        tape.add({one.at.topic, std::to_string(one.at.partition.value()),
-                  std::to_string(one.extent.end.value()), std::to_string(one.loaded.value()),
-                  std::to_string(one.lag())});
-    }
-    tape.print();
+    show_pipe(status.pipe, status.now);
     print(fmt::format("\ndead letters {}, duplicates {}, messages lost on the tape {}\n",
                       status.dead_letters, status.duplicates, status.gaps));
-    print(fmt::format("store {}, captures {}, free on its disk {}\n", mebibytes(status.store_bytes),
+    print(fmt::format("store {}, captures {}, free on its disk {}\n",
+                      status.store_bytes > 0 ? mebibytes(status.store_bytes) : "in its server",
                       status.captures ? mebibytes(status.captures->used_bytes) : "not kept",
                       mebibytes(status.free_bytes)));
     for (const OpenProblem& one : status.problems) {

@@ -27,6 +27,7 @@ public:
 
     void check_all() {
         check_secrets();
+        check_tape();
         check_feeds();
         check_tables_and_topics();
         for (const auto& [name, dag] : settings().dags) check_dag(dag);
@@ -64,12 +65,44 @@ private:
                 fault({"secret", name}, "env", "must have one of env and file");
             }
         }
-        const std::string& used = settings().store.secret;
-        const std::vector<std::string> names = names_of(settings().secrets);
-        if (!used.empty() && !settings().secrets.contains(used)) {
-            fault({"store"}, "secret",
-                  fmt::format("secret names \"{}\", and there is no [secret] {}{}", used, used,
-                              did_you_mean(used, names)));
+        check_secret_named("store", "secret", settings().store.secret);
+        check_secret_named("tape", "secret", settings().tape.secret);
+        check_secret_named("tape", "key_secret", settings().tape.key_secret);
+    }
+
+    void check_secret_named(std::string_view table, std::string_view key, const std::string& name) {
+        if (name.empty() || settings().secrets.contains(name)) return;
+        fault({std::string(table)}, key,
+              fmt::format("{} names \"{}\", and there is no [secret] {}{}", key, name, name,
+                          did_you_mean(name, names_of(settings().secrets))));
+    }
+
+    void check_tape() {
+        const TapeSettings& tape = settings().tape;
+        const bool embedded = std::holds_alternative<EmbeddedUrl>(tape.url.target);
+        if (embedded && std::holds_alternative<PostgresUrl>(settings().store.url.target)) {
+            fault({"tape"}, "url",
+                  "url is store:, which a store in PostgreSQL cannot be: name kafka://HOST:PORT, "
+                  "or sqlite:PATH for one machine");
+        }
+        const auto* own = std::get_if<SqliteUrl>(&tape.url.target);
+        const auto* store = std::get_if<SqliteUrl>(&settings().store.url.target);
+        if (own != nullptr && store != nullptr && own->path == store->path) {
+            fault({"tape"}, "url", "url is the store's own file: write store:");
+        }
+        if (tape.user.empty() != tape.secret.empty()) {
+            fault({"tape"}, tape.user.empty() ? "secret" : "user",
+                  tape.user.empty() ? "secret is the password of a user, and there is none"
+                                    : "user needs the [secret] with its password: secret");
+        }
+        if (tape.certificate_file.empty() != tape.key_file.empty()) {
+            fault({"tape"}, tape.key_file.empty() ? "certificate_file" : "key_file",
+                  "certificate_file and key_file go together");
+        }
+        const bool files =
+            !(tape.ca_file.empty() && tape.certificate_file.empty() && tape.key_file.empty());
+        if (files && !tape.tls) {
+            fault({"tape"}, "tls", "tls is false, and files for it are named: write tls = true");
         }
     }
 

@@ -179,7 +179,7 @@ TEST(EffectiveToml, ReadsBackAsTheSameSettings) {
 
 TEST(EffectiveToml, HoldsNoSecret) {
     const ReadConfig config = read(
-        "[store]\nurl = \"postgresql://u:hunter2@h/d\"\n[net]\nproxy = "
+        "[store]\nurl = \"postgresql://u:hunter2@h/d\"\n[tape]\nurl = \"sqlite:t\"\n[net]\nproxy = "
         "\"http://u:hunter2@p:1\"\n");
     ASSERT_EQ(faults_of(config), Lines{});
     const std::string text = effective_toml(config.settings, config.origins);

@@ -22,6 +22,15 @@ constexpr auto kFormats =
                                                 {LogSettings::Format::text, "text"},
                                                 {LogSettings::Format::json, "json"}});
 
+constexpr auto kCompressions =
+    std::to_array<Choice<TapeSettings::Compression>>({{TapeSettings::Compression::none, "none"},
+                                                      {TapeSettings::Compression::lz4, "lz4"},
+                                                      {TapeSettings::Compression::zstd, "zstd"}});
+constexpr auto kMechanisms = std::to_array<Choice<TapeSettings::Mechanism>>(
+    {{TapeSettings::Mechanism::plain, "plain"},
+     {TapeSettings::Mechanism::scram_sha_256, "scram-sha-256"},
+     {TapeSettings::Mechanism::scram_sha_512, "scram-sha-512"}});
+
 bool is_letter(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); }
 bool is_digit(char c) { return c >= '0' && c <= '9'; }
 
@@ -29,6 +38,14 @@ bool made_of(std::string_view text, std::string_view others) {
     return std::all_of(text.begin(), text.end(), [&](char c) {
         return is_letter(c) || is_digit(c) || others.find(c) != others.npos;
     });
+}
+
+// "tapedeck.db" gives "tapedeck.WHAT.db"; so does a store that is no file.
+std::string beside_store(const Settings& settings, std::string_view what) {
+    const auto* sqlite = std::get_if<SqliteUrl>(&settings.store.url.target);
+    std::string_view path = sqlite == nullptr ? "tapedeck.db" : std::string_view(sqlite->path);
+    if (path.ends_with(".db")) path.remove_suffix(3);
+    return fmt::format("{}.{}.db", path, what);
 }
 
 std::string must_be(std::string_view what, std::string_view text) {
@@ -41,6 +58,13 @@ std::span<const Choice<RecordForm>> choices(RecordForm) { return kForms; }
 std::span<const Choice<ConfiguredTaskKind>> choices(ConfiguredTaskKind) { return kTaskKinds; }
 std::span<const Choice<LogSettings::Level>> choices(LogSettings::Level) { return kLevels; }
 std::span<const Choice<LogSettings::Format>> choices(LogSettings::Format) { return kFormats; }
+
+std::span<const Choice<TapeSettings::Compression>> choices(TapeSettings::Compression) {
+    return kCompressions;
+}
+std::span<const Choice<TapeSettings::Mechanism>> choices(TapeSettings::Mechanism) {
+    return kMechanisms;
+}
 
 std::string must_be_instrument(std::string_view text) {
     // Tickers hold all kinds of signs (BRK-B, ^GSPC, EURUSD=X, M&M.NS, XBT/USD); those that would
@@ -94,12 +118,14 @@ std::string must_be_one_line(std::string_view text) {
 }
 
 std::string captures_path(const Settings& settings) {
-    if (!settings.captures.path.empty()) return settings.captures.path;
-    const auto* sqlite = std::get_if<SqliteUrl>(&settings.store.url.target);
-    if (sqlite == nullptr) return "tapedeck.captures.db";
-    std::string_view path = sqlite->path;
-    if (path.ends_with(".db")) path.remove_suffix(3);
-    return std::string(path) + ".captures.db";
+    return settings.captures.path.empty() ? beside_store(settings, "captures")
+                                          : settings.captures.path;
 }
+
+std::string spool_path(const Settings& settings) {
+    return settings.tape.spool.empty() ? beside_store(settings, "spool") : settings.tape.spool;
+}
+
+std::string journal_path(const Settings& settings) { return beside_store(settings, "journal"); }
 
 }  // namespace tapedeck

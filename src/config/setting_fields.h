@@ -12,6 +12,8 @@ std::span<const Choice<RecordForm>> choices(RecordForm);
 std::span<const Choice<ConfiguredTaskKind>> choices(ConfiguredTaskKind);
 std::span<const Choice<LogSettings::Level>> choices(LogSettings::Level);
 std::span<const Choice<LogSettings::Format>> choices(LogSettings::Format);
+std::span<const Choice<TapeSettings::Compression>> choices(TapeSettings::Compression);
+std::span<const Choice<TapeSettings::Mechanism>> choices(TapeSettings::Mechanism);
 
 // What a text must be; "" or the end of a sentence.
 std::string must_be_instrument(std::string_view text);
@@ -40,7 +42,8 @@ inline constexpr auto kStore = std::tuple{
 };
 
 inline constexpr auto kTape = std::tuple{
-    field("url", &TapeSettings::url, "Where messages live: in the store itself, or in Kafka.")
+    field("url", &TapeSettings::url,
+          "Where messages live: in the SQLite store itself, in an SQLite file, or in Kafka.")
         .for_example("\"kafka://broker1:9092,broker2:9092\""),
     field("partitions", &TapeSettings::partitions,
           "Partitions of a topic that tapedeck makes; a topic that exists keeps its own.")
@@ -48,10 +51,46 @@ inline constexpr auto kTape = std::tuple{
     field("retention", &TapeSettings::retention,
           "How long messages that were loaded stay on an embedded tape; \"0\" keeps them.")
         .between(0ms, kYears),
+    field("replication", &TapeSettings::replication,
+          "Copies of a topic that tapedeck makes in Kafka; 0 leaves it to the broker.")
+        .between(0, 100),
+    field("topic_retention", &TapeSettings::topic_retention,
+          "How long Kafka keeps the messages of a topic that tapedeck makes; \"0\" is for ever.")
+        .between(0ms, kYears),
+    field("compression", &TapeSettings::compression, "How messages travel to Kafka."),
+    field("tls", &TapeSettings::tls,
+          "Whether the way to the brokers is encrypted; their names are checked."),
+    field("ca_file", &TapeSettings::ca_file, "PEM file of the authorities that vouch for brokers.")
+        .if_unset("the machine's own"),
+    field("certificate_file", &TapeSettings::certificate_file,
+          "PEM file of the certificate that is shown to brokers.")
+        .if_unset("none"),
+    field("key_file", &TapeSettings::key_file, "PEM file of the certificate's key.")
+        .if_unset("none"),
+    field("key_secret", &TapeSettings::key_secret,
+          "Name of the [secret] that holds the key's password.")
+        .checked(must_be_name)
+        .if_unset("the key has none"),
+    field("user", &TapeSettings::user, "Who logs in to Kafka, by SASL.")
+        .checked(must_be_one_line)
+        .if_unset("nobody logs in"),
+    field("mechanism", &TapeSettings::mechanism, "How the user proves the password."),
+    field("secret", &TapeSettings::secret, "Name of the [secret] that holds the user's password.")
+        .checked(must_be_name)
+        .if_unset("none"),
+    field("spool", &TapeSettings::spool, "The file that keeps messages while Kafka is away.")
+        .if_unset("beside the store: tapedeck.spool.db for tapedeck.db"),
+    field("spool_budget", &TapeSettings::spool_budget,
+          "Most bytes of messages in the spool; \"0B\" keeps none: then Kafka must be there.")
+        .between(ByteCount(0), ByteCount(std::int64_t{1} << 40)),
 };
 
 inline constexpr auto kLoad = std::tuple{
-    field("batch_rows", &LoadSettings::batch_rows, "Most rows in one transaction.")
+    field("group", &LoadSettings::group,
+          "Kafka's consumer group: the loaders of one store share the partitions under one name.")
+        .checked(must_be_name),
+    field("batch_rows", &LoadSettings::batch_rows,
+          "Most rows in one transaction; those of one message stay together.")
         .between(1, 1'000'000),
     field("batch_bytes", &LoadSettings::batch_bytes, "Most bytes of messages in one transaction.")
         .between(ByteCount(4'096), ByteCount(std::int64_t{1} << 30)),

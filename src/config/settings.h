@@ -24,13 +24,30 @@ struct StoreSettings {
 };
 
 struct TapeSettings {
+    enum class Compression { none, lz4, zstd };
+    enum class Mechanism { plain, scram_sha_256, scram_sha_512 };
     TapeUrl url;
     std::int32_t partitions = 3;
     std::chrono::milliseconds retention{0};  // 0: for ever
+    // Of Kafka only:
+    std::int32_t replication = 0;  // 0: as the broker has it
+    std::chrono::milliseconds topic_retention{std::chrono::hours(24 * 90)};  // 0: for ever
+    Compression compression = Compression::lz4;
+    bool tls = false;
+    std::string ca_file;           // PEM; empty: the machine's own
+    std::string certificate_file;  // PEM, with key_file; empty: none is shown
+    std::string key_file;
+    std::string key_secret;  // name of the [secret] with the key's password; empty: none
+    std::string user;        // empty: no login
+    Mechanism mechanism = Mechanism::scram_sha_512;
+    std::string secret;                               // name of the [secret] with its password
+    std::string spool;                                // a file; empty: see `spool_path`
+    ByteCount spool_budget{std::int64_t{256} << 20};  // 0: no spool
     friend bool operator==(const TapeSettings&, const TapeSettings&) = default;
 };
 
 struct LoadSettings {
+    std::string group = "tapedeck";
     std::int32_t batch_rows = 10'000;
     ByteCount batch_bytes{8 * 1024 * 1024};
     friend bool operator==(const LoadSettings&, const LoadSettings&) = default;
@@ -150,5 +167,11 @@ struct Settings {
 // The file that captures go to: [captures] path, else beside an SQLite store ("tapedeck.db" gives
 // "tapedeck.captures.db"), else "tapedeck.captures.db".
 std::string captures_path(const Settings& settings);
+
+// The file that keeps messages while the brokers are away: [tape] spool, else made like
+// captures_path ("tapedeck.spool.db"). And the file that keeps what the schedule has to tell a
+// server's store that is away ("tapedeck.journal.db").
+std::string spool_path(const Settings& settings);
+std::string journal_path(const Settings& settings);
 
 }  // namespace tapedeck

@@ -12,6 +12,7 @@
 namespace tapedeck {
 namespace {
 
+constexpr std::string_view kSqlite = "sqlite:";
 constexpr std::string_view kPostgres = "postgresql://";
 constexpr std::string_view kJdbc = "jdbc:postgresql:";
 
@@ -187,6 +188,18 @@ Result<StoreUrl> parse_postgres(std::string_view rest, bool jdbc) {
     return StoreUrl{std::move(url)};
 }
 
+Result<SqliteUrl> parse_sqlite(std::string_view text) {
+    std::string_view path = text.substr(kSqlite.size());
+    if (path.starts_with("///")) path.remove_prefix(2);
+    if (path.starts_with("//")) {
+        return wrong(fmt::format("must be sqlite:PATH or sqlite:///PATH, not \"{}\"", text));
+    }
+    if (path.empty() || path == ":memory:" || path.find('\0') != path.npos) {
+        return wrong(fmt::format("must name a file: sqlite:PATH, not \"{}\"", text));
+    }
+    return SqliteUrl{std::string(path)};
+}
+
 std::string written(const PostgresUrl& url, const std::string& password) {
     std::string out(kPostgres);
     if (!url.user.empty() || !password.empty()) {
@@ -213,17 +226,10 @@ std::string written(const PostgresUrl& url, const std::string& password) {
 }  // namespace
 
 Result<StoreUrl> parse_store_url(std::string_view text) {
-    constexpr std::string_view kSqlite = "sqlite:";
     if (text.starts_with(kSqlite)) {
-        std::string_view path = text.substr(kSqlite.size());
-        if (path.starts_with("///")) path.remove_prefix(2);
-        if (path.starts_with("//")) {
-            return wrong(fmt::format("must be sqlite:PATH or sqlite:///PATH, not \"{}\"", text));
-        }
-        if (path.empty() || path == ":memory:" || path.find('\0') != path.npos) {
-            return wrong(fmt::format("must name a file: sqlite:PATH, not \"{}\"", text));
-        }
-        return StoreUrl{SqliteUrl{std::string(path)}};
+        auto sqlite = parse_sqlite(text);
+        if (!sqlite) return sqlite.error();
+        return StoreUrl{*std::move(sqlite)};
     }
     if (text.starts_with(kPostgres)) return parse_postgres(text.substr(kPostgres.size()), false);
     if (text.starts_with("postgres://")) return parse_postgres(text.substr(11), false);
@@ -253,11 +259,17 @@ Secret connection_string(const PostgresUrl& url) {
 Result<TapeUrl> parse_tape_url(std::string_view text) {
     constexpr std::string_view kKafka = "kafka://";
     if (text == "store:") return TapeUrl{};
+    if (text.starts_with(kSqlite)) {
+        auto sqlite = parse_sqlite(text);
+        if (!sqlite) return sqlite.error();
+        return TapeUrl{*std::move(sqlite)};
+    }
     if (text.find('@') != text.npos) {
         return wrong("must be kafka://HOST:PORT without user or password");
     }
     if (!text.starts_with(kKafka)) {
-        return wrong(fmt::format("must be store: or kafka://HOST:PORT, not \"{}\"", text));
+        return wrong(
+            fmt::format("must be store:, sqlite:PATH or kafka://HOST:PORT, not \"{}\"", text));
     }
     std::string_view rest = text.substr(kKafka.size());
     if (rest.ends_with('/')) rest.remove_suffix(1);
@@ -273,6 +285,7 @@ Result<TapeUrl> parse_tape_url(std::string_view text) {
 }
 
 std::string to_string(const TapeUrl& url) {
+    if (const auto* sqlite = std::get_if<SqliteUrl>(&url.target)) return "sqlite:" + sqlite->path;
     const auto* kafka = std::get_if<KafkaUrl>(&url.target);
     return kafka == nullptr ? "store:" : "kafka://" + to_string(kafka->brokers);
 }

@@ -53,12 +53,13 @@ Secret connection_string(const PostgresUrl& url);
 struct EmbeddedUrl {  // "store:": the tape is a table of the store
     friend bool operator==(const EmbeddedUrl&, const EmbeddedUrl&) = default;
 };
+// "sqlite:PATH": an embedded tape in a file of its own, beside whatever store.
 struct KafkaUrl {  // "kafka://host:9092,host:9092"
     std::vector<HostPort> brokers;
     friend bool operator==(const KafkaUrl&, const KafkaUrl&) = default;
 };
 struct TapeUrl {
-    std::variant<EmbeddedUrl, KafkaUrl> target = EmbeddedUrl{};
+    std::variant<EmbeddedUrl, SqliteUrl, KafkaUrl> target = EmbeddedUrl{};
     friend bool operator==(const TapeUrl&, const TapeUrl&) = default;
 };
 

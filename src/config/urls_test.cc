@@ -87,6 +87,10 @@ TEST(TapeUrl, ReadsStoreAndKafka) {
     EXPECT_FALSE(parse_tape_url("kafka://"));
     EXPECT_FALSE(parse_tape_url("kafka://a:0"));
     EXPECT_FALSE(parse_tape_url("kafka://a/topic"));
+    EXPECT_EQ(std::get<SqliteUrl>(parse_tape_url("sqlite:///var/tape.db")->target).path,
+              "/var/tape.db");
+    EXPECT_EQ(to_string(*parse_tape_url("sqlite:tape.db")), "sqlite:tape.db");
+    EXPECT_FALSE(parse_tape_url("sqlite://host/tape.db"));
     EXPECT_FALSE(parse_tape_url("store"));
 }
 

@@ -31,6 +31,14 @@ constexpr std::array kStates{
     CoverageState::withdrawn,   CoverageState::pending,   CoverageState::lost,
 };
 
+using Values = std::vector<Value>;
+
+constexpr std::chrono::hours kLookedBack{24 * 8};
+constexpr std::int64_t kOutcomesUnderWay = 1'000;
+constexpr std::int64_t kRowsUnderWay = 20'000;
+
+bool is_missing(const Error& error) { return error.kind == ErrorKind::rejected; }
+
 std::string place_of(const Outcome::Sent& sent) {
     return fmt::format("{}[{}] offset {}", sent.topic, sent.partition.value(), sent.offset.value());
 }
@@ -159,10 +167,19 @@ Result<> CoverageLedger::read_positions(const Feed& feed, Facts& facts) {
         });
     if (!done) return done;
     const auto partitions = tape_.partitions(std::string(kOutcomesTopic));
-    if (!partitions) return partitions.error();
+    if (!partitions) {
+        // Nobody can tell now whether there are more: nothing is given up meanwhile.
+        facts.accounts_complete = false;
+        if (retryable(partitions.error().kind) || is_missing(partitions.error())) return {};
+        return partitions.error();
+    }
     for (const Partition partition : *partitions) {
         const TopicPartition at{std::string(kOutcomesTopic), partition};
         const auto extent = tape_.extent(at);
+        if (!extent && retryable(extent.error().kind)) {
+            facts.accounts_complete = false;
+            return {};
+        }
         if (!extent) return extent.error();
         const auto loaded = facts.loaded.find(at);
         const Offset reached = loaded == facts.loaded.end() ? Offset(0) : loaded->second;
@@ -316,6 +333,69 @@ Result<std::vector<CoverageRow>> CoverageLedger::settle_range(
     return save_changes(*derived, *known, now);
 }
 
+// The first slot whose state was settled without a price, and for which a row or an outcome is
+// there that was not yet there then. Only what came since the last look is looked at; of what was
+// there before this process, the last days.
+Result<std::optional<Timestamp>> CoverageLedger::came_late(const Feed& feed, Timestamp now) {
+    const auto found = marks_.find(feed.name);
+    const Timestamp first_look = now - kLookedBack;
+    const auto id_of = [&](const std::string& sql, Values values) -> Result<std::int64_t> {
+        std::int64_t id = 0;
+        auto done = store_.query({sql, std::move(values), {}}, [&](const RowView& row) -> Result<> {
+            if (!row.is_null(0)) id = row.integer(0);
+            return {};
+        });
+        if (!done) return done.error();
+        return id;
+    };
+    const std::string& table = feed.table.name;
+    Mark mark;
+    if (found != marks_.end()) {
+        mark = found->second;
+    } else {
+        auto outcome = id_of("select min(id) from outcomes where feed = $1 and slot >= $2",
+                             {feed.name, first_look});
+        if (!outcome) return outcome.error();
+        auto row =
+            id_of(fmt::format("select min(id) from {} where slot >= $1", table), {first_look});
+        if (!row) return row.error();
+        mark = {*outcome, *row};
+    }
+    // Several loaders commit out of order of the ids that they were given.
+    auto outcome = id_of("select max(id) from outcomes", {});
+    if (!outcome) return outcome.error();
+    auto row = id_of(fmt::format("select max(id) from {}", table), {});
+    if (!row) return row.error();
+    std::optional<Timestamp> first;
+    const RowSink note = [&](const RowView& view) -> Result<> {
+        if (!view.is_null(0))
+            first = std::min(first.value_or(view.timestamp(0)), view.timestamp(0));
+        return {};
+    };
+    constexpr std::string_view kGivenUp =
+        "c.state in ('failed', 'missed', 'withdrawn', 'lost') and c.feed = $1";
+    auto done = store_.query(
+        {fmt::format("select min(c.slot) from outcomes o join coverage c on c.feed = o.feed and "
+                     "c.slot = o.slot and c.instrument = o.instrument where o.id >= $2 and "
+                     "o.recorded_at > c.settled_at and {}",
+                     kGivenUp),
+         {feed.name, mark.outcome},
+         {}},
+        note);
+    if (!done) return done.error();
+    done = store_.query(
+        {fmt::format("select min(c.slot) from {} r join coverage c on c.slot = r.slot and "
+                     "c.instrument = r.instrument where r.id >= $2 and {}",
+                     table, kGivenUp),
+         {feed.name, mark.row},
+         {}},
+        note);
+    if (!done) return done.error();
+    marks_[feed.name] = {std::max<std::int64_t>(0, *outcome - kOutcomesUnderWay),
+                         std::max<std::int64_t>(0, *row - kRowsUnderWay)};
+    return first;
+}
+
 Result<std::vector<CoverageRow>> CoverageLedger::settle(std::span<const Expectation> expectations,
                                                         Timestamp now) {
     std::vector<CoverageRow> changed;
@@ -340,6 +420,9 @@ Result<std::vector<CoverageRow>> CoverageLedger::settle(std::span<const Expectat
         Timestamp begin = Timestamp::min();
         if (newest) begin = *newest + std::chrono::microseconds(1);
         if (from) begin = std::min(begin, *from);
+        const auto late = came_late(feeds_.at(feed), now);
+        if (!late) return late.error();
+        if (*late) begin = std::min(begin, **late);
         auto rows = settle_range(expectations, feed, begin, now, now);
         if (!rows) return rows.error();
         std::ranges::move(*rows, std::back_inserter(changed));

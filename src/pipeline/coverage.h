@@ -109,7 +109,8 @@ public:
                                                   Timestamp from, Timestamp to, Timestamp now,
                                                   std::int64_t* closed = nullptr);
 
-    // Brings the table up to `now`: new slots, and those still pending. The rows that changed.
+    // Brings the table up to `now`: new slots, those still pending, and those given up for which
+    // something came late, from a spool or another loader. The rows that changed.
     Result<std::vector<CoverageRow>> settle(std::span<const Expectation> expectations,
                                             Timestamp now);
     // The same for the slots of one feed in [from, to) whatever their state was.
@@ -122,6 +123,7 @@ public:
 
 private:
     struct Facts;
+    Result<std::optional<Timestamp>> came_late(const Feed& feed, Timestamp now);
     Result<Facts> read_facts(const Expectation& expectation, Timestamp from, Timestamp to);
     Result<> read_rows(const Feed& feed, Timestamp from, Timestamp to, Facts& facts);
     Result<> read_outcomes(const Feed& feed, Timestamp from, Timestamp to, Facts& facts);
@@ -133,6 +135,11 @@ private:
     Store& store_;
     Tape& tape_;
     const std::map<std::string, Feed>& feeds_;
+    struct Mark {  // everything with a smaller id was looked at
+        std::int64_t outcome = 0;
+        std::int64_t row = 0;
+    };
+    std::map<std::string, Mark, std::less<>> marks_;  // by feed
 };
 
 }  // namespace tapedeck

@@ -13,6 +13,8 @@ namespace {
 using namespace std::chrono_literals;
 
 constexpr std::size_t kWaitingBatches = 2;
+constexpr int kIdleBeforeLooking = 10;  // polls without any partition
+constexpr int kRestarts = 3;            // without a message in between
 
 std::string name_of(const TopicPartition& at) {
     return fmt::format("{}[{}]", at.topic, at.partition.value());
@@ -40,40 +42,50 @@ std::variant<Resume, RefusePartition> plan_resume(const LedgerEntry& ledger, con
     return Resume{ledger.next, std::nullopt};
 }
 
-Batch BatchMaker::make(const Chunk& chunk, TextArena& arena) {
-    TAPEDECK_ASSERT(!chunk.messages.empty());
+Batch BatchMaker::make(const Chunk& chunk, Offset from, std::size_t& first, TextArena& arena) {
+    TAPEDECK_ASSERT(first < chunk.messages.size());
     const auto topic = std::ranges::find(topics_, chunk.at.topic, &LoadedTopic::topic);
     TAPEDECK_ASSERT(topic != topics_.end());
-    const TapeMessage& last = chunk.messages.back();
     Batch batch;
-    batch.advances.push_back(
-        {chunk.at, chunk.from, next(last.offset), last.timestamp, sha256(last.value)});
+    const auto end_after = [&](const TapeMessage& last) {
+        batch.advances.push_back(
+            {chunk.at, from, next(last.offset), last.timestamp, sha256(last.value)});
+    };
     const auto refuse = [&](const TapeMessage& message, const Error& error) {
         batch.dead_letters.push_back({chunk.at, message.offset, message.timestamp,
                                       std::string(message.key), std::string(message.value),
                                       error.what});
     };
     if (!topic->table) {
-        for (const TapeMessage& message : chunk.messages) {
+        std::size_t rows = 0;
+        for (; first < chunk.messages.size() && rows < most_rows_; ++first) {
+            const TapeMessage& message = chunk.messages[first];
             auto run = decode_outcomes(message.value);
             if (run) {
+                rows += run->outcomes.size();
                 batch.outcomes.push_back({chunk.at, message.offset, *std::move(run)});
             } else {
                 refuse(message, run.error());
+                ++rows;
             }
         }
+        end_after(chunk.messages[first - 1]);
         return batch;
     }
     BatchRows rows{*topic->table, 0, {}, {}, {}};
-    rows.records.reserve(chunk.messages.size());
-    rows.offsets.reserve(chunk.messages.size());
-    rows.timestamps.reserve(chunk.messages.size());
-    for (const TapeMessage& message : chunk.messages) {
+    const std::size_t likely = std::min(chunk.messages.size() - first, most_rows_);
+    rows.records.reserve(likely);
+    rows.offsets.reserve(likely);
+    rows.timestamps.reserve(likely);
+    for (; first < chunk.messages.size(); ++first) {
+        if (rows.records.size() + batch.dead_letters.size() >= most_rows_) break;
+        const TapeMessage& message = chunk.messages[first];
         const auto done = decoder_.decode(message.value, topic->table->form, arena, rows.records);
         if (!done) refuse(message, done.error());
         rows.offsets.resize(rows.records.size(), message.offset);
         rows.timestamps.resize(rows.records.size(), message.timestamp);
     }
+    end_after(chunk.messages[first - 1]);
     if (!rows.records.empty()) batch.rows.push_back(std::move(rows));
     return batch;
 }
@@ -86,12 +98,13 @@ Loader::Loader(Tape& tape, Store& store, Clock& clock, Log& log, LoaderOptions o
       log_(log),
       options_(std::move(options)),
       on_committed_(std::move(committed)),
-      maker_(options_.topics) {}
+      maker_(options_.topics, std::max<std::size_t>(1, options_.batch_rows)) {}
 
 Result<LoadSummary> Loader::run(std::stop_token stop, bool until_end) {
     summary_ = {};
     error_.reset();
     reading_.clear();
+    ends_.clear();
     std::vector<std::string> names;
     for (const LoadedTopic& topic : options_.topics) names.push_back(topic.topic);
     auto reader = tape_.open_reader(names, options_.group);
@@ -100,69 +113,85 @@ Result<LoadSummary> Loader::run(std::stop_token stop, bool until_end) {
     halted_ = std::stop_source();
     const std::stop_callback forward(stop, [this] { halted_.request_stop(); });
     std::jthread committer([this](std::stop_token own) { commit_loop(own); });
-    std::optional<Error> failure;
-    bool outage_told = false;
-    while (!stop.stop_requested() && !(until_end && at_end())) {
-        if (auto fault = failed(); !fault) break;
-        leave_fenced(**reader);
-        note_loaded(**reader);
-        std::optional<std::chrono::milliseconds> wait;
-        if (until_end || unsettled()) wait = 200ms;
-        auto polled = (*reader)->poll(wait, options_.batch_bytes, halted_.get_token());
-        if (!polled) {
-            if (!retryable(polled.error().kind)) {
-                failure = polled.error();
-                break;
-            }
-            if (until_end && options_.give_up_after > 0) {
-                failure = polled.error();
-                break;
-            }
-            if (!outage_told) log_.emit(Waiting{"tape", polled.error().what});
-            outage_told = true;
-            clock_.sleep_until(clock_.now() + 1s, stop);
-            continue;
-        }
-        if (outage_told) log_.emit(Recovered{"tape", 0});
-        outage_told = false;
-        if (auto* news = std::get_if<Assigned>(&*polled)) {
-            if (auto done = assigned(news->partitions, **reader); !done) {
-                failure = done.error();
-                break;
-            }
-        } else if (auto* gone = std::get_if<Revoked>(&*polled)) {
-            drain();  // the next owner finds the ledger where we left it
-            for (const TopicPartition& at : gone->partitions) reading_.erase(at);
-        } else if (auto* chunk = std::get_if<Chunk>(&*polled)) {
-            take(std::move(*chunk), **reader);
-        }
-    }
+    auto read = read_on(**reader, until_end);
     drain();
     note_loaded(**reader);
     committer.request_stop();
     committer.join();
     const std::lock_guard lock(mutex_);
     if (error_) return *error_;
-    if (failure) return *failure;
+    if (!read) return read.error();
     return summary_;
 }
 
+Result<> Loader::read_on(TapeReader& reader, bool until_end) {
+    Outage outage;
+    int idle = 0;
+    while (!stop_.stop_requested() && !(until_end && at_end())) {
+        if (auto fault = failed(); !fault) break;
+        leave_fenced(reader);
+        note_loaded(reader);
+        std::optional<std::chrono::milliseconds> wait;
+        if (until_end || unsettled()) wait = 200ms;
+        auto polled = reader.poll(wait, options_.batch_bytes, halted_.get_token());
+        if (!polled) {
+            if (auto done = bear(polled.error(), reader, until_end, outage); !done) return done;
+            continue;
+        }
+        if (outage.told) log_.emit(Recovered{"tape", 0});
+        const bool nothing = std::holds_alternative<Idle>(*polled);
+        if (!nothing) outage = {};
+        outage.told = false;
+        if (auto* news = std::get_if<Assigned>(&*polled)) {
+            if (auto done = assigned(news->partitions, reader); !done) return done;
+        } else if (auto* gone = std::get_if<Revoked>(&*polled)) {
+            drain();  // the next owner finds the ledger where we left it
+            for (const TopicPartition& at : gone->partitions) reading_.erase(at);
+        } else if (auto* chunk = std::get_if<Chunk>(&*polled)) {
+            take(std::move(*chunk), reader);
+        }
+        idle = nothing && reading_.empty() ? idle + 1 : 0;
+        if (!until_end || idle < kIdleBeforeLooking) continue;
+        idle = 0;
+        const auto ended = others_at_end();
+        if (!ended) return ended.error();
+        if (*ended) break;
+    }
+    return {};
+}
+
+// What to do about a reader's error: nothing but to wait, to start the partitions again where the
+// ledger and the tape now are, or to give up.
+Result<> Loader::bear(const Error& error, TapeReader& reader, bool until_end, Outage& outage) {
+    if (error.kind == ErrorKind::corrupt && outage.restarts++ < kRestarts) {
+        std::vector<TopicPartition> all;
+        for (const auto& [at, reading] : reading_) all.push_back(at);
+        return assigned(all, reader);
+    }
+    if (!retryable(error.kind) || (until_end && options_.give_up_after > 0)) return error;
+    if (!outage.told) log_.emit(Waiting{"tape", error.what});
+    outage.told = true;
+    clock_.sleep_until(clock_.now() + 1s, stop_);
+    return {};
+}
+
 Result<> Loader::assigned(const std::vector<TopicPartition>& partitions, TapeReader& reader) {
-    drain();
-    ++epoch_;
     for (int tries = 1;; ++tries) {
+        drain();
+        ++epoch_;
         auto ledger = store_.ledger(partitions);
-        if (ledger) {
-            for (const LedgerEntry& entry : *ledger) {
-                if (auto done = start_partition(entry, reader); !done) return done;
-            }
+        std::optional<Error> fault;
+        if (!ledger) fault = ledger.error();
+        for (std::size_t i = 0; !fault && i < ledger->size(); ++i) {
+            if (auto done = start_partition((*ledger)[i], reader); !done) fault = done.error();
+        }
+        if (!fault) {
+            if (tries > 1) log_.emit(Recovered{"starting partitions", 0});
             return {};
         }
         const bool give_up = options_.give_up_after > 0 && tries >= options_.give_up_after;
-        if (!retryable(ledger.error().kind) || give_up || stop_.stop_requested()) {
-            return ledger.error();
-        }
-        if (tries == 1) log_.emit(Waiting{"store", ledger.error().what});
+        if (!retryable(fault->kind) || give_up || stop_.stop_requested()) return *fault;
+        if (tries == 1) log_.emit(Waiting{ledger ? "tape" : "store", fault->what});
         clock_.sleep_until(clock_.now() + 1s, stop_);
     }
 }
@@ -211,13 +240,18 @@ void Loader::take(Chunk chunk, TapeReader& reader) {
     TAPEDECK_ASSERT(chunk.next >= reading.position);
     reading.position = chunk.next;
     if (chunk.messages.empty()) return;
-    auto work = std::make_unique<Work>();
-    work->epoch = reading.epoch;
-    work->chunk = std::move(chunk);
-    work->chunk.from = reading.from;  // holes before the first message are passed over with it
-    work->batch = maker_.make(work->chunk, work->arena);
-    reading.from = work->batch.advances[0].to;
-    hand_over(std::move(work));
+    const auto shared = std::make_shared<const Chunk>(std::move(chunk));
+    for (std::size_t first = 0; first < shared->messages.size();) {
+        auto work = std::make_unique<Work>();
+        work->epoch = reading.epoch;
+        work->chunk = shared;
+        const std::size_t before = first;
+        // Holes before the first message are passed over with it.
+        work->batch = maker_.make(*shared, reading.from, first, work->arena);
+        work->messages = static_cast<std::int64_t>(first - before);
+        reading.from = work->batch.advances[0].to;
+        hand_over(std::move(work));
+    }
     leave_fenced(reader);
 }
 
@@ -240,6 +274,29 @@ void Loader::note_loaded(TapeReader& reader) {
         loaded.swap(loaded_);
     }
     for (const auto& [at, offset] : loaded) reader.note_loaded(at, offset);
+}
+
+// Where others of the group have all the partitions, the ledger tells how far they are.
+Result<bool> Loader::others_at_end() {
+    if (ends_.empty()) {
+        for (const LoadedTopic& topic : options_.topics) {
+            const auto partitions = tape_.partitions(topic.topic);
+            if (!partitions && partitions.error().kind == ErrorKind::rejected) continue;
+            if (!partitions) return partitions.error();
+            for (const Partition partition : *partitions) {
+                const TopicPartition at{topic.topic, partition};
+                const auto extent = tape_.extent(at);
+                if (!extent) return extent.error();
+                ends_[at] = extent->end;
+            }
+        }
+    }
+    std::vector<TopicPartition> all;
+    for (const auto& [at, end] : ends_) all.push_back(at);
+    const auto ledger = store_.ledger(all);
+    if (!ledger) return ledger.error();
+    return std::ranges::all_of(
+        *ledger, [&](const LedgerEntry& entry) { return entry.next >= ends_.at(entry.at); });
 }
 
 bool Loader::at_end() const {
@@ -363,7 +420,7 @@ void Loader::tell(const Work& work, const Committed& committed) {
     }
     {
         const std::lock_guard lock(mutex_);
-        summary_.messages += static_cast<std::int64_t>(work.chunk.messages.size());
+        summary_.messages += work.messages;
         summary_.rows += committed.rows;
         summary_.absorbed += committed.absorbed;
         summary_.duplicates += committed.duplicates;

@@ -31,6 +31,7 @@ struct LoaderOptions {
     std::vector<LoadedTopic> topics;
     std::string group = "tapedeck";
     std::size_t batch_bytes = 2 * 1024 * 1024;  // of message values in one transaction
+    std::size_t batch_rows = 100'000;  // in one transaction; those of one message stay together
     int give_up_after = 0;  // failed tries of one commit, seconds apart; 0: never give up
 };
 
@@ -65,11 +66,22 @@ std::variant<Resume, RefusePartition> plan_resume(const LedgerEntry& ledger, con
 // bytes and the arena. A function of its input: the same messages give the same batch.
 class BatchMaker {
 public:
-    explicit BatchMaker(const std::vector<LoadedTopic>& topics) : topics_(topics) {}
-    Batch make(const Chunk& chunk, TextArena& arena);
+    explicit BatchMaker(const std::vector<LoadedTopic>& topics, std::size_t most_rows = SIZE_MAX)
+        : topics_(topics), most_rows_(most_rows) {}
+
+    // Of the chunk's messages from index `first` on, as many as fit into most_rows, one at least;
+    // `first` moves past them. The batch begins at `from`.
+    Batch make(const Chunk& chunk, Offset from, std::size_t& first, TextArena& arena);
+    Batch make(const Chunk& chunk, TextArena& arena) {  // all of them
+        std::size_t first = 0;
+        Batch batch = make(chunk, chunk.from, first, arena);
+        TAPEDECK_ASSERT(first == chunk.messages.size());
+        return batch;
+    }
 
 private:
     const std::vector<LoadedTopic>& topics_;
+    const std::size_t most_rows_;
     RecordDecoder decoder_;
 };
 
@@ -90,7 +102,8 @@ public:
 
 private:
     struct Work {
-        Chunk chunk;  // keeps the bytes alive
+        std::shared_ptr<const Chunk> chunk;  // keeps the bytes alive; shared: its batches
+        std::int64_t messages = 0;
         TextArena arena;
         Batch batch;
         std::uint64_t epoch = 0;  // of the assignment
@@ -103,12 +116,20 @@ private:
         bool stopped = false;
     };
 
+    struct Outage {
+        bool told = false;
+        int restarts = 0;  // of partitions that the reader could not read on
+    };
+
+    Result<> read_on(TapeReader& reader, bool until_end);
+    Result<> bear(const Error& error, TapeReader& reader, bool until_end, Outage& outage);
     Result<> assigned(const std::vector<TopicPartition>& partitions, TapeReader& reader);
     Result<> start_partition(const LedgerEntry& entry, TapeReader& reader);
     void take(Chunk chunk, TapeReader& reader);
     void leave_fenced(TapeReader& reader);
     void note_loaded(TapeReader& reader);
     bool at_end() const;
+    Result<bool> others_at_end();
     void hand_over(std::unique_ptr<Work> work);
     void drain();
     Result<> failed() const;
@@ -130,6 +151,7 @@ private:
     // The reading thread's.
     std::map<TopicPartition, Reading> reading_;
     std::uint64_t epoch_ = 0;
+    std::map<TopicPartition, Offset> ends_;  // for until_end: of everything, at the start
 
     // Between the two threads; guarded by mutex_.
     mutable std::mutex mutex_;

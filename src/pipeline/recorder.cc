@@ -12,6 +12,7 @@ namespace {
 using namespace std::chrono_literals;
 
 constexpr auto kHouseKeeping = std::chrono::hours(1);
+constexpr auto kBetweenAsks = 2s;  // of a store that is away
 
 template <class... Visitors>
 struct Overloaded : Visitors... {
@@ -46,11 +47,8 @@ std::string Recorder::run_id(const std::string& dag, Timestamp slot) const {
 
 Result<> Recorder::run(std::stop_token stop) {
     stop_ = stop;
-    {
-        // What an earlier process left on the tape tells which prices are already there.
-        Loader catch_up(parts_.tape, parts_.store, parts_.clock, parts_.log, orders_.loading);
-        if (auto done = catch_up.run(stop, true); !done) return done.error();
-    }
+    if (auto done = catch_up(); !done) return done;
+    if (stop.stop_requested()) return {};
     if (auto done = load_states(); !done) return done;
     for (const auto& [name, feed] : orders_.feeds) dirty_.insert(name);
     const std::stop_callback wake_on_stop(stop, [this] { wake(); });
@@ -89,17 +87,61 @@ Result<> Recorder::run(std::stop_token stop) {
     for (Worker& worker : workers_) worker.thread.request_stop();
     workers_.clear();  // joins them
     if (auto done = take_events(); !done && result) result = done;
-    if (!unsaved_.empty()) {
-        if (auto saved = parts_.store.transact(unsaved_); !saved && result) result = saved.error();
-    }
     loader_stop.request_stop();
     loading.join();
-    Loader last(parts_.tape, parts_.store, parts_.clock, parts_.log, orders_.loading);
-    if (auto done = last.run({}, true); !done && result) result = done.error();
-    if (auto done = coverage_.settle(orders_.expectations, parts_.clock.now()); !done && result) {
-        result = done.error();
-    }
+    auto finished = finish();
+    if (!finished && result) result = finished;
     return result;
+}
+
+// What an earlier process left in the journal, and on the tape: that tells which prices are already
+// there. A store that is away is waited for, as it alone knows what was started; a tape is not.
+Result<> Recorder::catch_up() {
+    LoaderOptions loading = orders_.loading;
+    if (parts_.journal != nullptr || parts_.accounts_wait) loading.give_up_after = 1;
+    for (bool told = false; !stop_.stop_requested();) {
+        Result<> done;
+        if (parts_.journal != nullptr) done = parts_.journal->replay(parts_.store);
+        bool at_store = !done;
+        if (done) {
+            Loader loader(parts_.tape, parts_.store, parts_.clock, parts_.log, loading);
+            if (auto loaded = loader.run(stop_, true); !loaded) done = loaded.error();
+            if (done) return done;
+            at_store = !runs_.open_runs();
+        }
+        if (!retryable(done.error().kind)) return done;
+        if (!told) parts_.log.emit(Waiting{at_store ? "store" : "tape", done.error().what});
+        told = true;
+        if (!at_store) return {};
+        parts_.clock.sleep_until(parts_.clock.now() + 1s, stop_);
+    }
+    return {};
+}
+
+// Store and tape may be away for long: what is left is kept on this machine or on the tape, and the
+// next start goes on with it.
+Result<> Recorder::finish() {
+    Result<> result;
+    if (!unsaved_.empty()) {
+        result = save_or_journal(unsaved_);
+        if (!result) return result;
+    }
+    const auto bearable = [&](const Error& error) {
+        if (!retryable(error.kind) || (parts_.journal == nullptr && !parts_.accounts_wait)) {
+            return false;
+        }
+        parts_.log.emit(Waiting{"the next start", error.what});
+        return true;
+    };
+    LoaderOptions loading = orders_.loading;
+    if (loading.give_up_after == 0) loading.give_up_after = 3;
+    Loader last(parts_.tape, parts_.store, parts_.clock, parts_.log, loading);
+    if (auto done = last.run({}, true); !done) {
+        return bearable(done.error()) ? Result<>() : Result<>(done.error());
+    }
+    auto settled = coverage_.settle(orders_.expectations, parts_.clock.now());
+    if (!settled && !bearable(settled.error())) return settled.error();
+    return {};
 }
 
 Result<> Recorder::load_states() {
@@ -170,7 +212,10 @@ Result<Timestamp> Recorder::step() {
         if (load_error_) return *load_error_;
     }
     if (auto done = take_events(); !done) return done.error();
-    if (auto done = read_pauses(); !done && !retryable(done.error().kind)) return done.error();
+    if (auto done = bring_journal_home(); !done) return done.error();
+    if (!store_away_) {
+        if (auto done = read_pauses(); !done && !retryable(done.error().kind)) return done.error();
+    }
     std::vector<PlannedDag> planned;
     for (const Dag& dag : dags_) planned.push_back({dag.spec, dag.schedule, dag.state});
     const Plan next = plan(planned, parts_.clock.now());
@@ -181,6 +226,7 @@ Result<Timestamp> Recorder::step() {
     keep_house();
     Timestamp until = next.wake.value_or(Timestamp::max());
     if (settle_at_) until = std::min(until, *settle_at_);
+    if (store_away_) until = std::min(until, parts_.clock.now() + kBetweenAsks);
     return until;
 }
 
@@ -235,7 +281,31 @@ Result<> Recorder::save(const Plan& plan) {
              {}});
     }
     if (statements.empty()) return {};
-    return save_with_patience(statements);
+    return parts_.journal == nullptr ? save_with_patience(statements) : save_or_journal(statements);
+}
+
+// The order of what is saved is kept: while the journal holds anything, all goes there.
+Result<> Recorder::save_or_journal(std::span<const Statement> statements) {
+    if (!store_away_) {
+        auto saved = parts_.store.transact(statements);
+        if (saved) return {};
+        if (parts_.journal == nullptr || !retryable(saved.error().kind)) return saved.error();
+        parts_.log.emit(Waiting{"store", saved.error().what});
+        store_away_ = asked_store_ = parts_.clock.steady();
+    }
+    return parts_.journal->append(statements);
+}
+
+Result<> Recorder::bring_journal_home() {
+    const auto now = parts_.clock.steady();
+    if (!store_away_ || now - asked_store_ < kBetweenAsks) return {};
+    asked_store_ = now;
+    auto home = parts_.journal->replay(parts_.store);
+    if (!home) return retryable(home.error().kind) ? Result<>() : home;
+    parts_.log.emit(Recovered{"store", (now - *store_away_).count() / 1000});
+    store_away_.reset();
+    for (const auto& [name, feed] : orders_.feeds) dirty_.insert(name);
+    return {};
 }
 
 // The schedule must outlive a store that is away for a while: it waits and says so once.
@@ -298,13 +368,17 @@ Result<std::vector<std::string>> Recorder::still_wanted(const StartTask& task, c
              {task.slot},
              {}},
             note);
-        if (!done) return done.error();
-        done = parts_.store.query({"select instrument from outcomes where feed = $1 and slot = $2 "
-                                   "and state = 'sent'",
-                                   {feed.name, task.slot},
-                                   {}},
-                                  note);
-        if (!done) return done.error();
+        if (done) {
+            done = parts_.store.query({"select instrument from outcomes where feed = $1 and slot = "
+                                       "$2 and state = 'sent'",
+                                       {feed.name, task.slot},
+                                       {}},
+                                      note);
+        }
+        // Asking twice is better than not at all: the store takes a slot once.
+        if (!done && (parts_.journal == nullptr || !retryable(done.error().kind))) {
+            return done.error();
+        }
     }
     std::vector<std::string> wanted;
     for (const std::string& instrument : feed.instruments) {
@@ -422,6 +496,14 @@ Result<> Recorder::task_ended(const Ended& ended) {
 Result<> Recorder::settle() {
     const Timestamp now = parts_.clock.now();
     if (dirty_.empty() && (!settle_at_ || now < *settle_at_)) return {};
+    if (store_away_) {
+        settle_at_.reset();  // everything is settled when the store is back
+        return {};
+    }
+    if (parts_.accounts_wait && parts_.accounts_wait()) {
+        settle_at_ = now + 5s;  // what waits in the spool would be taken for missed
+        return {};
+    }
     dirty_.clear();
     auto changed = coverage_.settle(orders_.expectations, now);
     if (!changed) {

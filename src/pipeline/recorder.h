@@ -19,6 +19,7 @@
 #include "pipeline/problems.h"
 #include "pipeline/run_table.h"
 #include "schedule/planner.h"
+#include "store/statement_journal.h"
 
 namespace tapedeck {
 
@@ -35,7 +36,8 @@ struct RecorderOrders {
 
 // Runs the schedule: starts each slot's run at its instant, loads what it puts on the tape, settles
 // the coverage and tells problems. The schedule's thread is the caller's. State survives kill -9 at
-// any moment: what a plan decides is in the store before it is carried out.
+// any moment: what a plan decides is in the store before it is carried out; or, while the store is
+// away, in the journal, from where the store gets it when it is back.
 class Recorder {
 public:
     struct Parts {
@@ -47,9 +49,11 @@ public:
         Log& log;
         std::function<Result<std::unique_ptr<HttpClient>>()> make_client;
         ProblemTeller::Tell tell;
-        std::function<void()> changed;       // on the schedule's thread, after a slot or a load
-        std::function<void()> housekeeping;  // likewise, once an hour: captures, backups
-        std::string name;                    // host and process, for people
+        std::function<void()> changed;        // on the schedule's thread, after a slot or a load
+        std::function<void()> housekeeping;   // likewise, once an hour: captures, backups
+        std::string name;                     // host and process, for people
+        StatementJournal* journal = nullptr;  // none: a store that is away is waited for
+        std::function<bool()> accounts_wait = {};  // whether a spool holds back what was sent
     };
 
     Recorder(Parts parts, RecorderOrders orders);
@@ -80,12 +84,16 @@ private:
         std::unique_ptr<Collector> collector;
     };
 
+    Result<> catch_up();
     Result<> load_states();
     Result<DagState> state_of(const DagSpec& spec, const std::vector<RunRow>& open);
     Result<> read_pauses();
     Result<Timestamp> step();  // one plan; when to make the next
     Result<> save(const Plan& plan);
     Result<> save_with_patience(std::span<const Statement> statements);
+    Result<> save_or_journal(std::span<const Statement> statements);
+    Result<> bring_journal_home();
+    Result<> finish();
     void carry_out(const Action& action);
     Result<> start_collecting(const StartTask& task);
     Result<std::vector<std::string>> still_wanted(const StartTask& task, const Feed& feed);
@@ -112,6 +120,8 @@ private:
     std::set<std::string> dirty_;         // feeds whose coverage is to be settled
     std::optional<Timestamp> settle_at_;  // when a pending slot is given up
     std::chrono::microseconds house_kept_{-1};
+    std::optional<std::chrono::microseconds> store_away_;  // since when, by the steady clock
+    std::chrono::microseconds asked_store_{0};             // when the store was last tried
     std::list<Worker> workers_;
 
     std::mutex mutex_;

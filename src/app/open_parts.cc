@@ -1,0 +1,151 @@
+#include "app/open_parts.h"
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <filesystem>
+
+#include "app/output.h"
+#include "config/secrets.h"
+#include "store/postgres_store.h"
+#include "store/sqlite_store.h"
+#include "tape/sqlite_tape.h"
+
+namespace tapedeck {
+namespace {
+
+using namespace std::chrono_literals;
+
+KafkaCompression compression_of(TapeSettings::Compression compression) {
+    switch (compression) {
+        case TapeSettings::Compression::none:
+            return KafkaCompression::none;
+        case TapeSettings::Compression::lz4:
+            return KafkaCompression::lz4;
+        case TapeSettings::Compression::zstd:
+            return KafkaCompression::zstd;
+    }
+    TAPEDECK_ASSERT(false);
+}
+
+KafkaMechanism mechanism_of(TapeSettings::Mechanism mechanism) {
+    switch (mechanism) {
+        case TapeSettings::Mechanism::plain:
+            return KafkaMechanism::plain;
+        case TapeSettings::Mechanism::scram_sha_256:
+            return KafkaMechanism::scram_sha_256;
+        case TapeSettings::Mechanism::scram_sha_512:
+            return KafkaMechanism::scram_sha_512;
+    }
+    TAPEDECK_ASSERT(false);
+}
+
+Result<OpenedTape> open_kafka(const Settings& settings, const Clock& clock, Log& log, TapeUse use) {
+    auto options = kafka_options(settings);
+    if (!options) return options.error();
+    const bool spooled = use == TapeUse::append && settings.tape.spool_budget.value() > 0;
+    if (spooled) {
+        // What does not go now goes to the spool: the collector need not wait for it.
+        options->message_timeout = 10s;
+        options->request_timeout = 5s;
+    }
+    if (use == TapeUse::look) options->request_timeout = 3s;
+    auto kafka = KafkaTape::open(*std::move(options));
+    if (!kafka) return kafka.error();
+    OpenedTape opened;
+    opened.kafka = kafka->get();
+    opened.tape = *std::move(kafka);
+    if (!spooled) return opened;
+    SpoolOptions of_spool;
+    of_spool.path = spool_path(settings);
+    of_spool.budget = settings.tape.spool_budget.value();
+    auto spool = SpoolTape::open(std::move(opened.tape), clock, log, std::move(of_spool));
+    if (!spool) return spool.error();
+    opened.spool = spool->get();
+    opened.tape = *std::move(spool);
+    return opened;
+}
+
+}  // namespace
+
+bool is_kafka(const Settings& settings) {
+    return std::holds_alternative<KafkaUrl>(settings.tape.url.target);
+}
+
+std::string process_name() {
+    char host[256] = {};
+    if (::gethostname(host, sizeof host - 1) != 0) return fmt::format("?:{}", ::getpid());
+    return fmt::format("{}:{}", host, ::getpid());
+}
+
+Result<KafkaOptions> kafka_options(const Settings& settings) {
+    const TapeSettings& tape = settings.tape;
+    KafkaOptions options;
+    options.brokers = to_string(std::get<KafkaUrl>(tape.url.target).brokers);
+    options.client_id = "tapedeck " + process_name();
+    if (tape.replication > 0) options.replication = static_cast<std::int16_t>(tape.replication);
+    options.retention = tape.topic_retention.count() > 0 ? tape.topic_retention : -1ms;
+    options.compression = compression_of(tape.compression);
+    if (tape.tls) {
+        options.tls = KafkaTls{tape.ca_file, tape.certificate_file, tape.key_file, {}};
+        if (!tape.key_secret.empty()) {
+            auto password = find_secret(settings, tape.key_secret);
+            if (!password) return password.error();
+            options.tls->key_password = *std::move(password);
+        }
+    }
+    if (!tape.user.empty()) {
+        auto password = find_secret(settings, tape.secret);
+        if (!password) return password.error();
+        options.login = KafkaLogin{mechanism_of(tape.mechanism), tape.user, *std::move(password)};
+    }
+    return options;
+}
+
+Result<OpenedStore> open_store(const Settings& settings, const Clock& clock, bool must_exist) {
+    if (const auto* sqlite = std::get_if<SqliteUrl>(&settings.store.url.target)) {
+        if (must_exist && !std::filesystem::exists(sqlite->path)) {
+            return Error{
+                ErrorKind::rejected,
+                fmt::format("there is no {} yet: `tapedeck run` makes it and records into it",
+                            sqlite->path)};
+        }
+        auto store = SqliteStore::open(sqlite->path, clock);
+        if (!store) return store.error();
+        auto gate = (*store)->gate();
+        return OpenedStore{*std::move(store), std::move(gate)};
+    }
+    const auto url = store_url_with_secret(settings);
+    if (!url) return url.error();
+    PostgresStoreOptions options;
+    options.loader = process_name();
+    options.say = [](const std::string& sentence) { fail(Exit::fine, sentence); };
+    auto store = PostgresStore::open(std::get<PostgresUrl>(url->target), clock, std::move(options));
+    if (!store) return store.error();
+    return OpenedStore{*std::move(store), nullptr};
+}
+
+Result<OpenedTape> open_tape(const Settings& settings, const Clock& clock, Log& log, TapeUse use,
+                             std::shared_ptr<WriteGate> gate) {
+    if (is_kafka(settings)) return open_kafka(settings, clock, log, use);
+    SqliteTapeOptions options;
+    std::string path;
+    if (const auto* own = std::get_if<SqliteUrl>(&settings.tape.url.target)) {
+        path = own->path;
+    } else {
+        const auto* store = std::get_if<SqliteUrl>(&settings.store.url.target);
+        if (store == nullptr) {
+            return Error{ErrorKind::rejected,
+                         fmt::format("the store {} holds no tape: name kafka://HOST:PORT or "
+                                     "sqlite:PATH in [tape] url",
+                                     to_string(settings.store.url))};
+        }
+        path = store->path;
+        options.gate = std::move(gate);
+    }
+    auto tape = SqliteTape::open(path, clock, std::move(options));
+    if (!tape) return tape.error();
+    return OpenedTape{*std::move(tape), nullptr, nullptr};
+}
+
+}  // namespace tapedeck

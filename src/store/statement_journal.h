@@ -1,0 +1,40 @@
+#pragma once
+
+#include <memory>
+#include <span>
+#include <string>
+
+#include "base/clock.h"
+#include "store/store.h"
+#include "tape/sqlite_file.h"
+
+namespace tapedeck {
+
+// Statements that a store which is away shall run once it is back, in an SQLite file on this
+// machine: what the schedule decides is durable before it is carried out, store or not. One thread.
+class StatementJournal {
+public:
+    // Makes the file where it is missing. `clock` must outlive it.
+    static Result<std::unique_ptr<StatementJournal>> open(const std::string& path,
+                                                          const Clock& clock);
+
+    // Keeps the statements of one transaction; synced when it returns.
+    Result<> append(std::span<const Statement> statements);
+
+    Result<bool> empty();
+
+    // Runs what is kept in its order, each append as one transaction, and forgets it. What the
+    // store has already (it broke after its commit, or a crash before this forgot it) is passed
+    // over: a statement that is a `conflict` counts as done. Other errors are the store's: the rest
+    // stays.
+    Result<> replay(Store& store);
+
+private:
+    explicit StatementJournal(std::unique_ptr<Database> database, const Clock& clock)
+        : database_(std::move(database)), clock_(clock) {}
+
+    const std::unique_ptr<Database> database_;
+    const Clock& clock_;
+};
+
+}  // namespace tapedeck
