@@ -176,6 +176,7 @@ Result<> Loader::bear(const Error& error, TapeReader& reader, bool until_end, Ou
 }
 
 Result<> Loader::assigned(const std::vector<TopicPartition>& partitions, TapeReader& reader) {
+    if (partitions.empty()) return {};
     for (int tries = 1;; ++tries) {
         drain();
         ++epoch_;
@@ -293,6 +294,7 @@ Result<bool> Loader::others_at_end() {
     }
     std::vector<TopicPartition> all;
     for (const auto& [at, end] : ends_) all.push_back(at);
+    if (all.empty()) return true;
     const auto ledger = store_.ledger(all);
     if (!ledger) return ledger.error();
     return std::ranges::all_of(

@@ -111,6 +111,9 @@ Result<> run_all(Store& store, std::span<const Statement> statements) {
     auto done = store.transact(statements);
     if (done) return {};
     if (done.error().kind != ErrorKind::conflict) return done.error();
+    // Or has somebody else taken the lease? Then nothing at all may be written.
+    const Statement nothing{"update dag_states set dag = dag where 1 = 0", {}, {}};
+    if (auto held = store.transact({&nothing, 1}); !held) return held.error();
     for (const Statement& statement : statements) {
         auto one = store.transact({&statement, 1});
         if (!one && one.error().kind != ErrorKind::conflict) return one.error();

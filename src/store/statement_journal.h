@@ -25,8 +25,8 @@ public:
 
     // Runs what is kept in its order, each append as one transaction, and forgets it. What the
     // store has already (it broke after its commit, or a crash before this forgot it) is passed
-    // over: a statement that is a `conflict` counts as done. Other errors are the store's: the rest
-    // stays.
+    // over: a statement that is a `conflict` counts as done, unless the lease is lost. Other errors
+    // are the store's: the rest stays.
     Result<> replay(Store& store);
 
 private:

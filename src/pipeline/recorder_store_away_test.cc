@@ -1,0 +1,208 @@
+// The store goes away for a while: collecting goes on, and the journal brings home what was
+// decided.
+#include <gtest/gtest.h>
+
+#include <algorithm>
+
+#include "pipeline/audit.h"
+#include "pipeline/recorder.h"
+#include "pipeline/test_parts.h"
+#include "store/statement_journal.h"
+#include "tests/conformance/temp_folder.h"
+
+namespace tapedeck {
+namespace {
+
+using namespace std::chrono_literals;
+
+const Timestamp kStart = *parse_rfc3339("2026-11-24T00:04:59Z");
+const Timestamp kGone = *parse_rfc3339("2026-11-24T00:07:00Z");
+const Timestamp kBack = *parse_rfc3339("2026-11-24T00:28:00Z");
+const Timestamp kEnd = *parse_rfc3339("2026-11-24T00:36:00Z");
+
+// Time passes only while nothing happens: a sleeper that nobody wakes for some milliseconds finds
+// that the moment it waited for has come. At the end it stops the recorder.
+class PatientClock : public ManualClock {
+public:
+    PatientClock(Timestamp start, Timestamp end) : ManualClock(start), end_(end) {}
+
+    void sleep_until(Timestamp instant, std::stop_token stop) override {
+        std::mutex mutex;
+        std::condition_variable_any woken;
+        std::unique_lock lock(mutex);
+        woken.wait_for(lock, stop, 15ms, [] { return false; });
+        if (stop.stop_requested()) return;
+        const auto left = std::min(instant, end_) - now();
+        if (left.count() > 0) advance(left);
+        if (now() >= end_) over_.request_stop();
+    }
+    std::stop_token over() const { return over_.get_token(); }
+
+private:
+    const Timestamp end_;
+    std::stop_source over_;
+};
+
+// A store that nobody reaches within a span of time.
+class AwayStore : public Store {
+public:
+    AwayStore(Store& store, const Clock& clock, Timestamp from, Timestamp to)
+        : store_(store), clock_(clock), from_(from), to_(to) {}
+
+    Result<std::vector<LedgerEntry>> ledger(std::span<const TopicPartition> at) override {
+        if (away()) return gone();
+        return store_.ledger(at);
+    }
+    Result<Committed> commit(const Batch& batch) override {
+        if (away()) return gone();
+        return store_.commit(batch);
+    }
+    Result<> query(const Statement& statement, const RowSink& sink) override {
+        if (away()) return gone();
+        return store_.query(statement, sink);
+    }
+    Result<std::vector<std::int64_t>> transact(std::span<const Statement> all) override {
+        if (away()) return gone();
+        return store_.transact(all);
+    }
+    Result<std::unique_ptr<Lease>> acquire_lease(const std::string& holder) override {
+        return store_.acquire_lease(holder);
+    }
+    Result<> ensure_table(const PriceTable& table) override { return store_.ensure_table(table); }
+    Result<> backup(const std::string& path, const std::function<void(int)>& progress) override {
+        return store_.backup(path, progress);
+    }
+
+private:
+    bool away() const { return clock_.now() >= from_ && clock_.now() < to_; }
+    static Error gone() { return {ErrorKind::unavailable, "the server is away"}; }
+
+    Store& store_;
+    const Clock& clock_;
+    const Timestamp from_;
+    const Timestamp to_;
+};
+
+struct StoreAwayTest : ::testing::Test {
+    StoreAwayTest() {
+        auto opened = SqliteStore::open(folder.file("t.db"), hour);
+        EXPECT_TRUE(opened) << opened.error().what;
+        store = *std::move(opened);
+        EXPECT_TRUE(store->ensure_table(feed.table));
+        EXPECT_TRUE(tape.ensure_topic(feed.topic, 1));
+        EXPECT_TRUE(tape.ensure_topic(std::string(kOutcomesTopic), 1));
+    }
+
+    static DagSpec dag() {
+        DagSpec dag;
+        dag.name = "coin_market_record";
+        dag.schedule = "*/5 * * * *";
+        dag.retries = 1;
+        dag.retry_delay = 1s;
+        dag.tasks = {{"collect", "collect", "coin", {}}};
+        return dag;
+    }
+
+    std::vector<Expectation> expectations() const {
+        auto schedule = Schedule::make({"*/5 * * * *"});
+        return {{"coin", "coin_market_record", kStart, Timestamp::max(),
+                 std::make_shared<const Schedule>(*std::move(schedule)), feed.instruments}};
+    }
+
+    Result<> record(Timestamp from, Timestamp to) {
+        PatientClock clock(from, to);
+        AwayStore away(*store, clock, kGone, kBack);
+        auto journal = StatementJournal::open(folder.file("journal.db"), clock);
+        if (!journal) return journal.error();
+        Log log(-1, LogFormat::text, Severity::error, clock);
+        const SecretLookup secrets = [](const std::string&) -> Result<Secret> {
+            return Error{ErrorKind::rejected, "none"};
+        };
+        RecorderOrders orders;
+        orders.dags = {dag()};
+        orders.feeds = {{"coin", feed}};
+        orders.expectations = expectations();
+        orders.loading = testing::loading_of(feed);
+        orders.loading.give_up_after = 0;
+        orders.config = "digest";
+        Recorder::Parts parts{clock,
+                              away,
+                              tape,
+                              nullptr,
+                              secrets,
+                              log,
+                              [&clock]() -> Result<std::unique_ptr<HttpClient>> {
+                                  return std::unique_ptr<HttpClient>(
+                                      std::make_unique<MemoryHttpClient>(clock, [](const Request&) {
+                                          WebAnswer answer;
+                                          answer.body = "{\"price\": 1.50}";
+                                          return answer;
+                                      }));
+                              },
+                              [](bool, const Problem&) { return Result<>(); },
+                              {},
+                              {},
+                              "test:1",
+                              journal->get()};
+        Recorder recorder(std::move(parts), std::move(orders));
+        return recorder.run(clock.over());
+    }
+
+    std::vector<std::string> answers(const std::string& sql) {
+        std::vector<std::string> out;
+        auto done = store->query({sql, {}, {}}, [&](const RowView& row) -> Result<> {
+            out.push_back(format_rfc3339(row.timestamp(0)) + " " + std::string(row.text(1)));
+            return {};
+        });
+        EXPECT_TRUE(done) << done.error().what;
+        return out;
+    }
+
+    void expect_whole(int slots) {
+        std::vector<std::string> runs;
+        std::vector<std::string> covered;
+        for (int i = 1; i <= slots; ++i) {
+            const std::string slot = fmt::format("2026-11-24T00:{:02}:00Z ", 5 * i);
+            runs.push_back(slot + "success");
+            covered.push_back(slot + "recorded");
+            covered.push_back(slot + "recorded");
+        }
+        EXPECT_EQ(answers("select slot, state from dag_runs order by slot"), runs);
+        EXPECT_EQ(answers("select slot, state from coverage order by slot, instrument"), covered);
+    }
+
+    TempFolder folder;
+    ManualClock hour{kStart};
+    Feed feed = testing::feed_of({"bitcoin", "ethereum"}, {testing::json_source("alpha")});
+    MemoryTape tape;
+    std::unique_ptr<SqliteStore> store;
+};
+
+TEST_F(StoreAwayTest, EverySlotIsCollectedOnceAndAccountedFor) {
+    auto done = record(kStart, kEnd);
+    ASSERT_TRUE(done) << done.error().what;
+    expect_whole(7);
+}
+
+TEST_F(StoreAwayTest, WhatAnEarlierProcessJournalledIsBroughtHomeByTheNext) {
+    // Stopped in the middle of the outage; the next one starts within it, and waits.
+    auto done = record(kStart, *parse_rfc3339("2026-11-24T00:21:30Z"));
+    ASSERT_TRUE(done) << done.error().what;
+    EXPECT_EQ(answers("select slot, state from dag_runs order by slot").size(), 1U);
+    done = record(*parse_rfc3339("2026-11-24T00:27:30Z"), kEnd);
+    ASSERT_TRUE(done) << done.error().what;
+    const auto runs =
+        answers("select slot, state from dag_runs where state = 'success' order by slot");
+    ASSERT_EQ(runs.size(), 6U);  // all but 00:25, when nobody ran
+    EXPECT_EQ(runs[3], "2026-11-24T00:20:00Z success");
+    EXPECT_EQ(runs[4], "2026-11-24T00:30:00Z success");
+    const auto covered = answers("select slot, state from coverage order by slot, instrument");
+    ASSERT_EQ(covered.size(), 14U);
+    EXPECT_EQ(covered[8], "2026-11-24T00:25:00Z missed");
+    EXPECT_EQ(
+        std::ranges::count_if(covered, [](const auto& line) { return line.ends_with("recorded"); }),
+        12);
+}
+
+}  // namespace
+}  // namespace tapedeck
