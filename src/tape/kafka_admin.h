@@ -3,6 +3,7 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "tape/kafka_client.h"
@@ -34,5 +35,21 @@ struct KafkaBroker {
 };
 // The brokers that are up.
 Result<std::vector<KafkaBroker>> list_brokers(const KafkaClient& client);
+
+// A reader in a group, in whatever process it lives.
+struct KafkaMember {
+    std::string id;      // given by the broker: the client's id and a random part
+    std::string client;  // KafkaOptions::client_id
+    std::string host;    // as the broker sees it: "/127.0.0.1"
+    std::vector<TopicPartition> partitions;  // in order; none while the group is settling
+    friend bool operator==(const KafkaMember&, const KafkaMember&) = default;
+};
+// The members of a group, by id; none where the group is unknown or empty.
+Result<std::vector<KafkaMember>> list_members(const KafkaClient& client, const std::string& group);
+
+// A member's share as the group's leader wrote it (Kafka's ConsumerProtocolAssignment, versions 0
+// to 3; what follows the partitions is passed over). No bytes are no partitions. Errors:
+// `malformed` where the bytes end early or a number is negative. Pure.
+Result<std::vector<TopicPartition>> decode_assignment(std::string_view bytes);
 
 }  // namespace tapedeck

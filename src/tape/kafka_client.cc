@@ -151,6 +151,8 @@ KafkaClient::~KafkaClient() {
 void KafkaClient::take_log(const rd_kafka_t* handle, int level, const char*, const char* text) {
     constexpr int kError = 3;  // syslog(3): LOG_ERR
     if (level > kError || handle == nullptr) return;
+    // What follows from the complaint before it, and says less.
+    if (std::string_view(text).find("brokers are down") != std::string_view::npos) return;
     auto* client = static_cast<KafkaClient*>(rd_kafka_opaque(handle));
     const std::lock_guard lock(client->mutex_);
     client->complaint_ = text;
@@ -235,14 +237,27 @@ std::size_t fitting(const std::vector<rd_kafka_message_t*>& messages, std::size_
 }
 
 Chunk chunk_of(const TopicPartition& at, Offset from, std::unique_ptr<KafkaMessages> messages) {
-    Chunk chunk{at, from, from, {}, nullptr};
+    std::size_t bytes = 0;
+    for (const rd_kafka_message_t* message : messages->list()) {
+        bytes += message->key_len + message->len;
+    }
+    const auto backing = std::make_shared_for_overwrite<char[]>(bytes);
+    char* free = backing.get();
+    const auto keep = [&free](std::string_view text) {
+        char* const kept = free;
+        free = std::ranges::copy(text, kept).out;
+        return std::string_view(kept, text.size());
+    };
+    Chunk chunk{at, from, from, {}, backing};
     chunk.messages.reserve(messages->list().size());
     for (const rd_kafka_message_t* message : messages->list()) {
         TAPEDECK_ASSERT(message->offset >= chunk.next.value());
-        chunk.messages.push_back(shown(*message));
-        chunk.next = next(Offset(message->offset));
+        TapeMessage each = shown(*message);
+        each.key = keep(each.key);
+        each.value = keep(each.value);
+        chunk.messages.push_back(each);
+        chunk.next = next(each.offset);
     }
-    chunk.backing = std::shared_ptr<const KafkaMessages>(std::move(messages));
     return chunk;
 }
 

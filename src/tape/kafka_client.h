@@ -26,6 +26,7 @@ struct KafkaRelease {
         rd_kafka_topic_partition_list_destroy(it);
     }
     void operator()(const rd_kafka_metadata_t* it) const { rd_kafka_metadata_destroy(it); }
+    void operator()(const rd_kafka_group_list* it) const { rd_kafka_group_list_destroy(it); }
     void operator()(rd_kafka_AdminOptions_t* it) const { rd_kafka_AdminOptions_destroy(it); }
     void operator()(rd_kafka_NewTopic_t* it) const { rd_kafka_NewTopic_destroy(it); }
     void operator()(rd_kafka_DeleteRecords_t* it) const { rd_kafka_DeleteRecords_destroy(it); }
@@ -44,7 +45,7 @@ KafkaSettings common_settings(const KafkaOptions& options);
 ErrorKind kind_of(rd_kafka_resp_err_t code);
 
 // One instance of librdkafka with its own threads and connections. Connects in the background and
-// by itself after a failure. Any thread; shared, as the messages of a chunk live inside it.
+// by itself after a failure. Any thread; shared, as messages that were fetched live inside it.
 class KafkaClient {
 public:
     // `settings` come on top of the common ones; `events` are those that the caller polls for.
@@ -85,7 +86,7 @@ KafkaHandle<rd_kafka_topic_partition_list_t> partition_list(
 // A message of the broker's as the seam shows it; its texts live as long as `message`.
 TapeMessage shown(const rd_kafka_message_t& message);
 
-// Keeps messages of librdkafka, and the client that they live in, for as long as a chunk does.
+// Keeps messages of librdkafka, and the client that they live in, until they are handed out.
 class KafkaMessages {
 public:
     explicit KafkaMessages(std::shared_ptr<KafkaClient> client) : client_(std::move(client)) {}
@@ -109,7 +110,10 @@ private:
 // How many of the messages from the first on hold at most `max_bytes` of values, one at least.
 std::size_t fitting(const std::vector<rd_kafka_message_t*>& messages, std::size_t max_bytes);
 
-// A chunk of `at` that starts at `from` and holds `messages`.
+// A chunk of `at` that starts at `from` and holds the texts of `messages`, which are let go. They
+// are copied: a message of librdkafka's takes 350 bytes beside its texts, and each keeps all that
+// came with it in one answer of the broker, ten times as much as was asked for where it was
+// compressed. Copying takes 0.03 CPU seconds per million messages.
 Chunk chunk_of(const TopicPartition& at, Offset from, std::unique_ptr<KafkaMessages> messages);
 
 }  // namespace tapedeck

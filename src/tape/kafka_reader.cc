@@ -20,7 +20,7 @@ using std::chrono::milliseconds;
 constexpr milliseconds kLongestSilence{300'000};  // max.poll.interval.ms
 constexpr milliseconds kKeepAlive = kLongestSilence / 3;
 constexpr milliseconds kBetweenCommits{1'000};
-constexpr std::size_t kFetchBytes = 512 * 1024;  // of one partition in one answer
+constexpr std::size_t kFetchBytes = 128 * 1024;  // of one partition in one answer, compressed
 
 KafkaSettings settings_of(const KafkaOptions& options, const std::string& group) {
     return {
@@ -117,6 +117,7 @@ Result<Polled> KafkaReader::poll(std::optional<milliseconds> wait, std::size_t m
         wakener_.forget();  // before looking, so that what comes later wakes us
         serve_group();
         if (news_.empty() && faults_.empty()) fetch(max_bytes);
+        if (is_any_lost_) tell_lost();
         if (!faults_.empty()) return next_fault();
         if (!news_.empty()) return next_news();
         if (auto chunk = next_chunk(max_bytes)) return Polled(*std::move(chunk));
@@ -267,6 +268,7 @@ void KafkaReader::pause(const TopicPartition& at) {
 void KafkaReader::stop_fetching(Entry& entry) {
     drop_fetched(entry.second);
     entry.second.is_started = false;
+    entry.second.is_lost = false;
     const auto list = partition_list({{entry.first, Offset(0)}});
     check(rd_kafka_incremental_unassign(client_->get(), list.get()), "pausing");
 }
@@ -340,17 +342,40 @@ void KafkaReader::take_fault(const rd_kafka_message_t& message, Entry& entry) {
     if (kind_of(code) == ErrorKind::unavailable) return;  // librdkafka goes on by itself
     if (code == RD_KAFKA_RESP_ERR__AUTO_OFFSET_RESET ||
         code == RD_KAFKA_RESP_ERR_OFFSET_OUT_OF_RANGE) {
-        const Offset asked = owned.next;
-        stop_fetching(entry);
-        const auto extent = client_->extent(at);
-        faults_.push_back(
-            extent ? out_of_range(at, asked, *extent)
-                   : Error{ErrorKind::corrupt, fmt::format("{}: offset {} is out of range",
-                                                           to_string(at), asked.value())});
+        owned.is_lost = true;
+        is_any_lost_ = true;
         return;
     }
     faults_.push_back(client_->error(
         code, fmt::format("reading {} at offset {}", to_string(at), owned.next.value())));
+}
+
+// A partition whose next offset the broker does not have, once what was fetched of it before has
+// been handed out. Where the leader has it after all (another has been elected), it is asked again.
+void KafkaReader::tell_lost() {
+    is_any_lost_ = false;
+    std::vector<std::pair<TopicPartition, Offset>> lost;
+    for (Entry& entry : owned_) {
+        auto& [at, owned] = entry;
+        if (!owned.is_lost) continue;
+        if (!owned.fetched->empty()) {
+            is_any_lost_ = true;
+            continue;
+        }
+        lost.emplace_back(at, owned.next);
+        stop_fetching(entry);
+    }
+    for (const auto& [at, asked] : lost) {
+        const auto extent = client_->extent(at);
+        if (!extent) {
+            faults_.push_back({ErrorKind::corrupt, fmt::format("{}: offset {} is out of range",
+                                                               to_string(at), asked.value())});
+        } else if (asked < extent->earliest || asked > extent->end) {
+            faults_.push_back(out_of_range(at, asked, *extent));
+        } else if (auto again = start(at, asked); !again) {
+            faults_.push_back(again.error());
+        }
+    }
 }
 
 // librdkafka before 2.2 looks only once a second whether its full queue has been emptied, and so

@@ -40,7 +40,7 @@ private:
 // whose bounds so hold for the whole reader; they are sorted into chunks by partition here. The
 // group's committed offsets are written for lag tools and never read.
 //
-// One thread, as TapeReader. Chunks may outlive the reader and the tape.
+// One thread, as TapeReader. Chunks outlive the reader and the tape.
 class KafkaReader : public TapeReader {
 public:
     // `malformed` without topics; `rejected` where librdkafka refuses a setting. Topics that do not
@@ -66,6 +66,7 @@ private:
         bool is_started = false;
         Offset next;                // of the next chunk
         std::optional<Offset> eof;  // the end, once it was reached
+        bool is_lost = false;       // the broker does not have what follows `fetched`
         std::size_t bytes = 0;      // of values in `fetched`
         std::unique_ptr<KafkaMessages> fetched;
         std::optional<Offset> loaded;  // not committed yet
@@ -89,6 +90,7 @@ private:
     void take(rd_kafka_message_t* message);
     Entry* find(const rd_kafka_message_t& message);
     void take_fault(const rd_kafka_message_t& message, Entry& entry);
+    void tell_lost();
     void keep_fetching();
     std::optional<Chunk> next_chunk(std::size_t max_bytes);
     void stop_fetching(Entry& entry);
@@ -109,6 +111,8 @@ private:
     std::deque<Polled> news_;  // Assigned and Revoked, not told yet
     std::deque<Error> faults_;
     std::set<TopicPartition> gone_;  // revoked and not told yet
+
+    bool is_any_lost_ = false;
 
     std::size_t bytes_ = 0;  // of values fetched and not handed out
     std::optional<TopicPartition> last_handed_;

@@ -205,4 +205,8 @@ Result<KafkaStatus> KafkaTape::describe(const std::vector<std::string>& topics,
     return status;
 }
 
+Result<std::vector<KafkaMember>> KafkaTape::members(const std::string& group) {
+    return list_members(*control_, group);
+}
+
 }  // namespace tapedeck

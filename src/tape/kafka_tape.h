@@ -58,6 +58,9 @@ public:
     // For people: who is there, how far the group's readers are.
     Result<KafkaStatus> describe(const std::vector<std::string>& topics, const std::string& group);
 
+    // Who reads which partitions in a group, by member.
+    Result<std::vector<KafkaMember>> members(const std::string& group);
+
 private:
     KafkaTape(KafkaOptions options, std::shared_ptr<KafkaClient> control)
         : options_(std::move(options)), control_(std::move(control)) {}
