@@ -4,14 +4,17 @@
     kafka.py start --dir DIR [--port P] [--proxied-port P] [--secure] [--set NAME=VALUE]...
     kafka.py stop --dir DIR [--kill]
     kafka.py topic --dir DIR --name NAME --partitions N [--set NAME=VALUE]...
+    kafka.py grow --dir DIR --name NAME --partitions N
     kafka.py delete --dir DIR --name NAME
+    kafka.py produce --dir DIR --name NAME --file FILE     lines of key, tab, value, by Java's producer
     kafka.py install
 
 `start` answers with one line of JSON: pid, port, and the others asked for. A second start in the
 same folder, after `stop` or kill -9, brings back the same broker: its data, its cluster id and its
 ports. --proxied-port adds a listener that tells clients to come by way of that port, where the
 caller keeps a proxy to `behind_proxy`. --secure adds `secure_port`: TLS with SASL PLAIN and SCRAM,
-user tapedeck, password `taped$ecret`, certificates in DIR/tls. Needs Java 17 and mvn.
+user tapedeck, password `taped$ecret`, certificates in DIR/tls; and `mutual_port`: TLS that asks
+for a client's certificate and no password. Needs Java 17 and mvn.
 """
 import argparse
 import pathlib
@@ -66,6 +69,8 @@ def properties(folder, ports, extra, secure):
     if secure:
         listeners["SECURE"] = (ports["secure_port"], ports["secure_port"])
         protocols["SECURE"] = "SASL_SSL"
+        listeners["MUTUAL"] = (ports["mutual_port"], ports["mutual_port"])
+        protocols["MUTUAL"] = "SSL"
         tls.make(folder / "tls")
         login = "org.apache.kafka.common.security"
         lines |= {
@@ -74,7 +79,7 @@ def properties(folder, ports, extra, secure):
             "ssl.keystore.location": folder / "tls" / "server.both.pem",
             "ssl.truststore.type": "PEM",
             "ssl.truststore.location": folder / "tls" / "ca.pem",
-            "ssl.client.auth": "requested",
+            "listener.name.mutual.ssl.client.auth": "required",
             "listener.name.secure.plain.sasl.jaas.config":
                 f'{login}.plain.PlainLoginModule required user_{USER}="{PASSWORD}";',
             "listener.name.secure.scram-sha-256.sasl.jaas.config":
@@ -125,7 +130,7 @@ def start(folder, asked):
     before = processes.recall(folder)
     if processes.is_running(before):
         processes.stop(folder)
-    names = ["port", "controller"] + (["secure_port"] if asked.secure else [])
+    names = ["port", "controller"] + (["secure_port", "mutual_port"] if asked.secure else [])
     ports = {name: before.get(name) or processes.free_port() for name in names}
     ports["port"] = asked.port or ports["port"]
     if asked.proxied_port:
@@ -146,19 +151,31 @@ def start(folder, asked):
 
 
 def topic(folder, asked):
-    """Makes or deletes a topic with Kafka's own tool, as an operator would."""
+    """Makes, grows or deletes a topic with Kafka's own tool, as an operator would."""
     tool = java("128m", "org.apache.kafka.tools.TopicCommand", "--bootstrap-server",
                 f"127.0.0.1:{processes.recall(folder)['port']}", "--topic", asked.name)
     if asked.verb == "delete":
         processes.run([*tool, "--delete"])
         return
+    if asked.verb == "grow":
+        processes.run([*tool, "--alter", "--partitions", str(asked.partitions)])
+        return
     settings = [part for pair in asked.set for part in ("--config", pair)]
     processes.run([*tool, "--create", "--partitions", str(asked.partitions), *settings])
 
 
+def produce(folder, asked):
+    """Sends a file's lines with Kafka's own console producer."""
+    tool = java("128m", "org.apache.kafka.tools.ConsoleProducer", "--bootstrap-server",
+                f"127.0.0.1:{processes.recall(folder)['port']}", "--topic", asked.name,
+                "--reader-property", "parse.key=true")
+    with open(asked.file, encoding="utf-8") as lines:
+        processes.run(tool, stdin=lines)
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("verb", choices=["start", "stop", "topic", "delete", "install"])
+    parser.add_argument("verb", choices=["start", "stop", "topic", "grow", "delete", "produce", "install"])
     parser.add_argument("--dir", type=pathlib.Path, default=pathlib.Path("kafka-server"))
     parser.add_argument("--port", type=int)
     parser.add_argument("--proxied-port", type=int)
@@ -167,6 +184,7 @@ def main():
     parser.add_argument("--kill", action="store_true", help="kill -9 in place of a clean end")
     parser.add_argument("--erase", action="store_true", help="remove DIR after stopping")
     parser.add_argument("--name")
+    parser.add_argument("--file", type=pathlib.Path)
     parser.add_argument("--partitions", type=int, default=1)
     asked = parser.parse_args()
     folder = asked.dir.resolve()
@@ -176,8 +194,10 @@ def main():
         processes.stop(folder, signal.SIGKILL if asked.kill else signal.SIGTERM)
         if asked.erase:
             shutil.rmtree(folder, ignore_errors=True)
-    elif asked.verb in ("topic", "delete"):
+    elif asked.verb in ("topic", "grow", "delete"):
         topic(folder, asked)
+    elif asked.verb == "produce":
+        produce(folder, asked)
     else:
         java("1m")
 

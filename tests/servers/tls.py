@@ -1,15 +1,17 @@
-"""Makes a certificate authority, a server certificate for 127.0.0.1 and a client's, with openssl."""
+"""Makes a certificate authority, a server certificate for 127.0.0.1, a client's, and an authority
+that signed neither, with openssl."""
 import processes
 
 
 def make(folder):
-    """Leaves folder/{ca,server,client}.{pem,key} and server.both.pem (key, then certificate)."""
+    """Leaves folder/{ca,other,server,client}.{pem,key} and server.both.pem (key, then certificate)."""
     if (folder / "server.both.pem").exists():
         return
     folder.mkdir(parents=True, exist_ok=True)
     key = ["-newkey", "rsa:2048", "-noenc", "-days", "30"]
-    processes.run(["openssl", "req", "-x509", *key, "-subj", "/CN=tapedeck test authority",
-                   "-keyout", folder / "ca.key", "-out", folder / "ca.pem"])
+    for name in ("ca", "other"):
+        processes.run(["openssl", "req", "-x509", *key, "-subj", f"/CN=tapedeck test authority {name}",
+                       "-keyout", folder / f"{name}.key", "-out", folder / f"{name}.pem"])
     for name, subject in (("server", "/CN=localhost"), ("client", "/CN=tapedeck")):
         processes.run(["openssl", "req", "-x509", *key, "-subj", subject,
                        "-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1",
