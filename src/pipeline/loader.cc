@@ -98,7 +98,8 @@ Loader::Loader(Tape& tape, Store& store, Clock& clock, Log& log, LoaderOptions o
       log_(log),
       options_(std::move(options)),
       on_committed_(std::move(committed)),
-      maker_(options_.topics, std::max<std::size_t>(1, options_.batch_rows)) {}
+      maker_(options_.topics, std::max<std::size_t>(1, options_.batch_rows)),
+      watch_(tape, clock) {}
 
 Result<LoadSummary> Loader::run(std::stop_token stop, bool until_end) {
     summary_ = {};
@@ -199,6 +200,11 @@ Result<> Loader::assigned(const std::vector<TopicPartition>& partitions, TapeRea
 
 Result<> Loader::start_partition(const LedgerEntry& entry, TapeReader& reader) {
     auto extent = tape_.extent(entry.at);
+    if (!extent && extent.error().kind == ErrorKind::rejected) {  // its topic is gone again
+        reading_[entry.at] = {epoch_, entry.next, entry.next, entry.next, true};
+        refuse(entry.at, extent.error().what, reader);
+        return {};
+    }
     if (!extent) return extent.error();
     std::optional<Chunk> chunk;
     std::optional<TapeMessage> last;
@@ -212,15 +218,14 @@ Result<> Loader::start_partition(const LedgerEntry& entry, TapeReader& reader) {
     }
     const auto plan = plan_resume(entry, *extent, last);
     if (const auto* refused = std::get_if<RefusePartition>(&plan)) {
-        log_.emit(TopicRemade{entry.at.topic, entry.at.partition.value(), refused->why});
-        reader.pause(entry.at);
-        const std::lock_guard lock(mutex_);
-        ++summary_.refused;
         reading_[entry.at] = {epoch_, entry.next, extent->end, extent->end, true};
+        refuse(entry.at, refused->why, reader);
         return {};
     }
     const auto& resume = std::get<Resume>(plan);
     reading_[entry.at] = {epoch_, resume.from, resume.from, extent->end, false};
+    watch_.start(entry.at);
+    if (last) watch_.note(entry.at, last->offset, *entry.last_digest);
     if (resume.gap) {
         log_.emit(TapeHasGap{entry.at.topic, entry.at.partition.value(), resume.gap->from.value(),
                              resume.gap->to.value()});
@@ -234,11 +239,22 @@ Result<> Loader::start_partition(const LedgerEntry& entry, TapeReader& reader) {
     return reader.start(entry.at, resume.from);
 }
 
+void Loader::refuse(const TopicPartition& at, std::string_view why, TapeReader& reader) {
+    log_.emit(TopicRemade{at.topic, at.partition.value(), why});
+    reader.pause(at);
+    const std::lock_guard lock(mutex_);
+    ++summary_.refused;
+}
+
 void Loader::take(Chunk chunk, TapeReader& reader) {
     const auto found = reading_.find(chunk.at);
     if (found == reading_.end() || found->second.stopped) return;
     Reading& reading = found->second;
     TAPEDECK_ASSERT(chunk.next >= reading.position);
+    if (const auto why = watch_.fault(chunk.at)) {
+        reading.stopped = true;
+        return refuse(chunk.at, *why, reader);
+    }
     reading.position = chunk.next;
     if (chunk.messages.empty()) return;
     const auto shared = std::make_shared<const Chunk>(std::move(chunk));
@@ -250,7 +266,9 @@ void Loader::take(Chunk chunk, TapeReader& reader) {
         // Holes before the first message are passed over with it.
         work->batch = maker_.make(*shared, reading.from, first, work->arena);
         work->messages = static_cast<std::int64_t>(first - before);
-        reading.from = work->batch.advances[0].to;
+        const Batch::Advance& advance = work->batch.advances[0];
+        reading.from = advance.to;
+        watch_.note(advance.at, Offset(advance.to.value() - 1), *advance.last_digest);
         hand_over(std::move(work));
     }
     leave_fenced(reader);

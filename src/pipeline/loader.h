@@ -16,6 +16,7 @@
 #include "base/queue.h"
 #include "events/log.h"
 #include "market/record.h"
+#include "pipeline/topic_watch.h"
 #include "store/store.h"
 #include "tape/tape.h"
 
@@ -125,6 +126,7 @@ private:
     Result<> bear(const Error& error, TapeReader& reader, bool until_end, Outage& outage);
     Result<> assigned(const std::vector<TopicPartition>& partitions, TapeReader& reader);
     Result<> start_partition(const LedgerEntry& entry, TapeReader& reader);
+    void refuse(const TopicPartition& at, std::string_view why, TapeReader& reader);
     void take(Chunk chunk, TapeReader& reader);
     void leave_fenced(TapeReader& reader);
     void note_loaded(TapeReader& reader);
@@ -147,6 +149,7 @@ private:
     const LoaderOptions options_;
     const OnCommitted on_committed_;
     BatchMaker maker_;
+    TopicWatch watch_;  // the reading thread's
 
     // The reading thread's.
     std::map<TopicPartition, Reading> reading_;

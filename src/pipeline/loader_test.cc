@@ -153,6 +153,27 @@ TEST_F(LoaderTest, WritesDownWhatTheTapeNoLongerHas) {
     EXPECT_EQ(count("tape_gaps"), 1);
 }
 
+TEST_F(LoaderTest, WritesDownWhatRetentionTakesWhileItReads) {
+    constexpr int kMessages = 50;
+    for (int slot = 0; slot < kMessages; ++slot) {
+        append(tape, price("bitcoin", std::to_string(slot), slot));
+    }
+    LoaderOptions options = loading_of(feed);
+    options.batch_bytes = 1;  // a message in each batch
+    bool discarded = false;
+    // On the commit thread: reading stands still meanwhile, a few messages further on.
+    Loader loader(tape, *store, clock, log, options, [&](const Batch&, const Committed&) {
+        if (std::exchange(discarded, true)) return;
+        EXPECT_TRUE(tape.discard({"coin_topic", Partition(0)}, Offset(kMessages - 10)));
+    });
+    const auto loaded = loader.run({}, true);
+    ASSERT_TRUE(loaded) << loaded.error().what;
+    EXPECT_GE(loaded->gaps, 30);
+    EXPECT_EQ(loaded->rows + loaded->gaps, kMessages);
+    EXPECT_EQ(rows().back(), "bitcoin 49");
+    EXPECT_EQ(count("tape_gaps"), 1);
+}
+
 TEST_F(LoaderTest, AFaultAtAnyCallLosesAndDoublesNothing) {
     for (int slot = 0; slot < 6; ++slot) {
         append(tape, price("bitcoin", std::to_string(100 + slot), slot));
