@@ -1,10 +1,13 @@
-// A loader's reading loop in a process of its own, for tests of groups and of memory.
+// A loader, or its reading loop alone, in a process of its own, for tests of groups and of memory.
 //
 //     kafka_child BROKERS GROUP TOPIC MESSAGES
+//     kafka_child BROKERS GROUP TOPIC MESSAGES STORE
 //
-// Writes a line for each thing that happens ("assigned 2", "revoked 2", "read 2 from 100 to 250",
-// "error …"), starts each partition at the offset where it last stopped reading it, and ends when
-// MESSAGES have been read ("memory KIB", "seconds S", "cpu S") or its standard input is closed.
+// With STORE, a SQLite file, a Loader loads the topic until MESSAGES have been loaded by it
+// ("loaded N") or its standard input is closed. Without, a line tells each thing that happens
+// ("assigned 2", "revoked 2", "read 2 from 100 to 250", "error …"), each partition is started at
+// the offset where it was last read to, and the end comes when MESSAGES have been read ("messages
+// N", "seconds S"). Both then say "memory KIB" and "cpu S".
 #include <poll.h>
 #include <sys/resource.h>
 #include <unistd.h>
@@ -13,7 +16,10 @@
 #include <fstream>
 #include <map>
 #include <string>
+#include <thread>
 
+#include "pipeline/loader.h"
+#include "store/sqlite_store.h"
 #include "tape/kafka_tape.h"
 
 namespace tapedeck {
@@ -42,11 +48,62 @@ std::string most_memory() {
     return "unknown";
 }
 
-int read_group(const char* const* arguments) {
+void say_usage() {
+    rusage usage{};
+    getrusage(RUSAGE_SELF, &usage);
+    const auto of = [](const timeval& time) {
+        return static_cast<double>(time.tv_sec) + static_cast<double>(time.tv_usec) / 1e6;
+    };
+    say("memory " + most_memory());
+    say("cpu " + std::to_string(of(usage.ru_utime) + of(usage.ru_stime)));
+}
+
+Result<std::unique_ptr<KafkaTape>> open_tape(const char* brokers,
+                                             std::chrono::seconds session_timeout) {
     KafkaOptions options;
-    options.brokers = arguments[1];
-    options.session_timeout = std::chrono::seconds(6);
-    auto tape = KafkaTape::open(options);
+    options.brokers = brokers;
+    options.session_timeout = session_timeout;
+    return KafkaTape::open(options);
+}
+
+int load(const char* const* arguments) {
+    const auto tape = open_tape(arguments[1], std::chrono::seconds(3));
+    if (!tape) return say("error " + tape.error().what), 1;
+    SystemClock clock;
+    const auto store = SqliteStore::open(arguments[5], clock);
+    if (!store) return say("error " + store.error().what), 1;
+    const PriceTable coins{"coin_records", RecordForm::coin};
+    if (auto made = (*store)->ensure_table(coins); !made)
+        return say("error " + made.error().what), 1;
+    LoaderOptions options;
+    options.topics = {{arguments[3], coins}};
+    options.group = arguments[2];
+    const auto wanted = std::stoll(arguments[4]);
+    std::stop_source done;
+    std::int64_t messages = 0;  // the commit thread's
+    Log log(STDERR_FILENO, LogFormat::text, Severity::error, clock);
+    Loader loader(**tape, **store, clock, log, options, [&](const Batch& batch, const Committed&) {
+        for (const auto& advance : batch.advances) {
+            messages += advance.to.value() - advance.from.value();
+        }
+        if (messages >= wanted) done.request_stop();
+    });
+    const std::jthread watcher([&](std::stop_token stop) {
+        while (!stop.stop_requested() && !is_input_closed()) {
+            std::this_thread::sleep_for(std::chrono::milliseconds(20));
+        }
+        done.request_stop();
+    });
+    say("loading");
+    const auto summary = loader.run(done.get_token(), false);
+    if (!summary) return say("error " + summary.error().what), 1;
+    say("loaded " + std::to_string(summary->messages));
+    say_usage();
+    return 0;
+}
+
+int read_group(const char* const* arguments) {
+    const auto tape = open_tape(arguments[1], std::chrono::seconds(6));
     if (!tape) return say("error " + tape.error().what), 1;
     auto reader = (*tape)->open_reader({arguments[3]}, arguments[2]);
     if (!reader) return say("error " + reader.error().what), 1;
@@ -83,15 +140,9 @@ int read_group(const char* const* arguments) {
     }
     const auto seconds =
         std::chrono::duration<double>(std::chrono::steady_clock::now() - first).count();
-    rusage usage{};
-    getrusage(RUSAGE_SELF, &usage);
-    const auto of = [](const timeval& time) {
-        return static_cast<double>(time.tv_sec) + static_cast<double>(time.tv_usec) / 1e6;
-    };
     say("messages " + std::to_string(messages));
-    say("memory " + most_memory());
     say("seconds " + std::to_string(seconds));
-    say("cpu " + std::to_string(of(usage.ru_utime) + of(usage.ru_stime)));
+    say_usage();
     return 0;
 }
 
@@ -99,6 +150,7 @@ int read_group(const char* const* arguments) {
 }  // namespace tapedeck
 
 int main(int count, char** arguments) {
-    if (count != 5) return 2;
-    return tapedeck::read_group(arguments);
+    if (count == 5) return tapedeck::read_group(arguments);
+    if (count == 6) return tapedeck::load(arguments);
+    return 2;
 }

@@ -10,6 +10,7 @@
 #include <chrono>
 #include <csignal>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace tapedeck {
@@ -39,7 +40,7 @@ public:
         output_ = output[0];
     }
     ~Child() {
-        close(input_);
+        close_input();
         kill(pid_, SIGCONT);
         waitpid(pid_, nullptr, 0);
         close(output_);
@@ -48,6 +49,9 @@ public:
     Child& operator=(const Child&) = delete;
 
     void signal(int number) const { kill(pid_, number); }
+    void close_input() {
+        if (input_ >= 0) close(std::exchange(input_, -1));
+    }
 
     // Reads on until a line that starts with `start` has come `times` in all; false where it has
     // not within a minute.

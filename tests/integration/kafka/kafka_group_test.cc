@@ -1,10 +1,12 @@
 // Readers in several processes, as `tapedeck load` runs them.
+#include <cstdlib>
 #include <functional>
 #include <map>
 #include <thread>
 
 #include "tests/integration/kafka/broker.h"
 #include "tests/integration/kafka/child_process.h"
+#include "tests/integration/kafka/loading.h"
 
 namespace tapedeck {
 namespace {
@@ -124,6 +126,57 @@ TEST_F(KafkaGroup, StaysBelowSixtyFourMebibytesWhileDrainingMillions) {
     std::printf("%d messages drained in %s s (%s s of CPU), at most %ld KiB resident\n", kMessages,
                 child.after("seconds ").c_str(), child.after("cpu ").c_str(), memory);
     EXPECT_LT(memory, 64 * 1024);
+}
+
+TEST_F(KafkaGroup, ALoaderStaysBelowSixtyFourMebibytes) {
+    constexpr int kMessages = 500'000;
+    constexpr int kAtOnce = 50'000;
+    const auto topic = new_topic(*tape_, "loaded", 3);
+    for (int i = 0; i < kMessages; i += kAtOnce) append(observations(topic, i, i + kAtOnce));
+    const TempFolder folder;
+    auto words = arguments(topic, std::to_string(kMessages));
+    words.push_back(folder.file("store.db"));
+    Child child(words);
+    ASSERT_TRUE(child.wait_for("cpu "));
+    EXPECT_EQ(child.after("loaded "), std::to_string(kMessages));
+    const long memory = std::stol(child.after("memory "));
+    std::printf("%d messages loaded into SQLite (%s s of CPU), at most %ld KiB resident\n",
+                kMessages, child.after("cpu ").c_str(), memory);
+    EXPECT_LT(memory, 64 * 1024);
+}
+
+// The ledger is the judge, whoever is killed or sent away at whatever moment.
+TEST_F(KafkaGroup, LosesAndDoublesNothingWhileLoadersComeAndGo) {
+    const int rounds = std::getenv("TAPEDECK_LONG") == nullptr ? 8 : 80;
+    constexpr int kAtOnce = 500;
+    const auto topic = new_topic(*tape_, "storm", 6);
+    const TempFolder folder;
+    SystemClock clock;
+    const auto store = SqliteStore::open(folder.file("store.db"), clock);
+    ASSERT_TRUE(store) << store.error().what;
+    ASSERT_TRUE((*store)->ensure_table(kCoins));
+    auto words = arguments(topic, "999999999");
+    words.push_back(folder.file("store.db"));
+    std::vector<std::unique_ptr<Child>> loaders;
+    for (int i = 0; i < 3; ++i) loaders.push_back(std::make_unique<Child>(words));
+    for (int round = 0; round < rounds; ++round) {
+        const auto loaded = rows_of(**store).size();
+        append(observations(topic, round * kAtOnce, (round + 1) * kAtOnce));
+        ASSERT_TRUE(wait_until([&] { return rows_of(**store).size() > loaded; }));
+        auto& one = loaders[static_cast<std::size_t>(round) % loaders.size()];
+        if (round % 2 == 0) one->signal(SIGKILL);  // the others are asked to leave
+        one = nullptr;
+        one = std::make_unique<Child>(words);
+    }
+    const int sent = rounds * kAtOnce;
+    EXPECT_TRUE(
+        wait_until([&] { return rows_of(**store).size() >= static_cast<std::size_t>(sent); }));
+    for (auto& loader : loaders) {
+        loader->close_input();
+        EXPECT_TRUE(loader->wait_for("cpu "));
+        EXPECT_EQ(loader->count("error "), 0) << loader->after("error ");
+    }
+    EXPECT_EQ(rows_of(**store), numbers(0, sent));
 }
 
 TEST_F(KafkaGroup, WaitsQuietlyWhereNothingComes) {

@@ -2,6 +2,7 @@
 #include <librdkafka/rdkafka.h>
 
 #include <algorithm>
+#include <fstream>
 #include <map>
 #include <random>
 #include <set>
@@ -135,6 +136,29 @@ TEST_F(KafkaTapeTest, PlacesKeysWhereOtherClientsPlaceThem) {
     EXPECT_EQ(seen, keys.size());
 }
 
+TEST_F(KafkaTapeTest, PlacesKeysWhereJavasProducerPlacesThem) {
+    constexpr int kPartitions = 7;
+    constexpr std::size_t kKeys = 200;
+    const auto topic = new_topic(*tape_, "java", kPartitions);
+    const TempFolder folder;
+    std::ofstream lines(folder.file("lines"));
+    for (std::size_t i = 0; i < kKeys; ++i) {
+        lines << "instrument-Ä" << i * i << std::string(i % 5, 'x') << "\tvalue\n";
+    }
+    lines.close();
+    broker().run("produce", {"--name", topic, "--file", folder.file("lines")});
+    std::size_t seen = 0;
+    for (std::int32_t p = 0; p < kPartitions; ++p) {
+        const auto chunk = tape_->read({topic, Partition(p)}, Offset(0), 1 << 20);
+        ASSERT_TRUE(chunk) << chunk.error().what;
+        for (const TapeMessage& each : chunk->messages) {
+            EXPECT_EQ(partition_of(each.key, kPartitions), Partition(p)) << each.key;
+            ++seen;
+        }
+    }
+    EXPECT_EQ(seen, kKeys);
+}
+
 TEST_F(KafkaTapeTest, ReadsTheArraysOfTheOriginalsProducer) {
     const auto topic = new_topic(*tape_, "coin_topic");
     const std::string array =
@@ -230,6 +254,25 @@ TEST_F(KafkaTapeTest, TellsBrokersAndLag) {
         EXPECT_EQ(lag.loaded, lag.extent.end);
         EXPECT_EQ(lag.messages(), 0);
     }
+}
+
+TEST_F(KafkaTapeTest, TellsWhoReadsWhat) {
+    const auto topic = new_topic(*tape_, "members", 3);
+    auto members = tape_->members("members-group");
+    ASSERT_TRUE(members) << members.error().what;
+    EXPECT_TRUE(members->empty());
+    auto reader = tape_->open_reader({topic}, "members-group");
+    ASSERT_TRUE(reader);
+    const auto polled = (*reader)->poll(std::chrono::seconds(30), 1 << 20, {});
+    ASSERT_TRUE(polled) << polled.error().what;
+    const auto* news = std::get_if<Assigned>(&*polled);
+    ASSERT_NE(news, nullptr);
+    EXPECT_EQ(news->partitions.size(), 3U);
+    members = tape_->members("members-group");
+    ASSERT_TRUE(members) << members.error().what;
+    ASSERT_EQ(members->size(), 1U);
+    EXPECT_EQ(members->front().client, "tapedeck");
+    EXPECT_EQ(members->front().partitions, news->partitions);
 }
 
 // What a loader sees: the end lies below its ledger, and reading there is refused, not skipped.
