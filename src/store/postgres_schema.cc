@@ -205,11 +205,14 @@ Result<> ask(PostgresConnection& connection, const std::string& sql,
 Result<std::int64_t> schema_version(PostgresConnection& connection) {
     std::int64_t version = 0;
     bool there = false;
-    auto done = ask(connection, "select to_regclass('schema_version') is not null", {},
-                    [&](const RowView& row) -> Result<> {
-                        there = row.integer(0) != 0;
-                        return {};
-                    });
+    // The catalogue is read, and not to_regclass alone: that believes what this connection looked
+    // up before it waited for the lock, and so misses what the lock's last holder made.
+    auto done =
+        ask(connection, "select count(*) from pg_class where oid = to_regclass('schema_version')",
+            {}, [&](const RowView& row) -> Result<> {
+                there = row.integer(0) != 0;
+                return {};
+            });
     if (!done) return done.error();
     if (!there) return version;
     done =
@@ -230,9 +233,10 @@ Result<> check_not_newer(PostgresConnection& connection, std::int64_t version) {
                              connection.place(), version, kSteps.size())};
 }
 
-// Runs `steps` in one transaction under the advisory lock.
+// Runs `steps` in one transaction under the advisory lock. Each statement sees what the lock's last
+// holder made, whatever the database's default isolation is.
 Result<> under_lock(PostgresConnection& connection, const std::function<Result<>()>& steps) {
-    auto done = connection.execute("begin; " + std::string(kLock));
+    auto done = connection.execute("begin isolation level read committed; " + std::string(kLock));
     if (done) done = steps();
     if (done) return connection.execute("commit");
     connection.reset();
