@@ -100,13 +100,37 @@ KafkaReader::KafkaReader(std::shared_ptr<KafkaClient> client, const KafkaOptions
     }
 }
 
+// librdkafka before 2.3 ends the program when a consumer is closed after it was let into a group
+// and before it was told its share (librdkafka's issue 4312). Waits for that, a few seconds at
+// most.
+bool KafkaReader::may_be_closed() {
+    constexpr milliseconds kLongestGoodbye{10'000};
+    constexpr milliseconds kBetweenLooks{20};
+    const auto deadline = Clock::now() + kLongestGoodbye;
+    for (;;) {
+        wakener_.forget();
+        serve_group();
+        if (has_heard_) return true;
+        const char* protocol = rd_kafka_rebalance_protocol(client_->get());
+        if (protocol == nullptr || std::string_view(protocol) == "NONE") return true;
+        if (Clock::now() > deadline) return false;
+        wakener_.wait(kBetweenLooks);
+    }
+}
+
 KafkaReader::~KafkaReader() {
     commit_noted();
+    const bool is_closing = may_be_closed();
     for (rd_kafka_queue_t* queue : {group_queue_.get(), message_queue_.get()}) {
         rd_kafka_queue_io_event_enable(queue, -1, nullptr, 0);
     }
     owned_.clear();
-    rd_kafka_consumer_close(client_->get());
+    if (is_closing) {
+        rd_kafka_consumer_close(client_->get());
+    } else {
+        // Left open for good: the broker forgets a silent member, and nobody else need die.
+        static_cast<void>(new std::shared_ptr<KafkaClient>(client_));
+    }
 }
 
 Result<Polled> KafkaReader::poll(std::optional<milliseconds> wait, std::size_t max_bytes,
@@ -157,6 +181,7 @@ void KafkaReader::serve_group() {
         if (event == nullptr) return;
         switch (rd_kafka_event_type(event.get())) {
             case RD_KAFKA_EVENT_REBALANCE: {
+                has_heard_ = true;
                 const auto* list = rd_kafka_event_topic_partition_list(event.get());
                 if (rd_kafka_event_error(event.get()) == RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS) {
                     take_assigned(*list);

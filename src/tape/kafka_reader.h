@@ -80,6 +80,7 @@ private:
 
     // The group.
     void serve_group();
+    bool may_be_closed();
     void take_assigned(const rd_kafka_topic_partition_list_t& list);
     void take_revoked(const rd_kafka_topic_partition_list_t& list);
     void take_group_error(const rd_kafka_event_t& event);
@@ -111,6 +112,7 @@ private:
     std::deque<Polled> news_;  // Assigned and Revoked, not told yet
     std::deque<Error> faults_;
     std::set<TopicPartition> gone_;  // revoked and not told yet
+    bool has_heard_ = false;         // of the group, ever
 
     bool is_any_lost_ = false;
 
