@@ -13,6 +13,7 @@ namespace {
 using namespace std::chrono_literals;
 
 constexpr std::size_t kWaitingBatches = 2;
+constexpr auto kFencedRest = 2s;  // before a partition that somebody else loaded is looked at again
 constexpr int kIdleBeforeLooking = 10;  // polls without any partition
 constexpr int kRestarts = 3;            // without a message in between
 
@@ -131,9 +132,10 @@ Result<> Loader::read_on(TapeReader& reader, bool until_end) {
     while (!stop_.stop_requested() && !(until_end && at_end())) {
         if (auto fault = failed(); !fault) break;
         leave_fenced(reader);
+        if (auto done = return_to_fenced(reader); !done) return done;
         note_loaded(reader);
         std::optional<std::chrono::milliseconds> wait;
-        if (until_end || unsettled()) wait = 200ms;
+        if (until_end || unsettled() || has_fenced()) wait = 200ms;
         auto polled = reader.poll(wait, options_.batch_bytes, halted_.get_token());
         if (!polled) {
             if (auto done = bear(polled.error(), reader, until_end, outage); !done) return done;
@@ -282,8 +284,25 @@ void Loader::leave_fenced(TapeReader& reader) {
             continue;
         }
         found->second.stopped = true;
+        found->second.return_at = clock_.steady() + kFencedRest;
         reader.pause(at);
     }
+}
+
+// Who was first may have been the partition's owner before us, at its last commit: then nobody but
+// us will go on. The ledger says where; if the partition is not ours any more, the reader is about
+// to tell.
+Result<> Loader::return_to_fenced(TapeReader& reader) {
+    std::vector<TopicPartition> rested;
+    for (const auto& [at, reading] : reading_) {
+        if (reading.return_at && *reading.return_at <= clock_.steady()) rested.push_back(at);
+    }
+    return assigned(rested, reader);
+}
+
+bool Loader::has_fenced() const {
+    return std::ranges::any_of(
+        reading_, [](const auto& entry) { return entry.second.return_at.has_value(); });
 }
 
 void Loader::note_loaded(TapeReader& reader) {
@@ -321,7 +340,9 @@ Result<bool> Loader::others_at_end() {
 
 bool Loader::at_end() const {
     return !reading_.empty() && std::ranges::all_of(reading_, [](const auto& entry) {
-        return entry.second.stopped || entry.second.position >= entry.second.end;
+        const Reading& reading = entry.second;
+        if (reading.stopped) return !reading.return_at;
+        return reading.position >= reading.end;
     });
 }
 
@@ -394,6 +415,14 @@ Result<> Loader::commit(const Work& work, std::stop_token stop) {
         }
         const Error error = committed.error();
         if (error.kind == ErrorKind::conflict) {
+            // An earlier try whose answer was lost may have been what moved the ledger.
+            if (tries > 1) {
+                const auto ours = was_committed(work.batch);
+                if (ours && *ours) {
+                    tell(work, Committed{});
+                    return {};
+                }
+            }
             log_.emit(PartitionFenced{at.topic, at.partition.value(), error.what});
             const std::lock_guard lock(mutex_);
             fenced_[at] = work.epoch;

@@ -115,6 +115,8 @@ private:
         Offset position;  // read so far
         Offset end;       // at the start, for until_end
         bool stopped = false;
+        // Of a partition that was fenced and is still ours: when the ledger is asked again.
+        std::optional<std::chrono::microseconds> return_at = std::nullopt;  // steady time
     };
 
     struct Outage {
@@ -129,6 +131,8 @@ private:
     void refuse(const TopicPartition& at, std::string_view why, TapeReader& reader);
     void take(Chunk chunk, TapeReader& reader);
     void leave_fenced(TapeReader& reader);
+    Result<> return_to_fenced(TapeReader& reader);
+    bool has_fenced() const;
     void note_loaded(TapeReader& reader);
     bool at_end() const;
     Result<bool> others_at_end();

@@ -1,5 +1,8 @@
 #include "pipeline/loader.h"
 
+#include <atomic>
+#include <utility>
+
 #include "pipeline/test_parts.h"
 #include "tests/crash/faults.h"
 
@@ -205,6 +208,54 @@ TEST_F(LoaderTest, AFaultAtAnyCallLosesAndDoublesNothing) {
             EXPECT_EQ(rows(), expected) << "call " << at;
         }
     }
+}
+
+// A store in which somebody else moves the ledger by one message just before the first commit, as
+// a partition's owner before us does whose last commit was under way when we read the ledger.
+class RivalledStore : public FaultyStore {
+public:
+    RivalledStore(Store& inner, Calls& calls) : FaultyStore(inner, calls), store_(inner) {}
+
+    Result<Committed> commit(const Batch& batch) override {
+        if (!std::exchange(was_beaten_, true)) {
+            Batch first;
+            first.advances = {{batch.advances[0].at, Offset(0), Offset(1), {}, {}}};
+            if (auto done = store_.commit(first); !done) return done.error();
+        }
+        return FaultyStore::commit(batch);
+    }
+
+private:
+    Store& store_;
+    bool was_beaten_ = false;
+};
+
+// Time passes by looking at it, so that nothing waits.
+class HastyClock : public testing::SkippingClock {
+public:
+    using SkippingClock::SkippingClock;
+    std::chrono::microseconds steady() const override {
+        return ++looks_ * std::chrono::milliseconds(100);
+    }
+
+private:
+    mutable std::atomic<std::int64_t> looks_ = 0;
+};
+
+TEST_F(LoaderTest, GoesOnFromTheLedgerWhereSomebodyElseWasFirst) {
+    for (int slot = 0; slot < 3; ++slot) append(tape, price("bitcoin", "1", slot));
+    Calls calls;
+    RivalledStore rivalled(*store, calls);
+    HastyClock hasty{kSlot};
+    Loader loader(tape, rivalled, hasty, log, loading_of(feed));
+    const auto loaded = loader.run({}, true);
+    ASSERT_TRUE(loaded) << loaded.error().what;
+    EXPECT_EQ(loaded->fenced, 1);
+    EXPECT_EQ(loaded->rows, 2) << "all but what the other one loaded";
+    const std::vector<TopicPartition> partitions{{"coin_topic", Partition(0)}};
+    const auto ledger = store->ledger(partitions);
+    ASSERT_TRUE(ledger) << ledger.error().what;
+    EXPECT_EQ(ledger->front().next, Offset(3));
 }
 
 TEST(PlanResume, GoesOnAtTheLedgerWhereTheTapeStillHasIt) {
