@@ -86,6 +86,7 @@ Result<KafkaOptions> kafka_options(const Settings& settings) {
     if (tape.replication > 0) options.replication = static_cast<std::int16_t>(tape.replication);
     options.retention = tape.topic_retention.count() > 0 ? tape.topic_retention : -1ms;
     options.compression = compression_of(tape.compression);
+    options.session_timeout = settings.load.session_timeout;
     if (tape.tls) {
         options.tls = KafkaTls{tape.ca_file, tape.certificate_file, tape.key_file, {}};
         if (!tape.key_secret.empty()) {

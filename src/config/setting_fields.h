@@ -89,6 +89,9 @@ inline constexpr auto kLoad = std::tuple{
     field("group", &LoadSettings::group,
           "Kafka's consumer group: the loaders of one store share the partitions under one name.")
         .checked(must_be_name),
+    field("session_timeout", &LoadSettings::session_timeout,
+          "A loader that Kafka does not hear of for so long loses its partitions to the others.")
+        .between(1s, 300s),
     field("batch_rows", &LoadSettings::batch_rows,
           "Most rows in one transaction; those of one message stay together.")
         .between(1, 1'000'000),

@@ -48,6 +48,7 @@ struct TapeSettings {
 
 struct LoadSettings {
     std::string group = "tapedeck";
+    std::chrono::milliseconds session_timeout{10'000};
     std::int32_t batch_rows = 50'000;
     ByteCount batch_bytes{8 * 1024 * 1024};
     friend bool operator==(const LoadSettings&, const LoadSettings&) = default;
