@@ -12,8 +12,14 @@ namespace {
 
 using namespace std::chrono_literals;
 
-constexpr std::size_t kWaitingBatches = 2;
+constexpr std::size_t kWaitingBatches = 1;
 constexpr auto kFencedRest = 2s;  // before a partition that somebody else loaded is looked at again
+
+// Beside its bytes, a message costs what librdkafka keeps for it and its place in a chunk; a row
+// is there decoded and, while it is written, encoded (sizes seen with tapedeck's own messages).
+constexpr std::size_t kMessageMemory = 420;
+constexpr std::size_t kRowMemory = sizeof(Record) + sizeof(Offset) + sizeof(Timestamp) + 200;
+constexpr std::size_t kPartAtFirst = 16;
 constexpr int kIdleBeforeLooking = 10;  // polls without any partition
 constexpr int kRestarts = 3;            // without a message in between
 
@@ -41,6 +47,17 @@ std::variant<Resume, RefusePartition> plan_resume(const LedgerEntry& ledger, con
         return Resume{extent.earliest, TapeGap{ledger.at, ledger.next, extent.earliest}};
     }
     return Resume{ledger.next, std::nullopt};
+}
+
+std::size_t bytes_to_read(const LoaderOptions& options, const ChunkSize& last) {
+    if (last.bytes == 0) return std::max<std::size_t>(1, options.batch_bytes / kPartAtFirst);
+    const std::size_t memory = last.bytes + last.messages * kMessageMemory + last.rows * kRowMemory;
+    const auto share = [&](std::size_t limit, std::size_t used) {
+        return static_cast<std::size_t>(static_cast<Int128>(limit) * last.bytes / used);
+    };
+    std::size_t bytes = std::min(options.batch_bytes, share(options.batch_memory, memory));
+    if (last.rows > 0) bytes = std::min(bytes, share(options.batch_rows, last.rows));
+    return std::max<std::size_t>(1, bytes);
 }
 
 Batch BatchMaker::make(const Chunk& chunk, Offset from, std::size_t& first, TextArena& arena) {
@@ -107,6 +124,7 @@ Result<LoadSummary> Loader::run(std::stop_token stop, bool until_end) {
     error_.reset();
     reading_.clear();
     ends_.clear();
+    sizes_.clear();
     std::vector<std::string> names;
     for (const LoadedTopic& topic : options_.topics) names.push_back(topic.topic);
     auto reader = tape_.open_reader(names, options_.group);
@@ -136,7 +154,7 @@ Result<> Loader::read_on(TapeReader& reader, bool until_end) {
         note_loaded(reader);
         std::optional<std::chrono::milliseconds> wait;
         if (until_end || unsettled() || has_fenced()) wait = 200ms;
-        auto polled = reader.poll(wait, options_.batch_bytes, halted_.get_token());
+        auto polled = reader.poll(wait, bytes_at_once(), halted_.get_token());
         if (!polled) {
             if (auto done = bear(polled.error(), reader, until_end, outage); !done) return done;
             continue;
@@ -260,7 +278,10 @@ void Loader::take(Chunk chunk, TapeReader& reader) {
     reading.position = chunk.next;
     if (chunk.messages.empty()) return;
     const auto shared = std::make_shared<const Chunk>(std::move(chunk));
+    ChunkSize& size = sizes_[shared->at.topic] = {shared->messages.size(), 0, 0};
+    for (const TapeMessage& message : shared->messages) size.bytes += message.value.size();
     for (std::size_t first = 0; first < shared->messages.size();) {
+        if (!wait_for_room()) return;
         auto work = std::make_unique<Work>();
         work->epoch = reading.epoch;
         work->chunk = shared;
@@ -271,6 +292,7 @@ void Loader::take(Chunk chunk, TapeReader& reader) {
         const Batch::Advance& advance = work->batch.advances[0];
         reading.from = advance.to;
         watch_.note(advance.at, Offset(advance.to.value() - 1), *advance.last_digest);
+        for (const BatchRows& rows : work->batch.rows) size.rows += rows.records.size();
         hand_over(std::move(work));
     }
     leave_fenced(reader);
@@ -352,10 +374,28 @@ Result<> Loader::failed() const {
     return {};
 }
 
-void Loader::hand_over(std::unique_ptr<Work> work) {
+// What all topics can bear, as nobody knows whose chunk is next.
+std::size_t Loader::bytes_at_once() const {
+    std::size_t bytes = bytes_to_read(options_, {});
+    bool first = true;
+    for (const auto& [topic, size] : sizes_) {
+        const std::size_t its = bytes_to_read(options_, size);
+        bytes = first ? its : std::min(bytes, its);
+        first = false;
+    }
+    return bytes;
+}
+
+// Waits until a batch may be handed over; false where an error has ended the committing.
+bool Loader::wait_for_room() {
     std::unique_lock lock(mutex_);
     changed_.wait(lock, [&] { return error_ || waiting_.size() < kWaitingBatches; });
-    if (error_) return;
+    return !error_;
+}
+
+void Loader::hand_over(std::unique_ptr<Work> work) {
+    if (!wait_for_room()) return;  // this thread alone fills the room
+    const std::lock_guard lock(mutex_);
     waiting_.push_back(std::move(work));
     changed_.notify_all();
 }

@@ -31,8 +31,9 @@ struct LoadedTopic {
 struct LoaderOptions {
     std::vector<LoadedTopic> topics;
     std::string group = "tapedeck";
-    std::size_t batch_bytes = 2 * 1024 * 1024;  // of message values in one transaction
+    std::size_t batch_bytes = 8 * 1024 * 1024;  // of message values in one transaction
     std::size_t batch_rows = 100'000;  // in one transaction; those of one message stay together
+    std::size_t batch_memory = 8 * 1024 * 1024;  // that a batch takes, decoded and encoded
     int give_up_after = 0;  // failed tries of one commit, seconds apart; 0: never give up
 };
 
@@ -62,6 +63,17 @@ struct RefusePartition {
 std::variant<Resume, RefusePartition> plan_resume(const LedgerEntry& ledger, const Extent& extent,
                                                   const std::optional<TapeMessage>& last);
 
+// What was in a chunk.
+struct ChunkSize {
+    std::size_t messages = 0;
+    std::size_t bytes = 0;  // of their values
+    std::size_t rows = 0;   // that they gave
+};
+// How many bytes of a topic's messages to read at once, so that one batch comes of them that keeps
+// to the limits: judged by the last chunk, as the messages of a topic are alike. A part of the
+// limit as long as none was seen.
+std::size_t bytes_to_read(const LoaderOptions& options, const ChunkSize& last);
+
 // Turns the messages of one chunk into a batch. Unreadable ones become dead letters. The batch
 // ends after its last message, so that a resume can read that message again. Borrows the chunk's
 // bytes and the arena. A function of its input: the same messages give the same batch.
@@ -87,8 +99,9 @@ private:
 };
 
 // Loads the tape into the store. The reading thread is the caller's; commits run on a thread of
-// its own, so that decoding one batch overlaps with writing the one before. At most two batches
-// wait between them. The offset ledger, never the tape's own notes, says where to go on.
+// its own, so that decoding one batch overlaps with writing the one before. At most one batch
+// waits between them, and the next is decoded when it is gone. The offset ledger, never the tape's
+// own notes, says where to go on.
 class Loader {
 public:
     // `committed` is called on the commit thread after each commit.
@@ -135,7 +148,9 @@ private:
     bool has_fenced() const;
     void note_loaded(TapeReader& reader);
     bool at_end() const;
+    std::size_t bytes_at_once() const;
     Result<bool> others_at_end();
+    bool wait_for_room();
     void hand_over(std::unique_ptr<Work> work);
     void drain();
     Result<> failed() const;
@@ -158,7 +173,8 @@ private:
     // The reading thread's.
     std::map<TopicPartition, Reading> reading_;
     std::uint64_t epoch_ = 0;
-    std::map<TopicPartition, Offset> ends_;  // for until_end: of everything, at the start
+    std::map<TopicPartition, Offset> ends_;   // for until_end: of everything, at the start
+    std::map<std::string, ChunkSize> sizes_;  // of each topic's last chunk
 
     // Between the two threads; guarded by mutex_.
     mutable std::mutex mutex_;

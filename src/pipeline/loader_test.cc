@@ -258,6 +258,36 @@ TEST_F(LoaderTest, GoesOnFromTheLedgerWhereSomebodyElseWasFirst) {
     EXPECT_EQ(ledger->front().next, Offset(3));
 }
 
+TEST(BytesToRead, IsAPartOfTheLimitAsLongAsNothingIsKnownOfATopic) {
+    LoaderOptions options;
+    options.batch_bytes = 1'600'000;
+    EXPECT_EQ(bytes_to_read(options, {}), 100'000U);
+}
+
+TEST(BytesToRead, GivesAsManyRowsAsOneTransactionMayHave) {
+    LoaderOptions options;
+    options.batch_rows = 3'000;
+    EXPECT_EQ(bytes_to_read(options, {10, 400, 60}), 3'000U * 400 / 60);  // arrays of six coins
+}
+
+TEST(BytesToRead, GivesAsMuchAsMayBeHeldInMemory) {
+    LoaderOptions options;
+    const ChunkSize ours{100, 33'000, 100};
+    const std::size_t bytes = bytes_to_read(options, ours);
+    EXPECT_LT(bytes, options.batch_memory / 2);  // a row is there several times
+    options.batch_memory *= 2;
+    const std::size_t twice = bytes_to_read(options, ours);
+    EXPECT_TRUE(twice == 2 * bytes || twice == 2 * bytes + 1) << twice;
+}
+
+TEST(BytesToRead, IsNeverMoreThanTheLimitAndNeverNothing) {
+    LoaderOptions options;
+    options.batch_bytes = 4096;
+    EXPECT_EQ(bytes_to_read(options, {1, 900'000, 0}), 4096U);
+    options.batch_rows = 1;
+    EXPECT_EQ(bytes_to_read(options, {1, 10, 100}), 1U);
+}
+
 TEST(PlanResume, GoesOnAtTheLedgerWhereTheTapeStillHasIt) {
     const LedgerEntry ledger{{"t", Partition(0)}, Offset(7), kSlot, sha256("last")};
     const TapeMessage last{Offset(6), kSlot, "", "last"};
