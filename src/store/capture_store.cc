@@ -4,6 +4,7 @@
 #include <zstd.h>
 
 #include <array>
+#include <limits>
 
 #include "base/sha256.h"
 
@@ -12,6 +13,7 @@ namespace {
 
 constexpr int kZstdLevel = 3;
 constexpr std::int64_t kDroppedAtOnce = 64;
+constexpr int kPagesGivenBackAtOnce = 4'096;
 
 // The body is the last column: SQLite then reads the others without touching its pages.
 constexpr std::array<std::string_view, 1> kSteps = {R"(
@@ -168,56 +170,75 @@ Result<std::int64_t> CaptureStore::used_bytes() {
 
 Result<std::int64_t> CaptureStore::drop_older(Timestamp keep_since) {
     auto drop = database_->prepare(
-        "update captures set body = null where body is not null and last_seen_at < ?1");
+        "update captures set body = null where id in (select id from captures where body is not "
+        "null and last_seen_at < ?1 order by last_seen_at limit ?2)");
     if (!drop) return drop.error();
     drop->bind(1, keep_since);
+    drop->bind(2, kDroppedAtOnce);
     const std::int64_t before = database_->total_changes();
     if (auto done = drop->run(); !done) return done.error();
     return database_->total_changes() - before;
 }
 
-Result<std::int64_t> CaptureStore::drop_to_budget(std::int64_t budget_bytes) {
-    std::int64_t dropped = 0;
-    for (;;) {
-        const auto used = used_bytes();
-        if (!used) return used.error();
-        if (*used <= budget_bytes) return dropped;
-        // As many of the oldest as make up for the excess, a few at a time: pages are shared.
-        auto drop = database_->prepare(
-            "update captures set body = null where id in (select id from (select id,"
-            " sum(packed_bytes) over (order by last_seen_at, id) - packed_bytes as before_it"
-            " from (select id, last_seen_at, packed_bytes from captures where body is not null"
-            " order by last_seen_at, id limit ?2)) where before_it < ?1)");
-        if (!drop) return drop.error();
-        drop->bind(1, *used - budget_bytes);
-        drop->bind(2, kDroppedAtOnce);
-        const std::int64_t before = database_->total_changes();
-        if (auto done = drop->run(); !done) return done.error();
-        const std::int64_t now = database_->total_changes() - before;
-        if (now == 0) return dropped;  // no body is left: what remains is what is known about them
-        dropped += now;
-    }
+Result<std::int64_t> CaptureStore::drop_over(std::int64_t budget_bytes) {
+    const auto used = used_bytes();
+    if (!used) return used.error();
+    if (*used <= budget_bytes) return 0;
+    // As many of the oldest as make up for the excess, a few at a time: pages are shared.
+    auto drop = database_->prepare(
+        "update captures set body = null where id in (select id from (select id,"
+        " sum(packed_bytes) over (order by last_seen_at, id) - packed_bytes as before_it"
+        " from (select id, last_seen_at, packed_bytes from captures where body is not null"
+        " order by last_seen_at, id limit ?2)) where before_it < ?1)");
+    if (!drop) return drop.error();
+    drop->bind(1, *used - budget_bytes);
+    drop->bind(2, kDroppedAtOnce);
+    const std::int64_t before = database_->total_changes();
+    if (auto done = drop->run(); !done) return done.error();
+    return database_->total_changes() - before;  // 0: what remains is what is known about them
+}
+
+Result<std::int64_t> CaptureStore::drop_some(std::chrono::milliseconds retention,
+                                             std::int64_t budget_bytes) {
+    const std::lock_guard lock(mutex_);
+    auto transaction = Transaction::begin(*database_);
+    if (!transaction) return transaction.error();
+    auto dropped =
+        retention.count() > 0 ? drop_older(clock_.now() - retention) : Result<std::int64_t>(0);
+    if (dropped && *dropped == 0 && budget_bytes > 0) dropped = drop_over(budget_bytes);
+    if (!dropped) return dropped;
+    if (auto done = transaction->commit(); !done) return done.error();
+    return dropped;
+}
+
+Result<std::int64_t> CaptureStore::shrink_some() {
+    const std::lock_guard lock(mutex_);
+    const auto done =
+        database_->execute(fmt::format("pragma incremental_vacuum({})", kPagesGivenBackAtOnce));
+    if (!done) return done.error();
+    const auto left = database_->integer("pragma freelist_count");
+    if (!left) return left.error();
+    return left->value_or(0);
 }
 
 Result<std::int64_t> CaptureStore::prune(std::chrono::milliseconds retention,
                                          std::int64_t budget_bytes) {
-    const std::lock_guard lock(mutex_);
-    auto transaction = Transaction::begin(*database_);
-    if (!transaction) return in_context("pruning captures", transaction.error());
-    const auto older =
-        retention.count() > 0 ? drop_older(clock_.now() - retention) : Result<std::int64_t>(0);
-    if (!older) return in_context("pruning captures", older.error());
-    const auto over = budget_bytes > 0 ? drop_to_budget(budget_bytes) : Result<std::int64_t>(0);
-    if (!over) return in_context("pruning captures", over.error());
-    if (auto done = transaction->commit(); !done) {
-        return in_context("pruning captures", done.error());
+    std::int64_t dropped = 0;
+    for (;;) {
+        const auto some = drop_some(retention, budget_bytes);
+        if (!some) return in_context("pruning captures", some.error());
+        if (*some == 0) break;
+        dropped += *some;
     }
-    if (*older + *over > 0) {
-        // Gives the free pages back to the disk.
-        const auto done = database_->execute("pragma incremental_vacuum");
-        if (!done) return in_context("shrinking the captures", done.error());
+    // Gives the free pages back to the disk.
+    std::int64_t before = std::numeric_limits<std::int64_t>::max();
+    while (dropped > 0) {
+        const auto left = shrink_some();
+        if (!left) return in_context("shrinking the captures", left.error());
+        if (*left == 0 || *left >= before) break;  // none, or others fill them meanwhile
+        before = *left;
     }
-    return *older + *over;
+    return dropped;
 }
 
 Result<CaptureSizes> CaptureStore::sizes() {

@@ -65,7 +65,8 @@ public:
 
     // Drops the bodies last seen longer ago than `retention` (0: however long ago), then those
     // unseen for longest until the file uses at most `budget_bytes` (0: however many); what is
-    // known about them stays. The number of bodies dropped.
+    // known about them stays. The number of bodies dropped. A little at a time: `keep` never waits
+    // for all of it.
     Result<std::int64_t> prune(std::chrono::milliseconds retention, std::int64_t budget_bytes);
 
     Result<CaptureSizes> sizes();
@@ -75,7 +76,9 @@ private:
         : clock_(clock), database_(std::move(database)) {}
     Result<> put_one(const CapturedAnswer& answer, const std::string& sha256_hex);
     Result<std::int64_t> drop_older(Timestamp keep_since);
-    Result<std::int64_t> drop_to_budget(std::int64_t budget_bytes);
+    Result<std::int64_t> drop_over(std::int64_t budget_bytes);
+    Result<std::int64_t> drop_some(std::chrono::milliseconds retention, std::int64_t budget_bytes);
+    Result<std::int64_t> shrink_some();  // the free pages that are left
     Result<std::int64_t> used_bytes();
 
     const Clock& clock_;

@@ -118,6 +118,16 @@ TEST_F(CaptureStoreTest, DropsBodiesPastTheirRetentionAndKeepsWhatIsKnown) {
     EXPECT_EQ(get(again)->body, "seen again");
 }
 
+TEST_F(CaptureStoreTest, DropsHoweverManyAreDue) {
+    for (int i = 0; i < 200; ++i) put("page " + std::to_string(i));
+    put("new", kNow + 72h);
+    clock_.advance(72h);
+    const auto dropped = store_->prune(48h, 0);
+    ASSERT_TRUE(dropped) << dropped.error().what;
+    EXPECT_EQ(*dropped, 200);
+    EXPECT_EQ(sizes().bodies, 1);
+}
+
 TEST_F(CaptureStoreTest, TakesABodyBackThatWasDropped) {
     const std::string sha = put("page");
     clock_.advance(72h);
