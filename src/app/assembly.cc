@@ -83,6 +83,7 @@ Feed feed_of(const FeedSettings& settings) {
     feed.table = {settings.table, settings.form};
     feed.currency = settings.currency;
     feed.max_age = settings.max_age;
+    feed.max_attempts = settings.max_attempts;
     return feed;
 }
 
@@ -140,8 +141,8 @@ std::vector<DagSpec> make_dags(const Settings& settings) {
         dag.paused = one.paused;
         dag.catchup = one.catchup;
         for (const auto& [task_name, task] : one.tasks) {
-            dag.tasks.push_back(
-                {task.name, std::string(kind_name(task.kind)), task.feed, task.after});
+            dag.tasks.push_back({task.name, std::string(kind_name(task.kind)), task.feed,
+                                 task.after, task.retries, task.retry_delay, task.timeout});
         }
         dags.push_back(std::move(dag));
     }
@@ -190,8 +191,8 @@ Result<std::unique_ptr<Assembly>> Assembly::open(LoadedConfig config, Options op
     if (!options.clock) options.clock = std::make_unique<SystemClock>();
     const LogFormat format = options.log_format.value_or(format_of(config.settings.log.format));
     const Severity least = options.log_least.value_or(severity_of(config.settings.log.level));
-    std::unique_ptr<Assembly> assembly(
-        new Assembly(std::move(config), std::move(options.clock), format, least));
+    std::unique_ptr<Assembly> assembly(new Assembly(std::move(config), std::move(options.clock),
+                                                    format, least, std::move(options.log_sink)));
     auto sources = make_sources(assembly->settings());
     if (!sources) return sources.error();
     assembly->sources_ = *std::move(sources);

@@ -54,6 +54,7 @@ public:
         bool lift_age_checks = false;                  // of saved pages
         std::optional<LogFormat> log_format;
         std::optional<Severity> log_least;
+        Log::Sink log_sink;  // none: standard error
     };
     static Result<std::unique_ptr<Assembly>> open(LoadedConfig config, Options options);
 
@@ -89,10 +90,12 @@ public:
     Result<std::map<std::string, Feed>> feeds_ever();
 
 private:
-    Assembly(LoadedConfig config, std::unique_ptr<Clock> clock, LogFormat format, Severity least)
+    Assembly(LoadedConfig config, std::unique_ptr<Clock> clock, LogFormat format, Severity least,
+             Log::Sink sink)
         : config_(std::move(config)),
           clock_(std::move(clock)),
-          log_(2, format, least, *clock_),
+          log_(sink ? Log(std::move(sink), format, least, *clock_)
+                    : Log(2, format, least, *clock_)),
           secrets_(secret_lookup(config_.settings)) {}
     Result<> open_parts(const Options& options);
     Result<> prepare(const Options& options);

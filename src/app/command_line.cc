@@ -2,11 +2,14 @@
 // what they do.
 #include <CLI/CLI.hpp>
 
+#include <algorithm>
 #include <cstdlib>
 #include <functional>
+#include <span>
 
 #include "app/completion.h"
 #include "app/verbs.h"
+#include "config/nearest.h"
 
 namespace tapedeck {
 namespace {
@@ -240,6 +243,22 @@ CompletionWords completion_words(const CLI::App& app) {
     return words;
 }
 
+// "there is no verb stats; did you mean status?" where the first word is no verb.
+std::optional<std::string> unknown_verb(const CLI::App& app, std::span<char*> arguments) {
+    std::vector<std::string> verbs;
+    for (const CLI::App* verb : app.get_subcommands([](const CLI::App*) { return true; })) {
+        verbs.push_back(verb->get_name());
+    }
+    for (std::size_t i = 0; i < arguments.size(); ++i) {
+        const std::string word = arguments[i];
+        if (word == "--config" || word == "--set") ++i;  // and its value
+        if (word.starts_with("-")) continue;
+        if (std::ranges::find(verbs, word) != verbs.end()) return std::nullopt;
+        return "there is no verb " + word + did_you_mean(word, verbs);
+    }
+    return "what shall it do? `tapedeck --help` tells the verbs";
+}
+
 }  // namespace
 
 int command_line(int argc, char** argv) {
@@ -273,8 +292,9 @@ int command_line(int argc, char** argv) {
     } catch (const CLI::Success& asked) {  // --help, --version
         return app.exit(asked);
     } catch (const CLI::ParseError& error) {
-        app.exit(error);
-        return static_cast<int>(Exit::usage);
+        const auto wrong = unknown_verb(app, std::span(argv + 1, argv + argc));
+        return static_cast<int>(fail(
+            Exit::usage, wrong.value_or(error.what() + std::string("; `--help` tells the words"))));
     }
     return static_cast<int>(told.act());
 }

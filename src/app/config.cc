@@ -88,6 +88,9 @@ Result<std::string> read_text_file(const std::string& path) {
     errno = 0;
     std::ifstream file(path, std::ios::binary);
     std::error_code ignored;
+    if (!file.is_open() && errno == ENOENT) {
+        return Error{ErrorKind::rejected, "there is no file " + path};
+    }
     if (!file.is_open() || std::filesystem::is_directory(path, ignored)) {
         return Error{ErrorKind::unavailable,
                      fmt::format("cannot read {}: {}", path,

@@ -228,7 +228,7 @@ TEST_F(ConfigFile, IsTheOneThatOptionsThenEnvironmentName) {
     options_.file = path("absent.toml");
     const auto absent = load_config(options_);
     ASSERT_FALSE(absent);
-    EXPECT_EQ(absent.error().kind, ErrorKind::unavailable);
+    EXPECT_EQ(absent.error().kind, ErrorKind::rejected);
     EXPECT_NE(absent.error().what.find("absent.toml"), std::string::npos);
 }
 

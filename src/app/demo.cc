@@ -4,8 +4,10 @@
 
 #include <algorithm>
 #include <cmath>
+#include <filesystem>
 
 #include "app/assembly.h"
+#include "app/load_globals.h"
 #include "app/run.h"
 #include "config/toml_document.h"
 #include "demo/demo_clock.h"
@@ -180,13 +182,16 @@ Exit run_demo(const Globals& globals, const RunOptions& options, StopOnSignal& s
     std::optional<PageFolder> folder;
     if (!options.pages.empty()) {
         auto opened = PageFolder::open(options.pages);
-        if (!opened) return fail(Exit::failed, opened.error().what);
+        if (!opened) {
+            const bool there = std::filesystem::exists(options.pages);
+            return fail(there ? Exit::failed : Exit::not_found, opened.error().what);
+        }
         folder = *std::move(opened);
         auto sets = sets_for(*folder);
         asked.sets.insert(asked.sets.begin(), sets.begin(), sets.end());
     }
     auto config = demo_config(asked);
-    if (!config) return fail(Exit::failed, config.error().what);
+    if (!config) return fail_opening(config.error());
     const auto last = reached_before(*config);
     if (!last) return fail(last.error());
     const auto calendar = calendar_named("XNAS");
@@ -209,10 +214,15 @@ Exit run_demo(const Globals& globals, const RunOptions& options, StopOnSignal& s
         serve_by_demo(sources, demo->server->port(), saved);
     };
     opening.lift_age_checks = saved;
-    if (live) opening.log_least = Severity::error;
+    LiveScreen screen;
+    if (globals.quiet) opening.log_least = Severity::error;
+    if (live) opening.log_least = Severity::warn;
+    if (live) opening.log_sink = screen.sink();
     auto assembly = Assembly::open(*std::move(config), std::move(opening));
     if (!assembly) return fail(assembly.error());
     Store& store = (*assembly)->store();
+    auto lease = store.acquire_lease(process_name());
+    if (!lease) return fail(lease.error());
     if (*last) {
         // While the demo was off its time stood still: nothing was expected.
         if (auto noted = (*assembly)->note_standstill(**last); !noted) return fail(noted.error());
@@ -231,7 +241,8 @@ Exit run_demo(const Globals& globals, const RunOptions& options, StopOnSignal& s
         "tapedeck {} DEMO: {} prices served on this machine, {} x time, into {}", TAPEDECK_VERSION,
         saved ? "saved" : "simulated", speed, to_string((*assembly)->settings().store.url));
     if (!live && !globals.quiet) fail(Exit::fine, title);
-    const Exit exit = record(**assembly, of_run, signals, title, live);
+    const Exit exit =
+        record(**assembly, *std::move(lease), of_run, signals, title, live ? &screen : nullptr);
     of_run.changed();
     return exit;
 }

@@ -4,8 +4,10 @@
 
 #include <algorithm>
 #include <optional>
+#include <string_view>
 
 #include "app/output.h"
+#include "events/recording.h"
 
 namespace tapedeck {
 namespace {
@@ -68,6 +70,28 @@ std::string change_of(const Line& line) {
     return (change->is_positive() ? "+" : "") + change->to_string();
 }
 
+Result<std::string> open_problems(Store& store) {
+    std::string text;
+    auto done = store.query({"select what, since from problems order by since, key", {}, {}},
+                            [&](const RowView& row) -> Result<> {
+                                text += fmt::format("PROBLEM since {}: {}\n",
+                                                    format_rfc3339(row.timestamp(1)), row.text(0));
+                                return {};
+                            });
+    if (!done) return done.error();
+    return text;
+}
+
+// The bytes of the first `width` code points of UTF-8.
+std::size_t bytes_of(std::string_view line, std::size_t width) {
+    std::size_t at = 0;
+    for (; at < line.size(); ++at) {
+        if ((static_cast<unsigned char>(line[at]) & 0xC0U) == 0x80U) continue;
+        if (width-- == 0) break;
+    }
+    return at;
+}
+
 }  // namespace
 
 Result<std::string> live_table(Assembly& assembly, const std::map<std::string, Feed>& feeds,
@@ -101,12 +125,65 @@ Result<std::string> live_table(Assembly& assembly, const std::map<std::string, F
                  fmt::format("{}/{}", line.recorded, line.expected)});
         }
     }
-    return fmt::format("{}\n{}\n\n{}\n", title,
+    auto problems = open_problems(assembly.store());
+    if (!problems) return problems.error();
+    return fmt::format("{}\n{}\n\n{}\n{}", title,
                        format_rfc3339(std::chrono::floor<std::chrono::seconds>(now)),
-                       table.text(true));
+                       table.text(true), *problems);
 }
 
-void LiveScreen::show(const std::string& text) {
+std::string fitted(const std::string& table, const std::deque<std::string>& notices, int rows,
+                   int columns) {
+    const auto width = static_cast<std::size_t>(std::max(columns, 1));
+    const auto most = static_cast<std::size_t>(std::max(rows - 1, 1));  // the cursor has a line too
+    std::vector<std::string_view> lines;
+    for (std::string_view rest = table; !rest.empty();) {
+        const auto end = rest.find('\n');
+        lines.push_back(rest.substr(0, end));
+        rest.remove_prefix(end == rest.npos ? rest.size() : end + 1);
+    }
+    const std::size_t beneath = std::min(notices.size(), most - 1);
+    std::string left_out;
+    if (lines.size() + beneath > most) {
+        const std::size_t shown = most - beneath - 1;
+        left_out = fmt::format("… and {} lines more", lines.size() - shown);
+        lines.resize(shown);
+        lines.push_back(left_out);
+    }
+    for (std::size_t i = notices.size() - beneath; i < notices.size(); ++i) {
+        lines.push_back(notices[i]);
+    }
+    std::string out;
+    for (const std::string_view line : lines) {
+        out += line.substr(0, bytes_of(line, width));
+        out += '\n';
+    }
+    return out;
+}
+
+void LiveScreen::show(std::string table) {
+    const std::lock_guard lock(mutex_);
+    table_ = std::move(table);
+    draw();
+}
+
+Log::Sink LiveScreen::sink() {
+    return [this](std::string_view event, std::string_view line) {
+        if (event == ProblemTold::kName || event == ProblemOver::kName) return;
+        if (event == PricesFailed::kName) return;
+        notice(line);
+    };
+}
+
+void LiveScreen::notice(std::string_view line) {
+    const std::lock_guard lock(mutex_);
+    notices_.emplace_back(line);
+    if (notices_.size() > kNotices) notices_.pop_front();
+    draw();
+}
+
+void LiveScreen::draw() {
+    const std::string text = fitted(table_, notices_, terminal_rows(), terminal_columns());
     std::string out;
     if (lines_ > 0) out += fmt::format("\033[{}A", lines_);
     out += "\r\033[J";

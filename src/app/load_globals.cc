@@ -12,4 +12,9 @@ Result<LoadedConfig> load_globals(const Globals& globals) {
     return load_config(globals.config);
 }
 
+Exit fail_opening(const Error& error) {
+    if (error.what.starts_with("there is no ")) return fail(Exit::not_found, error.what);
+    return fail(error);
+}
+
 }  // namespace tapedeck

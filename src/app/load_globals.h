@@ -9,4 +9,8 @@ namespace tapedeck {
 // that name is there.
 Result<LoadedConfig> load_globals(const Globals& globals);
 
+// Prints an error of load_globals, Assembly::open or open_reader, and gives its exit code: 3 where
+// the file that was named, or the store, is not there.
+Exit fail_opening(const Error& error);
+
 }  // namespace tapedeck

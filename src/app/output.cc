@@ -62,6 +62,12 @@ int terminal_columns() {
     return 80;
 }
 
+int terminal_rows() {
+    winsize size{};
+    if (::ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_row > 0) return size.ws_row;
+    return 24;
+}
+
 void Table::add(std::vector<std::string> cells) {
     TAPEDECK_ASSERT(cells.size() == columns_.size());
     for (std::string& cell : cells) cell = one_line(cell);

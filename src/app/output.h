@@ -27,9 +27,10 @@ Exit exit_of(ErrorKind kind);
 Exit fail(const Error& error);
 Exit fail(Exit exit, std::string_view what);
 
-// Whether stdout is a terminal, and how many columns it has (80 where unknown).
+// Whether stdout is a terminal, and how large it is (80 by 24 where unknown).
 bool on_terminal();
 int terminal_columns();
+int terminal_rows();
 
 enum class Align { left, right };
 struct Column {

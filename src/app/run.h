@@ -3,16 +3,18 @@
 #include <string>
 
 #include "app/assembly.h"
+#include "app/live_table.h"
 #include "app/signals.h"
 #include "app/verbs.h"
 #include "net/curl_client.h"
 
 namespace tapedeck {
 
-// Takes the lease and records until a signal, or as the options say. `live`: a table on the
-// terminal with `title` above it, in place of log lines.
-Exit record(Assembly& assembly, const RunOptions& options, StopOnSignal& signals,
-            const std::string& title, bool live);
+// Records until a signal, or as the options say, and holds the store's lease meanwhile: whoever
+// writes to the store beforehand has taken it before. With a `screen`: a table on the terminal with
+// `title` above it, in place of log lines.
+Exit record(Assembly& assembly, std::unique_ptr<Lease> lease, const RunOptions& options,
+            StopOnSignal& signals, const std::string& title, LiveScreen* screen);
 
 // How requests are made, by the configuration.
 CurlOptions curl_options(const Settings& settings);

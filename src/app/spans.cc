@@ -34,12 +34,26 @@ Result<Span> span_of(const SpanOptions& options, Timestamp now) {
     }
     if (options.from) span.from = std::max(span.from, *options.from);
     if (options.to) span.to = std::min(span.to, *options.to);
+    if (options.from && options.to && *options.from >= *options.to) {
+        return Error{ErrorKind::malformed,
+                     fmt::format("nothing lies from {} to {}: the end comes first",
+                                 format_rfc3339(*options.from), format_rfc3339(*options.to))};
+    }
     return span;
 }
 
-Exit fail_opening(const Error& error) {
-    if (error.what.starts_with("there is no ")) return fail(Exit::not_found, error.what);
-    return fail(error);
+Exit check_names(const Reader& reader, const SpanOptions& options) {
+    if (!options.feed.empty() && !reader.feeds.contains(options.feed)) {
+        return fail(Exit::not_found, "there is no feed " + options.feed);
+    }
+    if (options.instrument.empty()) return Exit::fine;
+    const bool known = std::ranges::any_of(reader.expectations, [&](const Expectation& one) {
+        return (options.feed.empty() || options.feed == one.feed) &&
+               std::ranges::count(one.instruments, options.instrument) > 0;
+    });
+    if (known) return Exit::fine;
+    return fail(Exit::not_found, fmt::format("{} is no instrument of {}", options.instrument,
+                                             options.feed.empty() ? "any feed" : options.feed));
 }
 
 Result<Reader> open_reader(const Globals& globals) {

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "app/assembly.h"
+#include "app/load_globals.h"
 #include "app/verbs.h"
 
 namespace tapedeck {
@@ -21,8 +22,9 @@ struct Reader {
 };
 Result<Reader> open_reader(const Globals& globals);
 
-// The exit code of an error of open_reader: 3 where there is no store yet.
-Exit fail_opening(const Error& error);
+// `not_found`, with a word on stderr, where the options name a feed or an instrument that was never
+// recorded: "no gaps" would be no answer to that.
+Exit check_names(const Reader& reader, const SpanOptions& options);
 
 // The coverage of [from, to): what is stored, and derived where the table does not know it yet or
 // has it as pending. In order of feed, slot and instrument.

@@ -17,8 +17,13 @@ Exit verb_backup(const Globals& globals, const BackupOptions& options) {
                                 "name another or move it away",
                                 options.file));
     }
+    const auto folder = std::filesystem::absolute(options.file, ignored).parent_path();
+    if (!std::filesystem::is_directory(folder, ignored)) {
+        return fail(Exit::not_found, fmt::format("there is no folder {} for the copy {}",
+                                                 folder.string(), options.file));
+    }
     auto config = load_globals(globals);
-    if (!config) return fail(Exit::failed, config.error().what);
+    if (!config) return fail_opening(config.error());
     Assembly::Options opening;
     opening.tape = TapeUse::look;
     opening.must_exist = true;

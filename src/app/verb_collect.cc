@@ -98,7 +98,7 @@ Result<RunOutcomes> collect_now(Assembly& assembly, const Feed& feed, Timestamp 
 Exit verb_collect(const Globals& globals, const CollectOptions& options) {
     StopOnSignal signals;
     auto config = load_globals(globals);
-    if (!config) return fail(Exit::failed, config.error().what);
+    if (!config) return fail_opening(config.error());
     Assembly::Options opening;
     opening.log_least = globals.quiet ? Severity::error : Severity::warn;
     opening.store = false;  // a tape in Kafka is enough: the account on it tells the rest

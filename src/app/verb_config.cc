@@ -16,7 +16,7 @@ std::string path_of(const ShownValue& value) {
 
 Exit show(const Globals& globals) {
     const auto config = load_globals(globals);
-    if (!config) return fail(Exit::failed, config.error().what);
+    if (!config) return fail_opening(config.error());
     if (!globals.json) {
         print(effective_toml(config->settings, config->origins));
         return Exit::fine;

@@ -207,7 +207,7 @@ Exit verb_dag(const Globals& globals, const DagOptions& options) {
                                      : "`dag list` takes no name");
     }
     auto config = load_globals(globals);
-    if (!config) return fail(Exit::failed, config.error().what);
+    if (!config) return fail_opening(config.error());
     std::vector<DagSpec> specs = make_dags(config->settings);
     if (!options.name.empty()) {
         const std::string all = names_of(specs);

@@ -132,7 +132,7 @@ Exit show_every_rule(const Globals& globals, PageReader& reader, const std::stri
 
 Exit verb_extract(const Globals& globals, const ExtractOptions& options) {
     auto config = load_globals(globals);
-    if (!config) return fail(Exit::failed, config.error().what);
+    if (!config) return fail_opening(config.error());
     const auto sources = make_sources(config->settings);
     if (!sources) return fail(Exit::failed, sources.error().what);
     const auto source = sources->find(options.source);

@@ -89,6 +89,7 @@ std::string json_of(const AuditReport& report, const Parity& parity) {
     json.begin_object();
     write_sums(json, report.feeds);
     json.key("messages").number(report.messages).key("prices").number(report.prices);
+    json.key("unsettled").number(report.unsettled);
     json.key("differences").begin_array();
     for (const AuditDifference& one : report.differences) {
         json.begin_object().key("feed").text(one.feed).key("slot");
@@ -122,6 +123,11 @@ void show(const AuditReport& report, const Parity& parity) {
     print(fmt::format("parity: {} rows {}, {} slots {}\n", parity.rows,
                       hex(parity.rows_hash).substr(0, 16), parity.slots,
                       hex(parity.coverage_hash).substr(0, 16)));
+    if (report.unsettled > 0) {
+        print(fmt::format(
+            "{} states are not in the ledger yet; the next `tapedeck run` writes them\n",
+            report.unsettled));
+    }
     if (report.differences.empty()) {
         print("no difference\n");
         return;
@@ -141,11 +147,15 @@ Exit verb_gaps(const Globals& globals, const SpanOptions& options) {
     if (!reader) return fail_opening(reader.error());
     const auto span = span_of(options, reader->now);
     if (!span) return fail(Exit::usage, span.error().what);
-    const auto rows = coverage_now(*reader, options, *span, nullptr);
+    if (check_names(*reader, options) != Exit::fine) return Exit::not_found;
+    std::int64_t closed = 0;
+    const auto rows = coverage_now(*reader, options, *span, &closed);
     if (!rows) return fail(rows.error());
     const auto runs = runs_of(*rows);
     if (globals.json) {
         print(json_of(*rows));
+    } else if (rows->empty() && closed == 0) {
+        print("nothing was expected in that time\n");
     } else if (runs.empty()) {
         print("no gaps\n");
     } else {
@@ -174,10 +184,10 @@ Exit verb_audit(const Globals& globals, const SpanOptions& options) {
     if (!reader) return fail_opening(reader.error());
     const auto span = span_of(options, reader->now);
     if (!span) return fail(Exit::usage, span.error().what);
+    if (check_names(*reader, options) != Exit::fine) return Exit::not_found;
     std::map<std::string, Feed> feeds = reader->feeds;
     if (!options.feed.empty()) {
         std::erase_if(feeds, [&](const auto& entry) { return entry.first != options.feed; });
-        if (feeds.empty()) return fail(Exit::not_found, "there is no feed " + options.feed);
     }
     Progress progress("reading the tape");
     const auto report =

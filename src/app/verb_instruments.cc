@@ -16,7 +16,7 @@ void write_list(JsonWriter& json, const std::vector<std::string>& instruments) {
 
 Exit list(const Globals& globals, const std::string& feed) {
     const auto config = load_globals(globals);
-    if (!config) return fail(Exit::failed, config.error().what);
+    if (!config) return fail_opening(config.error());
     std::string out;
     JsonWriter json(out);
     json.begin_object();

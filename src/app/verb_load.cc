@@ -47,7 +47,7 @@ std::string json_of(const LoadSummary& summary) {
 Exit verb_load(const Globals& globals, const LoadVerbOptions& options) {
     StopOnSignal signals;
     auto config = load_globals(globals);
-    if (!config) return fail(Exit::failed, config.error().what);
+    if (!config) return fail_opening(config.error());
     Assembly::Options opening;
     opening.captures = false;
     opening.must_exist = true;
@@ -55,7 +55,7 @@ Exit verb_load(const Globals& globals, const LoadVerbOptions& options) {
     opening.patient = !options.until_end;
     if (globals.quiet) opening.log_least = Severity::error;
     auto opened = open_patiently(*config, opening, signals.token(), !options.until_end);
-    if (!opened) return fail(opened.error());
+    if (!opened) return fail_opening(opened.error());
     Assembly& assembly = **opened;
     // An embedded tape has one loader; of Kafka's partitions each loader has its share.
     std::unique_ptr<Lease> lease;

@@ -2,6 +2,7 @@
 #include <unistd.h>
 
 #include <atomic>
+#include <span>
 #include <thread>
 
 #include "app/assembly.h"
@@ -12,6 +13,7 @@
 #include "app/verbs.h"
 #include "events/recording.h"
 #include "net/url.h"
+#include "pipeline/problem_command.h"
 #include "pipeline/retention.h"
 
 namespace tapedeck {
@@ -19,21 +21,33 @@ namespace {
 
 using namespace std::chrono_literals;
 
-std::map<std::string, ProblemLimits> problem_limits(const Settings& settings) {
+constexpr std::string_view kNoSite =
+    "no site can be reached from here: `./run demo` records simulated prices. Until a site "
+    "answers, "
+    "prices are in the ledger as failed.";
+
+// By feed; where several DAGs collect one, the densest says how many slots a time is.
+std::map<std::string, ProblemLimits> problem_limits(const Settings& settings,
+                                                    std::span<const Expectation> expectations,
+                                                    Timestamp now) {
     std::map<std::string, ProblemLimits> limits;
     for (const auto& [name, feed] : settings.feeds) {
         ProblemLimits& one = limits[name];
         one.frozen_slots = feed.frozen_after;
-        if (feed.stale_after) {
-            // Told in slots: the settings give it as a time, five minutes being the usual slot.
-            one.stale_slots = std::max(1, static_cast<int>(*feed.stale_after / 5min));
+        if (!feed.stale_after) continue;
+        int slots = 1;
+        for (const Expectation& expected : expectations) {
+            if (expected.feed != name || expected.to <= now) continue;
+            slots = std::max(slots, slots_within(*expected.schedule, *feed.stale_after, now));
         }
+        one.stale_slots = slots;
     }
     return limits;
 }
 
 // Whether any site of the feeds' first sources answers at all: one question to each host.
-bool any_site_answers(const Assembly& assembly, const Clock& clock) {
+// True where it was stopped before it knew.
+bool any_site_answers(const Assembly& assembly, const Clock& clock, std::stop_token stop) {
     auto client = CurlClient::open(clock, curl_options(assembly.settings()));
     if (!client) return true;
     std::uint64_t asked = 0;
@@ -47,7 +61,8 @@ bool any_site_answers(const Assembly& assembly, const Clock& clock) {
     }
     bool any = asked == 0;
     while ((*client)->under_way() > 0) {
-        for (const Answer& answer : (*client)->wait(10s, {})) {
+        if (stop.stop_requested()) return true;
+        for (const Answer& answer : (*client)->wait(10s, stop)) {
             const bool silent = answer.failure && (answer.failure->reason == Reason::unreachable ||
                                                    answer.failure->reason == Reason::refused ||
                                                    answer.failure->reason == Reason::timeout);
@@ -106,20 +121,20 @@ CurlOptions curl_options(const Settings& settings) {
     return options;
 }
 
-Exit record(Assembly& assembly, const RunOptions& options, StopOnSignal& signals,
-            const std::string& title, bool live) {
-    auto lease = assembly.store().acquire_lease(process_name());
-    if (!lease) return fail(lease.error());
+Exit record(Assembly& assembly, std::unique_ptr<Lease> lease, const RunOptions& options,
+            StopOnSignal& signals, const std::string& title, LiveScreen* screen) {
+    TAPEDECK_ASSERT(lease != nullptr);
     if (auto noted = assembly.note_config(); !noted) return fail(noted.error());
     auto expectations = assembly.expectations();
     if (!expectations) return fail(expectations.error());
     auto feeds = assembly.feeds_ever();
     if (!feeds) return fail(feeds.error());
+    auto limits = problem_limits(assembly.settings(), *expectations, assembly.clock().now());
     RecorderOrders orders{assembly.dags(),
                           *std::move(feeds),
                           *std::move(expectations),
                           loader_options(assembly.settings()),
-                          problem_limits(assembly.settings()),
+                          std::move(limits),
                           assembly.config().digest,
                           assembly.settings().tape.retention};
     std::unique_ptr<StatementJournal> journal;
@@ -128,13 +143,12 @@ Exit record(Assembly& assembly, const RunOptions& options, StopOnSignal& signals
         if (!opened) return fail(opened.error());
         journal = *std::move(opened);
     }
-    LiveScreen screen;
     const auto show = [&] {
-        if (!live) return;
+        if (screen == nullptr) return;
         auto text = live_table(assembly, assembly.feeds(), title);
-        if (text) screen.show(*text);
+        if (text) screen->show(*std::move(text));
     };
-    const std::string command = assembly.settings().alert.on_problem;
+    ProblemCommand alert(assembly.settings().alert.on_problem, assembly.log());
     const Timestamp began = assembly.clock().now();
     Recorder::Parts parts{
         assembly.clock(),
@@ -148,10 +162,7 @@ Exit record(Assembly& assembly, const RunOptions& options, StopOnSignal& signals
             if (!client) return client.error();
             return std::unique_ptr<HttpClient>(*std::move(client));
         },
-        [&](bool recovered, const Problem& problem) -> Result<> {
-            if (command.empty()) return {};
-            return run_problem_command(command, recovered, problem);
-        },
+        [&](bool recovered, const Problem& problem) { return alert.tell(recovered, problem); },
         [&] {
             show();
             if (options.changed) options.changed();
@@ -196,24 +207,31 @@ Exit verb_run(const Globals& globals, const RunOptions& options) {
     StopOnSignal signals;  // before any thread
     if (options.demo) return run_demo(globals, options, signals);
     auto config = load_globals(globals);
-    if (!config) return fail(Exit::failed, config.error().what);
+    if (!config) return fail_opening(config.error());
     const bool live = on_terminal() && !options.plain && !globals.json;
+    LiveScreen screen;
     Assembly::Options opening;
-    if (live) opening.log_least = Severity::error;
+    if (globals.quiet) opening.log_least = Severity::error;
+    if (live) opening.log_least = Severity::warn;
+    if (live) opening.log_sink = screen.sink();
     opening.patient = true;
     auto assembly = open_patiently(*config, opening, signals.token(), true);
     if (!assembly) return fail(assembly.error());
+    auto lease = (*assembly)->store().acquire_lease(process_name());
+    if (!lease) return fail(lease.error());
     const SystemClock clock;
-    std::jthread probe([&] {
-        if (any_site_answers(**assembly, clock) || globals.quiet) return;
-        fail(Exit::fine,
-             "none of the sites can be reached from here: their prices will be in the ledger as "
-             "failed. `./run demo` records simulated prices served on this machine.");
+    std::jthread probe([&](std::stop_token stop) {
+        if (any_site_answers(**assembly, clock, stop) || globals.quiet) return;
+        if (live) {
+            screen.notice(kNoSite);
+        } else {
+            fail(Exit::fine, kNoSite);
+        }
     });
-    return record(**assembly, options, signals,
+    return record(**assembly, *std::move(lease), options, signals,
                   "tapedeck " TAPEDECK_VERSION " records into " +
                       to_string((*assembly)->settings().store.url),
-                  live);
+                  live ? &screen : nullptr);
 }
 
 }  // namespace tapedeck

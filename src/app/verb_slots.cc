@@ -2,10 +2,11 @@
 
 #include <algorithm>
 
-#include "app/assembly.h"
 #include "app/load_globals.h"
+#include "app/spans.h"
 #include "app/verbs.h"
 #include "base/json_writer.h"
+#include "pipeline/run_table.h"
 #include "schedule/schedule.h"
 
 namespace tapedeck {
@@ -24,6 +25,29 @@ std::string joined_names(const std::vector<DagSpec>& dags) {
     return names;
 }
 
+// The present moment (the demo has a clock of its own) and the DAGs' states; before the first run
+// there is no store, and they are the configuration's.
+struct Known {
+    Timestamp now;
+    std::map<std::string, DagStateRow> dags;
+};
+
+Result<Known> what_the_store_knows(const Globals& globals) {
+    auto reader = open_reader(globals);
+    if (!reader) {
+        if (!reader.error().what.starts_with("there is no ")) return reader.error();
+        return Known{SystemClock().now(), {}};
+    }
+    Known known{reader->now, {}};
+    RunTable runs(reader->assembly->store());
+    for (const DagSpec& dag : reader->assembly->dags()) {
+        auto state = runs.dag_state(dag.name);
+        if (!state) return state.error();
+        if (*state) known.dags[dag.name] = **state;
+    }
+    return known;
+}
+
 }  // namespace
 
 Exit verb_slots(const Globals& globals, const SlotsOptions& options) {
@@ -31,7 +55,10 @@ Exit verb_slots(const Globals& globals, const SlotsOptions& options) {
     if (!from) return fail(Exit::usage, "--from: " + from.error().what);
     const auto to = parse_rfc3339(options.to);
     if (!to) return fail(Exit::usage, "--to: " + to.error().what);
-    if (options.dag.empty() == options.cron.empty()) {
+    if (options.dag.empty() && options.cron.empty()) {
+        return fail(Exit::usage, "of what? Name a DAG, or an expression by --cron");
+    }
+    if (!options.dag.empty() && !options.cron.empty()) {
         return fail(Exit::usage, "either a DAG or --cron, not both");
     }
     std::optional<Schedule> schedule;
@@ -41,7 +68,7 @@ Exit verb_slots(const Globals& globals, const SlotsOptions& options) {
         schedule = *std::move(made);
     } else {
         auto config = load_globals(globals);
-        if (!config) return fail(Exit::failed, config.error().what);
+        if (!config) return fail_opening(config.error());
         const auto dags = make_dags(config->settings);
         const auto dag = std::ranges::find(dags, options.dag, &DagSpec::name);
         if (dag == dags.end()) {
@@ -74,14 +101,20 @@ Exit verb_slots(const Globals& globals, const SlotsOptions& options) {
 
 Exit verb_next(const Globals& globals, const NextOptions& options) {
     auto config = load_globals(globals);
-    if (!config) return fail(Exit::failed, config.error().what);
-    const Timestamp now = SystemClock().now();
+    if (!config) return fail_opening(config.error());
+    auto known = what_the_store_knows(globals);
+    if (!known) return fail_opening(known.error());
+    const Timestamp now = known->now;
     std::string out;
     JsonWriter json(out);
     json.begin_array();
-    Table table({{"dag"}, {"slot"}, {"in"}, {"schedule"}, {"zone"}, {"calendar"}});
+    Table table({{"dag"}, {"slot"}, {"in"}, {"state"}, {"schedule"}, {"zone"}, {"calendar"}});
     for (const DagSpec& dag : make_dags(config->settings)) {
-        const auto schedule = schedule_of(dag, now);
+        const auto state = known->dags.find(dag.name);
+        const bool stored = state != known->dags.end();
+        const bool paused = stored ? state->second.paused : dag.paused;
+        const Timestamp since = stored ? state->second.since.value_or(now) : now;
+        const auto schedule = schedule_of(dag, since);
         if (!schedule) return fail(Exit::failed, schedule.error().what);
         Timestamp after = now;
         for (int i = 0; i < options.count; ++i) {
@@ -90,10 +123,11 @@ Exit verb_next(const Globals& globals, const NextOptions& options) {
             after = *slot;
             const auto left = std::chrono::duration_cast<std::chrono::seconds>(*slot - now);
             json.begin_object().key("dag").text(dag.name);
-            json.key("slot").text(format_rfc3339(*slot)).end_object();
+            json.key("slot").text(format_rfc3339(*slot));
+            json.key("paused").boolean(paused).end_object();
             table.add({dag.name, format_rfc3339(*slot),
-                       format_duration(std::chrono::milliseconds(left)), dag.schedule, dag.zone,
-                       dag.calendar});
+                       format_duration(std::chrono::milliseconds(left)), paused ? "paused" : "on",
+                       dag.schedule, dag.zone, dag.calendar});
         }
     }
     json.end_array();

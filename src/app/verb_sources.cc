@@ -325,7 +325,7 @@ Result<> read_store(const Globals& globals, const std::string& name, Shown& show
 
 Exit verb_sources(const Globals& globals, const SourcesOptions& options) {
     auto config = load_globals(globals);
-    if (!config) return fail(Exit::failed, config.error().what);
+    if (!config) return fail_opening(config.error());
     Shown shown;
     auto sources = make_sources(config->settings);
     if (!sources) return fail(Exit::failed, sources.error().what);

@@ -307,8 +307,10 @@ void show(const Story& story) {
     if (story.slot) facts.add({"slot", format_rfc3339(*story.slot)});
     if (story.coverage) {
         const Verdict& verdict = story.coverage->verdict;
-        facts.add({"state", fmt::format("{} {} {}", to_string(verdict.state), verdict.reason,
-                                        verdict.what)});
+        std::string state(to_string(verdict.state));
+        if (!verdict.reason.empty()) state += " " + verdict.reason;
+        if (!verdict.what.empty()) state += ": " + verdict.what;
+        facts.add({"state", state});
     }
     if (story.row) {
         const RowFacts& row = *story.row;
@@ -347,7 +349,7 @@ void show(const Story& story) {
     if (story.batch) {
         facts.add(
             {"transaction",
-             fmt::format("batch {}: offsets {} to {}, {} rows, {} by {}", story.batch->id,
+             fmt::format("batch {}: offsets {} to {}, rows {}, {} by {}", story.batch->id,
                          story.batch->from.value(), story.batch->to.value(), story.batch->rows,
                          format_rfc3339(story.batch->committed_at), story.batch->loader)});
     }
@@ -398,6 +400,34 @@ Exit why_row(const Globals& globals, Reader& reader, const std::string& what) {
     return tell(globals, reader, std::move(story));
 }
 
+// A slot without a row must be one that the schedule knows: closed by the calendar, or expected.
+Result<> find_state(Reader& reader, Story& story) {
+    const Timestamp slot = *story.slot;
+    std::optional<Timestamp> next;
+    for (const Expectation& one : reader.expectations) {
+        if (one.feed != story.feed || std::ranges::count(one.instruments, story.instrument) == 0) {
+            continue;
+        }
+        std::optional<bool> open;
+        one.schedule->for_each_instant(std::max(slot, one.from),
+                                       std::min(slot + std::chrono::microseconds(1), one.to),
+                                       [&](Timestamp, bool is_open) { open = is_open; });
+        if (open && *open && slot <= reader.now) return {};
+        if (open && !*open) {
+            story.coverage = CoverageRow{
+                story.feed, slot, story.instrument, {CoverageState::closed, {}, "by the calendar"}};
+            return {};
+        }
+        next = one.schedule->next_open(open ? slot - std::chrono::microseconds(1) : slot);
+    }
+    return Error{
+        ErrorKind::rejected,
+        fmt::format("{} {} has no slot {}{}", story.feed, story.instrument, format_rfc3339(slot),
+                    slot > reader.now ? " yet"
+                    : next            ? "; the next one is " + format_rfc3339(*next)
+                                      : std::string())};
+}
+
 Exit why_slot(const Globals& globals, Reader& reader, const std::vector<std::string>& what) {
     const auto feed = reader.feeds.find(what[0]);
     if (feed == reader.feeds.end()) return fail(Exit::not_found, "there is no feed " + what[0]);
@@ -432,6 +462,10 @@ Exit why_slot(const Globals& globals, Reader& reader, const std::vector<std::str
     if (!story.row && !expected) {
         return fail(Exit::not_found,
                     fmt::format("{} was never asked for {}", story.feed, story.instrument));
+    }
+    if (!story.row) {
+        auto state = find_state(reader, story);
+        if (!state) return fail(Exit::not_found, state.error().what);
     }
     return tell(globals, reader, std::move(story));
 }

@@ -196,9 +196,6 @@ inline constexpr auto kFeed = std::tuple{
     field("max_age", &FeedSettings::max_age,
           "Oldest price accepted, by the source's own time of it; \"0\" is not checked.")
         .between(0ms, kYears),
-    field("grace", &FeedSettings::grace, "How long after its instant a slot may still be answered.")
-        .between(1ms, kYears)
-        .if_unset("half the interval of its schedule"),
     field("stale_after", &FeedSettings::stale_after,
           "Time without any price, slots being due, after which the feed is a problem.")
         .between(1ms, kYears)

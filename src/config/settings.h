@@ -114,10 +114,9 @@ struct FeedSettings {
     RecordForm form = RecordForm::stock;
     std::string currency;                  // that every price must be in; empty: any known one
     std::chrono::milliseconds max_age{0};  // of the source's own time of a price; 0: not checked
-    std::optional<std::chrono::milliseconds> grace;        // unset: half the interval
     std::optional<std::chrono::milliseconds> stale_after;  // unset: three intervals
     std::int32_t frozen_after = 24;  // equal prices in a row that are a problem; 0: never
-    std::int32_t max_attempts = 3;   // requests to one source for one instrument in one slot
+    std::int32_t max_attempts = 2;   // requests to one source for one instrument in one slot
     friend bool operator==(const FeedSettings&, const FeedSettings&) = default;
 };
 

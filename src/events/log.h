@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <mutex>
 #include <string>
 #include <string_view>
@@ -42,6 +43,12 @@ public:
     Log(int fd, LogFormat format, Severity least, const Clock& clock)
         : fd_(fd), format_(format), least_(least), clock_(clock) {}
 
+    // Gives each line, without its end, to `sink` in place of a descriptor: one call at a time, on
+    // the thread that emits.
+    using Sink = std::function<void(std::string_view event, std::string_view line)>;
+    Log(Sink sink, LogFormat format, Severity least, const Clock& clock)
+        : fd_(-1), format_(format), least_(least), clock_(clock), sink_(std::move(sink)) {}
+
     template <class Event>
     void emit(const Event& event) {
         if (Event::kSeverity < least_) return;
@@ -57,6 +64,7 @@ private:
     const LogFormat format_;
     const Severity least_;
     const Clock& clock_;
+    const Sink sink_;
     std::mutex mutex_;  // keeps lines whole
 };
 

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <optional>
+
 #include "events/log.h"
 #include "market/reason.h"
 
@@ -16,6 +18,16 @@ struct RecorderStarted {
         out.field("version", version).field("store", store).field("tape", tape);
         out.field("config", config).field("feeds", feeds).field("instruments", instruments);
         out.field("tzdata", tzdata);
+    }
+};
+
+// What an earlier process left is loaded, and the schedule is kept from here on.
+struct RecorderReady {
+    static constexpr std::string_view kName = "recorder_ready";
+    static constexpr Severity kSeverity = Severity::info;
+    std::optional<Timestamp> next_slot;
+    void fields(EventFields& out) const {
+        if (next_slot) out.field("next_slot", *next_slot);
     }
 };
 

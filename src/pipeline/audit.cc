@@ -16,8 +16,10 @@ std::string words_of(const Verdict& verdict) {
     return words;
 }
 
+// `settled` is the last slot of the feed that the ledger has.
 void compare_coverage(const std::vector<CoverageRow>& derived,
-                      const std::vector<CoverageRow>& stored, AuditReport& report) {
+                      const std::vector<CoverageRow>& stored, Timestamp settled,
+                      AuditReport& report) {
     using Key = std::tuple<std::string, Timestamp, std::string>;
     std::map<Key, const Verdict*> known;
     for (const CoverageRow& row : stored)
@@ -26,14 +28,18 @@ void compare_coverage(const std::vector<CoverageRow>& derived,
         report.feeds[row.feed].add(row.verdict.state);
         const auto found = known.find({row.feed, row.slot, row.instrument});
         if (found == known.end()) {
-            // What is still under way may not have been written down yet.
-            if (row.verdict.state != CoverageState::pending) {
+            // The ledger is written while somebody records: what came later is not in it yet.
+            if (row.slot > settled) {
+                ++report.unsettled;
+            } else if (row.verdict.state != CoverageState::pending) {
                 report.differences.push_back(
                     {row.feed, row.slot, row.instrument, "(no state)", words_of(row.verdict)});
             }
             continue;
         }
-        if (found->second->state != row.verdict.state) {
+        if (found->second->state == CoverageState::pending) {
+            if (row.verdict.state != CoverageState::pending) ++report.unsettled;
+        } else if (found->second->state != row.verdict.state) {
             report.differences.push_back({row.feed, row.slot, row.instrument,
                                           words_of(*found->second), words_of(row.verdict)});
         }
@@ -205,7 +211,14 @@ Result<AuditReport> audit(Store& store, Tape& tape, const std::map<std::string, 
             if (!stored) return stored.error();
             auto derived = ledger.derive_range(of_feed, from, to, now, &closed);
             if (!derived) return derived.error();
-            compare_coverage(*derived, *stored, report);
+            Timestamp settled = Timestamp::min();
+            auto done = store.query({"select max(slot) from coverage where feed = $1", {name}, {}},
+                                    [&](const RowView& row) -> Result<> {
+                                        if (!row.is_null(0)) settled = row.timestamp(0);
+                                        return {};
+                                    });
+            if (!done) return done.error();
+            compare_coverage(*derived, *stored, settled, report);
             if (closed > 0) report.feeds[name].add(CoverageState::closed, closed);
         }
         TapeCheck check(store, tape, feed, from, to, report);

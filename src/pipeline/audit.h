@@ -23,6 +23,7 @@ struct AuditReport {
     std::map<std::string, CoverageSum> feeds;  // as derived, closed ones included
     std::int64_t messages = 0;                 // read again on the tape
     std::int64_t prices = 0;                   // of those messages, compared with their rows
+    std::int64_t unsettled = 0;  // derived, and not in the ledger yet: nobody records since
     std::vector<AuditDifference> differences;
 };
 

@@ -15,7 +15,6 @@ using std::chrono::duration_cast;
 using std::chrono::microseconds;
 using std::chrono::milliseconds;
 
-constexpr int kTriesOfOneSource = 2;
 // Instruments that fall back to a source that answers for many wait this long for one another.
 constexpr microseconds kGather = 200ms;
 
@@ -215,7 +214,7 @@ void CollectPlan::fail(std::size_t index, std::size_t source, const Failure& fai
     }
     subject.outcome.attempts.push_back(std::move(attempt));
     ++subject.tries;
-    if (asked && passing(failure.reason) && subject.tries < kTriesOfOneSource) {
+    if (asked && passing(failure.reason) && subject.tries < feed_.max_attempts) {
         join_line(index, now, backoff(static_cast<unsigned>(subject.tries - 1), 1s, 5s, jitter_()));
         return;
     }

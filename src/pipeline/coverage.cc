@@ -78,7 +78,10 @@ Verdict derive(const SlotFacts& slot, const InstrumentFacts& instrument,
         }
         return {CoverageState::pending, {}, "sent to " + place + ", not yet loaded"};
     }
-    if (slot.run_open || !slot.accounts_complete) return {CoverageState::pending, {}, {}};
+    // Past the grace no try can bring a price: a run that is open still was left so by a process
+    // that is no more.
+    const bool under_way = slot.run_open && now < slot.give_up + kLastAccount;
+    if (under_way || !slot.accounts_complete) return {CoverageState::pending, {}, {}};
     if (!instrument.reason.empty()) {
         return {CoverageState::failed, instrument.reason, instrument.what};
     }

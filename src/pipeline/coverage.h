@@ -59,6 +59,9 @@ struct SlotFacts {
     std::map<std::string, InstrumentFacts, std::less<>> instruments;
 };
 
+// After its grace a run has so long to put its account on the tape.
+inline constexpr std::chrono::seconds kLastAccount{30};
+
 struct Verdict {
     CoverageState state;
     std::string reason;

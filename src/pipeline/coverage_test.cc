@@ -50,6 +50,8 @@ TEST(Derive, EveryStateFollowsFromFactsAlone) {
     SlotFacts running = slot;
     running.run_open = true;
     EXPECT_EQ(state(running, failed, {}, true, early), CoverageState::pending);
+    EXPECT_EQ(state(running, failed, {}, true, slot.give_up), CoverageState::pending);
+    EXPECT_EQ(state(running, failed, {}, true, slot.give_up + kLastAccount), CoverageState::failed);
 
     EXPECT_EQ(state(slot, nothing, {}, true, early), CoverageState::pending);
     EXPECT_EQ(state(slot, nothing, {}, true, late), CoverageState::missed);
@@ -193,6 +195,27 @@ TEST_F(CoverageTest, ARowThatVanishesIsLostAndTheAuditSaysSo) {
     EXPECT_EQ(found->differences[1].stored, "(no row)");
 }
 
+TEST_F(CoverageTest, WhatTheLedgerHasNotReachedYetIsNoDifferenceAndAHoleIs) {
+    send("bitcoin", kSlot, "10.5");
+    send("ethereum", kSlot, "11");
+    load();
+    settle(kSlot + 4min);
+    // Nobody records for a quarter of an hour: the ledger ends at the first slot.
+    auto late = audit(*store, tape, feeds, expected, kSlot, kSlot + 20min, kSlot + 20min, {});
+    ASSERT_TRUE(late);
+    EXPECT_TRUE(late->differences.empty());
+    EXPECT_EQ(late->unsettled, 6);
+    EXPECT_EQ(late->feeds.at("coin").of(CoverageState::missed), 6);
+    settle(kSlot + 20min);
+    const std::vector<Statement> vandal{
+        {"delete from coverage where slot = $1", {kSlot + 5min}, 2}};
+    ASSERT_TRUE(store->transact(vandal));
+    auto holed = audit(*store, tape, feeds, expected, kSlot, kSlot + 20min, kSlot + 20min, {});
+    ASSERT_TRUE(holed);
+    EXPECT_EQ(holed->differences.size(), 2U);
+    EXPECT_EQ(holed->unsettled, 0);
+}
+
 TEST_F(CoverageTest, AnAlteredPriceIsADifference) {
     send("bitcoin", kSlot, "10.50");
     load();
@@ -290,15 +313,57 @@ TEST_F(CoverageTest, AProblemIsToldOnceAndOnceWhenItIsOver) {
     EXPECT_EQ(told, (std::vector<std::string>{"new failed:coin", "over failed:coin"}));
 }
 
-TEST(RunProblemCommand, GivesWhatHappenedInTheEnvironment) {
-    const Problem problem{"failed:coin", "coin", "1 of 2"};
-    EXPECT_TRUE(run_problem_command(
-        "test \"$TAPEDECK_EVENT $TAPEDECK_PROBLEM $TAPEDECK_FEED $TAPEDECK_WHAT\" = "
-        "'recovery failed:coin coin 1 of 2'",
-        true, problem));
-    const auto failed = run_problem_command("exit 3", false, problem);
-    ASSERT_FALSE(failed);
-    EXPECT_NE(failed.error().what.find('3'), std::string::npos);
+TEST(SlotsWithin, FollowsTheScheduleAndNotFiveMinutes) {
+    const auto within = [](const char* cron, std::chrono::milliseconds span) {
+        return slots_within(*Schedule::make({cron}), span, kSlot);
+    };
+    EXPECT_EQ(within("*/5 * * * *", 15min), 3);
+    EXPECT_EQ(within("*/5 * * * *", 16min), 4);
+    EXPECT_EQ(within("* * * * *", 15min), 15);
+    EXPECT_EQ(within("0 * * * *", 15min), 1);
+    EXPECT_EQ(within("0 * * * *", 24h), 24);
+    EXPECT_EQ(within("*/5 * * * *", 1ms), 1);
+}
+
+TEST_F(CoverageTest, AStaleFeedIsToldAtItsThirdSlotWithoutAPriceAndItsRecovery) {
+    std::vector<std::string> told;
+    ProblemTeller teller(*store, clock, log, [&](bool recovered, const Problem& problem) {
+        told.push_back((recovered ? "over " : "new ") + problem.key);
+        return Result<>();
+    });
+    for (int slot = 0; slot < 4; ++slot) {
+        const Timestamp at = kSlot + slot * 5min;
+        for (const char* name : {"bitcoin", "ethereum"}) {
+            if (slot < 3) fail(name, at, Reason::throttled);
+            if (slot == 3) send(name, at, "1");
+        }
+        load();
+        settle(at + 4min);
+        ASSERT_TRUE(teller.look(feeds, "coin", {}));
+        ASSERT_FALSE(told.empty());
+        const bool stale = std::ranges::count(told, "new stale:coin") > 0;
+        EXPECT_EQ(stale, slot >= 2) << slot;
+    }
+    EXPECT_EQ(told, (std::vector<std::string>{"new failed:coin", "new stale:coin",
+                                              "over failed:coin", "over stale:coin"}));
+}
+
+TEST_F(CoverageTest, AFrozenPriceIsToldOnceAndWhenItMoves) {
+    std::vector<std::string> told;
+    ProblemTeller teller(*store, clock, log, [&](bool recovered, const Problem& problem) {
+        told.push_back((recovered ? "over " : "new ") + problem.key);
+        return Result<>();
+    });
+    for (int slot = 0; slot < 5; ++slot) {
+        const Timestamp at = kSlot + slot * 5min;
+        send("bitcoin", at, slot < 4 ? "22470.52" : "22470.53");
+        send("ethereum", at, std::to_string(slot + 1));
+        load();
+        settle(at + 4min);
+        ASSERT_TRUE(teller.look(feeds, "coin", {.frozen_slots = 3}));
+    }
+    EXPECT_EQ(told,
+              (std::vector<std::string>{"new frozen:coin:bitcoin", "over frozen:coin:bitcoin"}));
 }
 
 }  // namespace

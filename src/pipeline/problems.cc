@@ -1,23 +1,17 @@
 #include "pipeline/problems.h"
 
-#include <fcntl.h>
 #include <fmt/format.h>
-#include <signal.h>
-#include <spawn.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 #include <algorithm>
-#include <thread>
 
 #include "events/recording.h"
-
-extern char** environ;
 
 namespace tapedeck {
 namespace {
 
 using namespace std::chrono_literals;
+
+constexpr std::int64_t kMostSlots = 100'000;  // of a feed, looked at after each of its slots
 
 bool has_price(const Verdict& verdict) {
     return verdict.state == CoverageState::recorded || verdict.state == CoverageState::recovered;
@@ -77,6 +71,14 @@ void find_frozen(const std::string& feed, const std::vector<SeenSlot>& slots, in
 }
 
 }  // namespace
+
+int slots_within(const Schedule& schedule, std::chrono::milliseconds span, Timestamp now) {
+    const auto next = schedule.next_open(now);
+    const auto interval = next ? schedule.interval_at(*next) : std::nullopt;
+    if (!interval || interval->count() <= 0) return 1;
+    const auto slots = (std::chrono::microseconds(span) + *interval - 1us) / *interval;
+    return static_cast<int>(std::clamp<std::int64_t>(slots, 1, kMostSlots));
+}
 
 std::vector<Problem> find_problems(const std::string& feed, const std::vector<SeenSlot>& slots,
                                    const ProblemLimits& limits) {
@@ -183,45 +185,6 @@ Result<> ProblemTeller::look(const std::map<std::string, Feed>& feeds, const std
     auto slots = last_slots(found->second, std::max({limits.stale_slots, limits.frozen_slots, 1}));
     if (!slots) return slots.error();
     return settle(feed, find_problems(feed, *slots, limits));
-}
-
-Result<> run_problem_command(const std::string& command, bool recovered, const Problem& problem) {
-    const std::vector<std::string> added{
-        fmt::format("TAPEDECK_EVENT={}", recovered ? "recovery" : "problem"),
-        "TAPEDECK_PROBLEM=" + problem.key, "TAPEDECK_FEED=" + problem.feed,
-        "TAPEDECK_WHAT=" + problem.what};
-    std::vector<char*> environment;
-    for (char** entry = environ; *entry != nullptr; ++entry) environment.push_back(*entry);
-    for (const std::string& entry : added) environment.push_back(const_cast<char*>(entry.c_str()));
-    environment.push_back(nullptr);
-    const char* const arguments[] = {"sh", "-c", command.c_str(), nullptr};
-    posix_spawn_file_actions_t actions;
-    posix_spawn_file_actions_init(&actions);
-    posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
-    posix_spawn_file_actions_adddup2(&actions, STDERR_FILENO, STDOUT_FILENO);
-    pid_t child = 0;
-    const int failed = ::posix_spawn(&child, "/bin/sh", &actions, nullptr,
-                                     const_cast<char* const*>(arguments), environment.data());
-    posix_spawn_file_actions_destroy(&actions);
-    if (failed != 0) {
-        return Error{ErrorKind::unavailable,
-                     fmt::format("on_problem could not be started: errno {}", failed)};
-    }
-    int status = 0;
-    for (int waited = 0; ::waitpid(child, &status, WNOHANG) == 0; ++waited) {
-        if (waited == 300) {
-            ::kill(child, SIGKILL);
-            ::waitpid(child, &status, 0);
-            return Error{ErrorKind::unavailable, "on_problem did not end within 30 s"};
-        }
-        std::this_thread::sleep_for(100ms);
-    }
-    if (status != 0) {
-        return Error{ErrorKind::rejected,
-                     fmt::format("on_problem ended with {}",
-                                 WIFEXITED(status) ? WEXITSTATUS(status) : WTERMSIG(status) + 128)};
-    }
-    return {};
 }
 
 }  // namespace tapedeck

@@ -8,6 +8,7 @@
 
 #include "events/log.h"
 #include "pipeline/coverage.h"
+#include "schedule/schedule.h"
 
 namespace tapedeck {
 
@@ -24,6 +25,10 @@ struct ProblemLimits {
     int stale_slots = 3;    // in a row without any price of the feed
     int frozen_slots = 12;  // in a row with the very same price of an instrument; 0: never
 };
+
+// How many slots of `schedule` a time is, by the interval at its next open instant: the least
+// number of slots in a row that last `span` or longer, at least 1.
+int slots_within(const Schedule& schedule, std::chrono::milliseconds span, Timestamp now);
 
 // The last slots of a feed, oldest first, none of them pending.
 struct SeenSlot {
@@ -60,9 +65,5 @@ private:
     Log& log_;
     const Tell tell_;
 };
-
-// Runs `command` by /bin/sh with what happened in its environment: TAPEDECK_EVENT (problem or
-// recovery), TAPEDECK_PROBLEM, TAPEDECK_FEED, TAPEDECK_WHAT. Waits up to 30 s, then ends it.
-Result<> run_problem_command(const std::string& command, bool recovered, const Problem& problem);
 
 }  // namespace tapedeck

@@ -71,12 +71,13 @@ Result<> Recorder::run(std::stop_token stop) {
         wake();
     });
     Result<> result;
-    while (!stop.stop_requested()) {
+    for (bool first = true; !stop.stop_requested(); first = false) {
         auto next = step();
         if (!next) {
             result = next.error();
             break;
         }
+        if (first) parts_.log.emit(RecorderReady{next_slot()});
         std::stop_token woken;
         {
             const std::lock_guard lock(mutex_);
@@ -144,6 +145,15 @@ Result<> Recorder::finish() {
     return {};
 }
 
+std::optional<Timestamp> Recorder::next_slot() const {
+    std::optional<Timestamp> next;
+    for (const Dag& dag : dags_) {
+        const auto slot = dag.schedule.next_open(parts_.clock.now());
+        if (slot && !dag.state.paused && (!next || *slot < *next)) next = slot;
+    }
+    return next;
+}
+
 Result<> Recorder::load_states() {
     auto open = runs_.open_runs();
     if (!open) return open.error();
@@ -184,8 +194,10 @@ Result<DagState> Recorder::state_of(const DagSpec& spec, const std::vector<RunRo
             if (attempt.state == "running") task->phase = TaskPhase::running;
             if (attempt.state != "failed") continue;
             ++task->failures;
-            task->phase = task->failures <= spec.retries ? TaskPhase::retrying : TaskPhase::failed;
-            task->retry_at = attempt.ended_at.value_or(attempt.started_at) + spec.retry_delay;
+            const TaskLimits limits = limits_of(spec, task->name);
+            task->phase =
+                task->failures <= limits.retries ? TaskPhase::retrying : TaskPhase::failed;
+            task->retry_at = attempt.ended_at.value_or(attempt.started_at) + limits.retry_delay;
         }
         state.runs.push_back(std::move(run));
     }
@@ -397,7 +409,8 @@ Result<> Recorder::start_collecting(const StartTask& task) {
                    task.slot,
                    task.try_number,
                    *std::move(wanted),
-                   task.deadline.value_or(parts_.clock.now() + dag->spec.timeout),
+                   std::min(task.deadline.value_or(Timestamp::max()),
+                            parts_.clock.now() + limits_of(dag->spec, task.task).timeout),
                    orders_.config};
     Worker& worker = workers_.emplace_back(Worker{task, {}});
     worker.thread = std::jthread([this, task, &feed, job = std::move(job)](std::stop_token stop) {
@@ -538,7 +551,8 @@ void Recorder::keep_house() {
     const auto now = parts_.clock.steady();
     if (house_kept_.count() >= 0 && now - house_kept_ < kHouseKeeping) return;
     house_kept_ = now;
-    if (parts_.housekeeping) parts_.housekeeping();
+    // Pruning may take seconds, and a slot must not wait for it. Joins the last one, an hour old.
+    if (parts_.housekeeping) house_ = std::jthread([this] { parts_.housekeeping(); });
 }
 
 void Recorder::wake() {

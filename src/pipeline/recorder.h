@@ -50,7 +50,7 @@ public:
         std::function<Result<std::unique_ptr<HttpClient>>()> make_client;
         ProblemTeller::Tell tell;
         std::function<void()> changed;        // on the schedule's thread, after a slot or a load
-        std::function<void()> housekeeping;   // likewise, once an hour: captures, backups
+        std::function<void()> housekeeping;   // on a thread of its own, once an hour: pruning
         std::string name;                     // host and process, for people
         StatementJournal* journal = nullptr;  // none: a store that is away is waited for
         std::function<bool()> accounts_wait = {};  // whether a spool holds back what was sent
@@ -85,6 +85,7 @@ private:
     };
 
     Result<> catch_up();
+    std::optional<Timestamp> next_slot() const;
     Result<> load_states();
     Result<DagState> state_of(const DagSpec& spec, const std::vector<RunRow>& open);
     Result<> read_pauses();
@@ -123,6 +124,7 @@ private:
     std::optional<std::chrono::microseconds> store_away_;  // since when, by the steady clock
     std::chrono::microseconds asked_store_{0};             // when the store was last tried
     std::list<Worker> workers_;
+    std::jthread house_;
 
     std::mutex mutex_;
     std::vector<Ended> ended_ TAPEDECK_GUARDED_BY(mutex_);

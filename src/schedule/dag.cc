@@ -112,6 +112,16 @@ bool is_live(const DagSpec& dag) {
     });
 }
 
+TaskLimits limits_of(const DagSpec& dag, std::string_view task) {
+    TaskLimits limits{dag.retries, dag.retry_delay, dag.timeout};
+    const auto found = std::ranges::find(dag.tasks, task, &TaskSpec::name);
+    if (found == dag.tasks.end()) return limits;
+    limits.retries = found->retries.value_or(limits.retries);
+    limits.retry_delay = found->retry_delay.value_or(limits.retry_delay);
+    if (found->timeout && found->timeout->count() > 0) limits.timeout = *found->timeout;
+    return limits;
+}
+
 Result<std::vector<std::size_t>> topological_order(const DagSpec& dag) {
     if (dag.name.empty()) return refuse(dag, "a dag has no name");
     if (dag.tasks.empty()) return refuse(dag, "has no task");

@@ -18,9 +18,12 @@ std::optional<TaskKind> task_kind_named(std::string_view name);
 
 struct TaskSpec {
     std::string name;
-    std::string kind;                // a TaskKind's name, as configured
-    std::string feed;                // `collect` only
-    std::vector<std::string> after;  // the tasks that must have succeeded before
+    std::string kind;                           // a TaskKind's name, as configured
+    std::string feed;                           // `collect` only
+    std::vector<std::string> after;             // the tasks that must have succeeded before
+    std::optional<int> retries = std::nullopt;  // these three: unset, the DAG's
+    std::optional<std::chrono::milliseconds> retry_delay = std::nullopt;
+    std::optional<std::chrono::milliseconds> timeout = std::nullopt;  // 0: the DAG's
     friend bool operator==(const TaskSpec&, const TaskSpec&) = default;
 };
 
@@ -39,6 +42,14 @@ struct DagSpec {
     std::vector<TaskSpec> tasks;
     friend bool operator==(const DagSpec&, const DagSpec&) = default;
 };
+
+// What holds for one task: its own, or the DAG's where it says nothing or is not there.
+struct TaskLimits {
+    int retries;
+    std::chrono::milliseconds retry_delay;
+    std::chrono::milliseconds timeout;  // of one try
+};
+TaskLimits limits_of(const DagSpec& dag, std::string_view task);
 
 // Refuses what cannot be run: no name or task, a task twice, an unknown kind (with the known ones)
 // or `after`, tasks that wait for one another in a circle (which it names), a feed where none

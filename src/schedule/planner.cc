@@ -67,7 +67,8 @@ private:
     bool try_task(const RunState& run, TaskState& task, Timestamp until) {
         if (task.phase == TaskPhase::retrying) {
             // A clock that was set back must not keep the task waiting for longer than the delay.
-            task.retry_at = std::min(task.retry_at, now_ + microseconds(spec_.retry_delay));
+            task.retry_at = std::min(task.retry_at,
+                                     now_ + microseconds(limits_of(spec_, task.name).retry_delay));
             if (task.retry_at > until || now_ > until) task.phase = TaskPhase::failed;
             if (task.phase == TaskPhase::failed || now_ < task.retry_at) return false;
         } else if (task.phase != TaskPhase::waiting || now_ > until || !ready(run, task)) {
@@ -206,9 +207,10 @@ Result<> finish_task(const DagSpec& spec, DagState& state, Timestamp slot, std::
                 return {};
             }
             ++found.failures;
-            const bool again = end == TaskEnd::failed && found.failures <= spec.retries;
+            const TaskLimits limits = limits_of(spec, task);
+            const bool again = end == TaskEnd::failed && found.failures <= limits.retries;
             found.phase = again ? TaskPhase::retrying : TaskPhase::failed;
-            found.retry_at = now + microseconds(spec.retry_delay);
+            found.retry_at = now + microseconds(limits.retry_delay);
             return {};
         }
     }

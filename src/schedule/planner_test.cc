@@ -134,6 +134,26 @@ TEST(Planner, AFailedTryIsRepeatedAfterTheDelayWithinTheGrace) {
     EXPECT_THAT(desk.plan_at("2026-11-24T00:05:30Z"), ElementsAre("end 00:05 task collect failed"));
 }
 
+TEST(Planner, ATasksOwnRetriesAndDelayWinOverTheDags) {
+    DagSpec spec = live_dag();
+    spec.retries = 0;
+    spec.tasks[1].retries = 1;
+    spec.tasks[1].retry_delay = seconds(40);
+    Desk desk(spec, "2026-11-24T00:00:01Z");
+    desk.plan_at("2026-11-24T00:05:00Z");
+    desk.finish("2026-11-24T00:05:00Z", "collect", TaskEnd::failed, "2026-11-24T00:05:05Z");
+    desk.plan_at("2026-11-24T00:05:05Z");
+    EXPECT_EQ(desk.last.wake, at("2026-11-24T00:05:45Z"));
+    EXPECT_THAT(desk.plan_at("2026-11-24T00:05:44Z"), ElementsAre());
+    EXPECT_EQ(desk.plan_at("2026-11-24T00:05:45Z").size(), 1U);
+    desk.finish("2026-11-24T00:05:00Z", "collect", TaskEnd::failed, "2026-11-24T00:05:50Z");
+    EXPECT_EQ(desk.plan_at("2026-11-24T00:05:50Z").size(), 1U);  // the run ends
+    EXPECT_EQ(limits_of(spec, "collect").timeout, spec.timeout);
+    spec.tasks[1].timeout = seconds(20);
+    EXPECT_EQ(limits_of(spec, "collect").timeout, seconds(20));
+    EXPECT_EQ(limits_of(spec, "begin").retries, 0);
+}
+
 TEST(Planner, ARetryPastTheGraceIsNotWaitedFor) {
     Desk desk(live_dag(), "2026-11-24T00:01:00Z");
     desk.plan_at("2026-11-24T00:05:00Z");
