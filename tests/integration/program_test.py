@@ -1,0 +1,288 @@
+"""The program as a user has it, against a site of ours on loopback: exit codes of every verb, a
+recorder that is stopped or killed in the middle of a slot, mistakes in files, the alert command.
+The scenarios run beside one another, as most of them wait for the next minute."""
+import concurrent.futures
+import http.server
+import json
+import os
+import pathlib
+import signal
+import socket
+import sqlite3
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+import traceback
+
+PROGRAM = os.path.abspath(sys.argv[1])
+SOURCE = """[source]
+name = "bench"
+url = "http://127.0.0.1:{port}/{{instrument}}"
+pace = "6000/min"
+timeout = "40s"
+identity = "url"
+[[rule]]
+name = "price"
+price = {{ css = ".price" }}
+currency = "USD"
+"""
+CONFIG = """[sources]
+folder = "sources"
+[feed.coin]
+instruments = ["bitcoin", "ethereum"]
+sources = ["bench"]
+[feed.stock]
+instruments = []
+sources = ["bench"]
+[dag.coin_market_record]
+schedule = "* * * * *"
+retries = 0
+"""
+
+
+class Site(http.server.ThreadingHTTPServer):
+    """Answers every path with a page; hangs on those that contain a word of `hangs`."""
+    daemon_threads = True
+
+    def __init__(self):
+        site = self
+        self.status, self.hangs, self.asked = 200, set(), []
+
+        class Handler(http.server.BaseHTTPRequestHandler):
+            def do_GET(self):
+                site.asked.append(self.path)
+                if any(word in self.path for word in site.hangs):
+                    time.sleep(60)
+                body = b"<html><div class='price'>$22,470.52</div></html>"
+                self.send_response(site.status)
+                self.send_header("Content-Length", str(len(body)))
+                self.end_headers()
+                self.wfile.write(body)
+
+            def log_message(self, *_):
+                pass
+
+        super().__init__(("127.0.0.1", 0), Handler)
+        threading.Thread(target=self.serve_forever, daemon=True).start()
+
+
+class World:
+    def __init__(self, port):
+        self.place = tempfile.TemporaryDirectory()
+        self.folder = pathlib.Path(self.place.name)
+        (self.folder / "sources").mkdir()
+        (self.folder / "tapedeck.toml").write_text(CONFIG)
+        (self.folder / "sources/bench.toml").write_text(SOURCE.format(port=port))
+
+    def tell(self, *arguments):
+        """(exit code, stdout, stderr)"""
+        done = subprocess.run([PROGRAM, *arguments], cwd=self.folder, capture_output=True,
+                              text=True, timeout=120, env=without_config())
+        return done.returncode, done.stdout, done.stderr
+
+    def expect(self, code, *arguments, says=""):
+        got, out, err = self.tell(*arguments)
+        assert got == code, f"{arguments}: exit {got}, not {code}: {out}{err}"
+        assert says in out + err, f"{arguments}: no {says!r} in {out}{err}"
+        return out
+
+    def start(self):
+        process = subprocess.Popen([PROGRAM, "run"], cwd=self.folder, stderr=subprocess.PIPE,
+                                   stdout=subprocess.DEVNULL, text=True, env=without_config())
+        lines = []
+        ready = threading.Event()
+
+        def read():
+            for line in process.stderr:
+                lines.append(line)
+                if '"recorder_ready"' in line:
+                    ready.set()
+
+        threading.Thread(target=read, daemon=True).start()
+        assert ready.wait(60), f"not ready: {lines}"
+        return process, lines
+
+    def states(self):
+        rows = json.loads(self.expect(0, "status", "--json"))["feeds"]
+        return {feed["feed"]: feed["all"] for feed in rows}["coin"]
+
+
+def without_config():
+    return {key: value for key, value in os.environ.items() if key != "TAPEDECK_CONFIG"}
+
+
+def wait_until(what, said, limit=90):
+    end = time.monotonic() + limit
+    while not what():
+        assert time.monotonic() < end, f"waited {limit} s for {said}"
+        time.sleep(0.05)
+
+
+def ended(lines, event="slot_collected", times=1):
+    return lambda: sum(f'"{event}"' in line for line in lines) >= times
+
+
+def exit_codes():
+    site = Site()
+    world = World(site.server_port)
+    for verb in ("status", "gaps", "audit", "load", "export", "next --jsn", "why 1"):
+        code = 2 if "--jsn" in verb else 3
+        world.expect(code, *verb.split())
+    world.expect(0, "check")
+    world.expect(0, "config", "check")
+    world.expect(2)
+    world.expect(2, "stats", says="did you mean status?")
+    world.expect(3, "--config", "other.toml", "status", says="other.toml")
+    world.expect(3, "collect", "coins")
+    world.expect(6, "--set", "store.url=\"sqlite:no/such/folder/t.db\"", "run", says="no/such/folder")
+    world.expect(0, "collect", "coin")
+    world.expect(0, "load", "--until-end")
+    world.expect(2, "gaps", "nonsense")
+    world.expect(0, "why", "coin:1", says="22470.52")
+    world.expect(3, "why", "coin:77")
+    world.expect(0, "audit")
+    world.expect(3, "gaps", "--feed", "coins")
+    world.expect(3, "sources", "nobody")
+    world.expect(3, "plot", "nothing")
+    world.expect(3, "backup", "no/such/folder/b.db")
+    world.expect(0, "backup", "b.db")
+    world.expect(1, "backup", "b.db", says="exists already")
+    with socket.socket() as nobody:  # bound and not listening: refuses
+        nobody.bind(("127.0.0.1", 0))
+        (world.folder / "sources/bench.toml").write_text(
+            SOURCE.format(port=nobody.getsockname()[1]))
+        world.expect(6, "collect", "coin")
+
+
+def mistakes_in_files():
+    world = World(1)
+    config = world.folder / "tapedeck.toml"
+    for line, says in (('schedule = "61 * * * *"', "61"), ('calendar = "XNSA"', "XNSA"),
+                       ('shedule = "* * * * *"', "did you mean schedule?"), ('concurrency = "1"', "concurrency")):
+        config.write_text(CONFIG.replace('schedule = "* * * * *"', line))
+        _, _, said = world.tell("run")
+        number = CONFIG.splitlines().index('schedule = "* * * * *"') + 1
+        assert f"tapedeck.toml:{number}" in said and says in said, said
+        world.expect(1, "run")
+    config.write_text(CONFIG.replace('"ethereum"', '"bitcoin"'))
+    world.expect(1, "run", says="bitcoin")
+    config.write_text(CONFIG)
+    source = world.folder / "sources/bench.toml"
+    source.write_text(SOURCE.format(port=1).replace(".price", "div["))
+    world.expect(1, "run", says="bench.toml")
+    assert not (world.folder / "tapedeck.db").exists(), "something was started before the error"
+
+
+def damaged_database():
+    world = World(1)
+    file = world.folder / "tapedeck.db"
+    file.write_bytes(b"these are no prices" * 1000)
+    before = file.read_bytes()
+    for verb in ("run", "status", "gaps", "load"):
+        world.expect(1, verb, says="tapedeck.db")
+    assert file.read_bytes() == before
+    assert sorted(each.name for each in world.folder.iterdir() if "-" in each.name) == []
+
+
+def beside_a_recorder():
+    """collect and load end with 5, readers are not blocked; SIGTERM in the middle of a slot."""
+    site = Site()
+    site.hangs = {"ethereum"}
+    world = World(site.server_port)
+    process, lines = world.start()
+    world.expect(5, "collect", "coin")
+    world.expect(5, "load", "--until-end")
+    assert json.loads(world.expect(0, "status", "--json"))["running"]
+    wait_until(lambda: "/ethereum" in site.asked, "the slot's question")
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(timeout=20) == 0, lines
+    # Until its grace is over, a start could still finish the slot; then it is accounted for.
+    wait_until(lambda: world.states()["pending"] == 0, "the grace's end", limit=150)
+    states = world.states()
+    assert (states["recorded"], states["failed"]) == (1, 1), states
+    gaps = json.loads(world.expect(4, "gaps", "--json"))
+    asked = [gap for gap in gaps if gap["state"] == "failed"]  # later slots are missed by now
+    assert [(gap["instrument"], gap["reason"]) for gap in asked] == [("ethereum", "interrupted")], gaps
+    world.expect(0, "audit")
+    assert not json.loads(world.expect(0, "status", "--json"))["running"]
+
+
+def two_demos():
+    """The second one ends with 5 and leaves no trace in the first one's store."""
+    world = World(1)
+    first = subprocess.Popen([PROGRAM, "demo", "--plain"], cwd=world.folder, env=without_config(),
+                             stderr=subprocess.PIPE, text=True)
+    wait_until(lambda: '"slot_collected"' in first.stderr.readline(), "the first slot")
+    threading.Thread(target=first.stderr.read, daemon=True).start()
+    count = lambda: sqlite3.connect(world.folder / "tapedeck-demo.db").execute(
+        "select count(*) from config_history").fetchone()[0]
+    before = count()
+    world.expect(5, "demo", "--plain", says="is held by")
+    assert count() == before
+    first.send_signal(signal.SIGINT)
+    assert first.wait(timeout=20) == 0
+
+
+def killed_in_a_slot():
+    site = Site()
+    site.hangs = {"ethereum"}
+    world = World(site.server_port)
+    process, _ = world.start()
+    wait_until(lambda: "/ethereum" in site.asked, "the slot's question")
+    process.kill()
+    process.wait()
+    site.hangs = set()
+    process, lines = world.start()
+    wait_until(ended(lines, times=2), "two slots")
+    process.send_signal(signal.SIGINT)
+    assert process.wait(timeout=20) == 0
+    states = world.states()
+    # Within the grace the slot begins again and has both; past it, it is failed or missed.
+    assert states["pending"] == 0 and states["recorded"] >= 2, states
+    assert states["expected"] == sum(states.values()) - states["expected"], states
+    world.expect(0, "audit")
+    rows = sqlite3.connect(world.folder / "tapedeck.db").execute(
+        "select slot, instrument, count(*) from coin_records group by 1, 2").fetchall()
+    assert all(count == 1 for _, _, count in rows), rows
+
+
+def alert_command():
+    """Once per problem and once on recovery, and the price of the next slot is on time."""
+    site = Site()
+    site.status = 404
+    world = World(site.server_port)
+    told = world.folder / "told"
+    (world.folder / "tapedeck.toml").write_text(
+        CONFIG + f"""[alert]
+on_problem = 'sleep 1; echo "$TAPEDECK_EVENT $TAPEDECK_PROBLEM" >> {told}'
+""")
+    process, lines = world.start()
+    wait_until(lambda: told.exists(), "the alert")
+    site.status = 200
+    wait_until(lambda: "recovery" in told.read_text(), "the recovery", limit=130)
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(timeout=20) == 0
+    assert told.read_text() == "problem failed:coin\nrecovery failed:coin\n", told.read_text()
+
+
+def main():
+    scenarios = [exit_codes, mistakes_in_files, damaged_database, beside_a_recorder, two_demos,
+                 killed_in_a_slot, alert_command]
+    chosen = [each for each in scenarios if not sys.argv[2:] or each.__name__ in sys.argv[2:]]
+    failed = 0
+    with concurrent.futures.ThreadPoolExecutor(len(chosen)) as pool:
+        for scenario, result in [(each, pool.submit(each)) for each in chosen]:
+            try:
+                result.result()
+                print(f"{scenario.__name__}: well")
+            except Exception:
+                failed += 1
+                print(f"{scenario.__name__}: FAILED")
+                traceback.print_exc()
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
