@@ -115,6 +115,11 @@ public:
         TAPEDECK_ASSERT(run);
         const auto sent = std::ranges::count_if(
             run->outcomes, [](const Outcome& one) { return one.sent.has_value(); });
+        for (const Outcome& one : run->outcomes) {
+            if (one.sent) continue;
+            fmt::print(stderr, "{}: {}\n", one.instrument, one.what);
+            break;
+        }
         TAPEDECK_ASSERT(sent == static_cast<std::ptrdiff_t>(kInstruments));
     }
 
