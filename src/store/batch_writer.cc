@@ -3,38 +3,13 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cstring>
 
 #include "base/assert.h"
+#include "store/batch_rules.h"
 #include "store/schema.h"
 #include "tape/tape_rules.h"
 
 namespace tapedeck {
-namespace {
-
-// PostgreSQL refuses texts with a zero byte, and SQLite cuts them in most functions: no store
-// takes them, so that all of them hold the same rows.
-bool holds_zero_byte(const Record& record) {
-    const auto has = [](std::string_view text) {
-        return !text.empty() && std::memchr(text.data(), '\0', text.size()) != nullptr;
-    };
-    return has(record.instrument) || has(record.name) || has(record.source) ||
-           has(record.currency) || has(record.capture);
-}
-
-// The page that the outcome rests on: the one that gave the price, else the last one seen.
-std::string_view capture_of(const Outcome& outcome) {
-    std::string_view last;
-    for (const Attempt& attempt : outcome.attempts) {
-        if (attempt.capture.empty()) continue;
-        last = attempt.capture;
-        if (!attempt.reason) return last;
-    }
-    return last;
-}
-
-}  // namespace
-
 Result<Committed> BatchWriter::write(const Batch& batch) {
     TAPEDECK_ASSERT(
         std::ranges::is_sorted(batch.advances, std::ranges::less(), &Batch::Advance::at));
@@ -155,9 +130,9 @@ Result<> BatchWriter::insert_rows(const BatchRows& rows, const Batch::Advance& a
             }
             continue;
         }
-        Error error = database_.failure(code, "");
+        const Error error = database_.failure(code, "");
         if (error.kind != ErrorKind::rejected) return error;
-        if (auto done = refuse(rows, i, advance.at, std::move(error.what)); !done) return done;
+        if (auto done = refuse(rows, i, advance.at, error.what); !done) return done;
     }
     return {};
 }
@@ -205,18 +180,9 @@ Result<> BatchWriter::settle_same_key(const BatchRows& rows, std::size_t index,
     return insert->run();
 }
 
-// A record that the database does not take is kept in the form in which it travels.
 Result<> BatchWriter::refuse(const BatchRows& rows, std::size_t index, const TopicPartition& at,
-                             std::string reason) {
-    const Record& record = rows.records[index];
-    DeadLetter letter{at,
-                      rows.offsets[index],
-                      rows.timestamps[index],
-                      std::string(record.instrument),
-                      {},
-                      "refused by the store: " + reason};
-    encode_record(letter.value, record, rows.table.form);
-    return insert_dead_letter(letter);
+                             const std::string& reason) {
+    return insert_dead_letter(refused_record(rows, index, at, reason));
 }
 
 Result<> BatchWriter::insert_dead_letter(const DeadLetter& letter) {

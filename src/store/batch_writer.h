@@ -28,7 +28,7 @@ private:
     void bind(Query& insert, const BatchRows& rows, std::size_t index);
     Result<> settle_same_key(const BatchRows& rows, std::size_t index, const TopicPartition& at);
     Result<> refuse(const BatchRows& rows, std::size_t index, const TopicPartition& at,
-                    std::string reason);
+                    const std::string& reason);
     Result<> insert_dead_letter(const DeadLetter& letter);
     Result<> insert_outcomes(const RunOutcomes& run);
     Result<> insert_outcome(const RunOutcomes& run, const Outcome& outcome);

@@ -7,6 +7,8 @@
 #include <optional>
 
 #include "base/assert.h"
+#include "store/batch_rules.h"
+#include "store/postgres_accounts.h"
 #include "store/postgres_rows.h"
 #include "tape/tape_rules.h"
 
@@ -21,83 +23,6 @@ constexpr int kStagedBatches = 8;
 bool is_bad_data(const std::string& sqlstate) {
     return sqlstate.starts_with("22") || sqlstate == "54000" || sqlstate == "23502" ||
            sqlstate == "23514";
-}
-
-std::string time_literal(Timestamp time) { return literal(format_rfc3339(time)); }
-
-std::string text_or_null(std::string_view text) {
-    return text.empty() ? std::string("null") : literal(text);
-}
-
-// The page that the outcome rests on: the one that gave the price, else the last one seen.
-std::string_view capture_of(const Outcome& outcome) {
-    std::string_view last;
-    for (const Attempt& attempt : outcome.attempts) {
-        if (attempt.capture.empty()) continue;
-        last = attempt.capture;
-        if (!attempt.reason) return last;
-    }
-    return last;
-}
-
-std::string reason_literal(const std::optional<Reason>& reason) {
-    return reason ? literal(row_of(*reason).name) : std::string("null");
-}
-
-std::string outcome_values(const RunOutcomes& run, const Outcome& outcome, Timestamp recorded_at) {
-    std::string sent;
-    if (outcome.sent) {
-        sent = fmt::format("{}, {}, {}, {}, {}", literal(outcome.sent->source),
-                           literal(outcome.sent->rule), literal(outcome.sent->topic),
-                           outcome.sent->partition.value(), outcome.sent->offset.value());
-    } else {
-        sent =
-            literal(outcome.attempts.empty() ? std::string_view()
-                                             : std::string_view(outcome.attempts.back().source)) +
-            ", '', null, null::bigint, null::bigint";
-    }
-    return fmt::format(
-        "({}, {}, {}, {}, {}, '{}', {}, {}, {}, {}, {}, {}, {}, {}, {})", literal(run.run_id),
-        literal(run.feed), time_literal(run.slot), run.try_number, literal(outcome.instrument),
-        outcome.sent ? "sent" : "failed", reason_literal(outcome.reason), literal(outcome.what),
-        sent, text_or_null(capture_of(outcome)), literal(run.config), literal(run.collector),
-        time_literal(run.started), time_literal(run.ended), time_literal(recorded_at));
-}
-
-std::string attempt_values(const RunOutcomes& run, const Outcome& outcome, std::size_t ordinal) {
-    const Attempt& attempt = outcome.attempts[ordinal];
-    return fmt::format("({}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {})",
-                       literal(run.run_id), run.try_number, literal(outcome.instrument), ordinal,
-                       literal(run.feed), time_literal(run.slot), literal(attempt.source),
-                       literal(attempt.url), time_literal(attempt.started), attempt.took.count(),
-                       attempt.status, attempt.bytes, text_or_null(attempt.capture),
-                       reason_literal(attempt.reason), literal(attempt.what));
-}
-
-// The account of a run may be sent twice; it is the same account.
-void append_account(std::string& sql, const RunOutcomes& run, Timestamp recorded_at) {
-    std::vector<std::string> outcomes;
-    std::vector<std::string> attempts;
-    for (const Outcome& outcome : run.outcomes) {
-        outcomes.push_back(outcome_values(run, outcome, recorded_at));
-        for (std::size_t i = 0; i < outcome.attempts.size(); ++i) {
-            attempts.push_back(attempt_values(run, outcome, i));
-        }
-    }
-    if (!outcomes.empty()) {
-        sql += fmt::format(
-            "insert into outcomes (run_id, feed, slot, try, instrument, state, reason, what,"
-            " source, rule, topic, partition, message_offset, capture, config, collector, started,"
-            " ended, recorded_at) values {} on conflict do nothing;",
-            fmt::join(outcomes, ", "));
-    }
-    if (!attempts.empty()) {
-        sql += fmt::format(
-            "insert into attempts (run_id, try, instrument, ordinal, feed, slot, source, url,"
-            " started, took_ms, status, bytes, capture, reason, what) values {}"
-            " on conflict do nothing;",
-            fmt::join(attempts, ", "));
-    }
 }
 
 constexpr std::string_view kLettersCopy =
@@ -208,7 +133,7 @@ std::string BatchCommitter::guards_sql(const Batch& batch) const {
         TAPEDECK_ASSERT(advance.from <= advance.to);
         sql += fmt::format("update offsets set next_offset = {}", advance.to.value());
         if (advance.last_timestamp) {
-            sql += ", last_timestamp = " + time_literal(*advance.last_timestamp);
+            sql += ", last_timestamp = " + literal_time(*advance.last_timestamp);
         }
         if (advance.last_digest) sql += ", last_digest = " + literal(hex(*advance.last_digest));
         sql += fmt::format(" where topic = {} and partition = {} and next_offset = {};",
@@ -228,7 +153,7 @@ std::string BatchCommitter::accounts_sql(const Batch& batch) const {
             "insert into tape_gaps (topic, partition, from_offset, to_offset, recorded_at)"
             " values ({}, {}, {}, {}, {});",
             literal(gap.at.topic), gap.at.partition.value(), gap.from.value(), gap.to.value(),
-            time_literal(recorded_at_));
+            literal_time(recorded_at_));
     }
     return sql;
 }
@@ -239,7 +164,7 @@ std::string BatchCommitter::batches_sql(const Batch& batch) const {
         const Batch::Advance& advance = batch.advances[i];
         values.push_back(fmt::format("({}, {}, {}, {}, {}, {}, {})", literal(advance.at.topic),
                                      advance.at.partition.value(), advance.from.value(),
-                                     advance.to.value(), rows_of_[i], time_literal(recorded_at_),
+                                     advance.to.value(), rows_of_[i], literal_time(recorded_at_),
                                      literal(loader_)));
     }
     if (values.empty()) return {};

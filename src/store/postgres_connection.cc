@@ -38,8 +38,6 @@ constexpr std::array<std::string_view, 14> kRefusals = {
     "has group or world access",
 };
 
-void ignore_notice(void*, const PGresult*) {}
-
 std::string trimmed(std::string_view text) {
     std::string out;
     for (const char c : text) out += c == '\n' ? ' ' : c;
@@ -56,6 +54,14 @@ std::string without(std::string text, const std::string& password) {
 }
 
 std::string text_or_empty(const char* text) { return text == nullptr ? "" : text; }
+
+// Notices are for psql's users. But a session that is ended while nothing is under way says so in
+// the same way, before its line is closed.
+void take_notice(void* broken, const PGresult* notice) {
+    const std::string severity =
+        text_or_empty(PQresultErrorField(notice, PG_DIAG_SEVERITY_NONLOCALIZED));
+    if (severity == "FATAL" || severity == "PANIC") *static_cast<bool*>(broken) = true;
+}
 
 std::string place_of(PGconn* handle) {
     return fmt::format("{}:{}/{}", text_or_empty(PQhost(handle)), text_or_empty(PQport(handle)),
@@ -113,7 +119,7 @@ Result<std::unique_ptr<PostgresConnection>> PostgresConnection::open(
     std::unique_ptr<PostgresConnection> connection(new PostgresConnection(handle, patience));
     connection->password_ = url.password.reveal();
     connection->place_ = place_of(handle);
-    PQsetNoticeReceiver(handle, ignore_notice, nullptr);
+    PQsetNoticeReceiver(handle, take_notice, &connection->broken_);
     if (PQstatus(handle) != CONNECTION_OK) return refused(handle, connection->password_);
     if (PQsetnonblocking(handle, 1) != 0) return connection->lost("connecting");
     auto done = connection->execute(fmt::format(
@@ -140,7 +146,7 @@ bool PostgresConnection::alive() {
     const int ready = ::poll(&one, 1, 0);
     if (ready == 0) return true;
     // Something came without being asked for: a notice, or the end.
-    if (ready < 0 || PQconsumeInput(handle_) == 0) broken_ = true;
+    if (ready < 0 || PQconsumeInput(handle_) == 0 || PQisBusy(handle_) != 0) broken_ = true;
     return !broken_ && PQstatus(handle_) == CONNECTION_OK;
 }
 
@@ -256,8 +262,11 @@ Result<> PostgresConnection::drain() {
             continue;
         }
         if (!*result) break;
-        if (PQresultStatus(result->get()) == PGRES_COPY_IN) {
+        const ExecStatusType status = PQresultStatus(result->get());
+        if (status == PGRES_COPY_IN) {
             if (auto ended = end_copy("given up"); !ended && first) first = ended;
+        } else if (status == PGRES_COPY_OUT || status == PGRES_COPY_BOTH) {
+            return lost("an answer that was not asked for");  // its bytes would have to be read
         }
     }
     return first;

@@ -1,7 +1,6 @@
 #include "store/postgres_copy.h"
 
 #include <algorithm>
-#include <cstring>
 
 #include "base/assert.h"
 
@@ -80,27 +79,6 @@ void append_row(CopyBuffer& out, const BatchRows& rows, std::size_t index, Times
     out.time(recorded_at);
     out.text_or_null(record.capture);
     out.text_or_null(record.currency);
-}
-
-bool holds_zero_byte(const Record& record) {
-    const auto has = [](std::string_view text) {
-        return !text.empty() && std::memchr(text.data(), '\0', text.size()) != nullptr;
-    };
-    return has(record.instrument) || has(record.name) || has(record.source) ||
-           has(record.currency) || has(record.capture);
-}
-
-DeadLetter refused_record(const BatchRows& rows, std::size_t index, const TopicPartition& at,
-                          const std::string& reason) {
-    const Record& record = rows.records[index];
-    DeadLetter letter{at,
-                      rows.offsets[index],
-                      rows.timestamps[index],
-                      std::string(record.instrument),
-                      {},
-                      "refused by the store: " + reason};
-    encode_record(letter.value, record, rows.table.form);
-    return letter;
 }
 
 }  // namespace tapedeck

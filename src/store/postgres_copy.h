@@ -64,11 +64,4 @@ struct RecordPlace {
 void append_row(CopyBuffer& out, const BatchRows& rows, std::size_t index, Timestamp recorded_at,
                 std::span<const std::int64_t> leading = {});
 
-// PostgreSQL refuses texts with a zero byte; no store takes them, so that all hold the same rows.
-bool holds_zero_byte(const Record& record);
-
-// A record that the database does not take, in the form in which it travels.
-DeadLetter refused_record(const BatchRows& rows, std::size_t index, const TopicPartition& at,
-                          const std::string& reason);
-
 }  // namespace tapedeck

@@ -38,7 +38,4 @@ std::string migration_sentence(const PriceTable& table, const FoundTable& found,
 Result<> make_price_table(PostgresConnection& connection, const PriceTable& table, bool keep_types,
                           const std::function<void(const std::string&)>& say);
 
-// "coin_records" has the view "coin_latest"; a name without "_records" gets "_latest" appended.
-std::string latest_view_of(const std::string& table);
-
 }  // namespace tapedeck

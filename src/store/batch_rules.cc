@@ -1,0 +1,38 @@
+#include "store/batch_rules.h"
+
+#include <cstring>
+
+namespace tapedeck {
+
+bool holds_zero_byte(const Record& record) {
+    const auto has = [](std::string_view text) {
+        return !text.empty() && std::memchr(text.data(), '\0', text.size()) != nullptr;
+    };
+    return has(record.instrument) || has(record.name) || has(record.source) ||
+           has(record.currency) || has(record.capture);
+}
+
+DeadLetter refused_record(const BatchRows& rows, std::size_t index, const TopicPartition& at,
+                          const std::string& reason) {
+    const Record& record = rows.records[index];
+    DeadLetter letter{at,
+                      rows.offsets[index],
+                      rows.timestamps[index],
+                      std::string(record.instrument),
+                      {},
+                      "refused by the store: " + reason};
+    encode_record(letter.value, record, rows.table.form);
+    return letter;
+}
+
+std::string_view capture_of(const Outcome& outcome) {
+    std::string_view last;
+    for (const Attempt& attempt : outcome.attempts) {
+        if (attempt.capture.empty()) continue;
+        last = attempt.capture;
+        if (!attempt.reason) return last;
+    }
+    return last;
+}
+
+}  // namespace tapedeck
