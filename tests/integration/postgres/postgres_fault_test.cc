@@ -1,0 +1,227 @@
+// What goes wrong around a database: stalled loaders, locks, a server that dies, lines that are
+// cut.
+#include <gtest/gtest.h>
+
+#include <atomic>
+#include <thread>
+
+#include "tests/integration/postgres/batches.h"
+#include "tests/integration/postgres/database.h"
+
+namespace tapedeck {
+namespace {
+
+using namespace std::chrono_literals;
+
+class PostgresFault : public ::testing::Test {
+protected:
+    PostgresFault() { make_coins(*store_); }
+
+    // Open on the server, in the state of a loader that was stopped inside its COPY: the ledger's
+    // row is locked, a row has come, and the server waits for more.
+    std::unique_ptr<Outsider> stalled_loader() {
+        auto stalled = std::make_unique<Outsider>(url_, "tapedeck load: stalled:1");
+        PostgresConnection& connection = stalled->connection();
+        EXPECT_TRUE(connection.send(
+            "begin; update offsets set next_offset = 9 where topic = 'coin_topic' and partition ="
+            " 0; copy coin_records (coin, price, date, instrument, slot, source, revision) from"
+            " stdin"));
+        for (auto result = connection.next(); result && *result; result = connection.next()) {
+            if (PQresultStatus(result->get()) == PGRES_COPY_IN) break;
+        }
+        EXPECT_TRUE(connection.copy(
+            "bitcoin\t1\t2025-11-24 16:05:00Z\tbitcoin\t2025-11-24 16:05:00Z\tcoinmarketcap\t0\n"));
+        return stalled;
+    }
+
+    static PostgresStoreOptions impatient() {
+        PostgresStoreOptions options;
+        options.lock_timeout = 200ms;
+        return options;
+    }
+
+    const PostgresUrl url_ = new_database();
+    ManualClock clock_{kTestStart};
+    const std::unique_ptr<PostgresStore> store_ = open_store(url_, clock_, impatient());
+    Outsider outsider_{url_};
+};
+
+TEST_F(PostgresFault, AStalledLoaderDoesNotHoldUpItsSuccessor) {
+    const auto stalled = stalled_loader();
+    EXPECT_EQ(committed(*store_, batch_of(0, {coin("bitcoin", "2")})).rows, 1);
+    EXPECT_EQ(next_offset(*store_), 1);
+    // When it wakes, it finds that its transaction is gone.
+    auto ended = stalled->connection().end_copy();
+    if (ended) ended = stalled->connection().drain();
+    EXPECT_FALSE(ended);
+    EXPECT_EQ(outsider_.value("select string_agg(price::text, ',') from coin_records"), "2");
+}
+
+TEST_F(PostgresFault, AStalledLoaderOfAnotherPartitionDoesNotHoldAKey) {
+    const auto stalled = stalled_loader();
+    // Its COPY must have reached the table: the key is taken then, and nobody knows for good.
+    ASSERT_TRUE(stalled->connection().end_copy());
+    ASSERT_TRUE(stalled->connection().drain());
+    EXPECT_EQ(committed(*store_, batch_of(0, {coin("bitcoin", "3")}, coin_topic(1))).rows, 1);
+    EXPECT_EQ(outsider_.value("select string_agg(price::text, ',') from coin_records"), "3");
+}
+
+TEST_F(PostgresFault, ALockOfSomebodyElseIsWaitedForAndNamed) {
+    Outsider other(url_, "psql of a person");
+    other.execute("begin; update offsets set next_offset = next_offset where partition = 0");
+    const auto refused = store_->commit(batch_of(0, {coin("bitcoin", "1")}));
+    ASSERT_FALSE(refused);
+    EXPECT_EQ(refused.error().kind, ErrorKind::unavailable);
+    EXPECT_NE(refused.error().what.find("psql of a person"), std::string::npos)
+        << refused.error().what;
+    other.execute("commit");
+    EXPECT_EQ(committed(*store_, batch_of(0, {coin("bitcoin", "1")})).rows, 1);
+}
+
+TEST_F(PostgresFault, AStatementThatTakesTooLongIsUnavailable) {
+    PostgresStoreOptions options;
+    options.statement_timeout = 200ms;
+    options.lock_timeout = 30s;
+    const auto hasty = open_store(url_, clock_, options);
+    Outsider other(url_);
+    other.execute("begin; lock table coin_records in share mode");
+    const auto refused = hasty->commit(batch_of(0, {coin("bitcoin", "1")}));
+    ASSERT_FALSE(refused);
+    EXPECT_EQ(refused.error().kind, ErrorKind::unavailable) << refused.error().what;
+    other.execute("rollback");
+    EXPECT_EQ(committed(*hasty, batch_of(0, {coin("bitcoin", "1")})).rows, 1);
+}
+
+TEST_F(PostgresFault, AConnectionThatWasCutIsMadeAnewByTheNextCall) {
+    const auto cut = [&] {
+        outsider_.execute(
+            "select pg_terminate_backend(pid) from pg_stat_activity where pid <> pg_backend_pid()"
+            " and datname = current_database()");
+        // The lines are seen to be cut once the server's processes are gone.
+        while (outsider_.value("select count(*) from pg_stat_activity where pid <>"
+                               " pg_backend_pid() and datname = current_database()") != "0") {
+        }
+    };
+    committed(*store_, batch_of(0, {coin("bitcoin", "1")}));
+    cut();
+    EXPECT_EQ(committed(*store_, batch_of(1, {coin("ethereum", "2")})).rows, 1);
+    cut();
+    const std::vector<Statement> insert{
+        {"insert into variables (name, value) values ('a', 'b')", {}, 1}};
+    EXPECT_TRUE(store_->transact(insert));
+    cut();
+    EXPECT_TRUE(store_->query({"select 1", {}, {}}, [](const RowView&) -> Result<> { return {}; }));
+    cut();
+    EXPECT_EQ(next_offset(*store_), 2);
+}
+
+// Commits messages one by one from the ledger's place on, as the Loader does: after an error that
+// may pass, the ledger says whether the batch was made.
+class Committing {
+public:
+    Committing(Store& store, std::int64_t messages) : store_(store), messages_(messages) {}
+
+    void run() {
+        std::int64_t at = 0;
+        while (at < messages_) {
+            const std::vector<TopicPartition> partitions{coin_topic()};
+            const auto ledger = store_.ledger(partitions);
+            if (!ledger) {
+                check(ledger.error());
+                continue;
+            }
+            at = ledger->front().next.value();
+            while (at < messages_) {
+                // Without a slot: nothing but the ledger keeps the row once.
+                const auto done = store_.commit(batch_of(at, {coin("bitcoin", "1", {})}));
+                if (!done) {
+                    check(done.error());
+                    break;
+                }
+                made_ = ++at;
+            }
+        }
+    }
+    std::int64_t made() const { return made_; }
+    int failures() const { return failures_; }
+
+private:
+    void check(const Error& error) {
+        ++failures_;
+        ASSERT_EQ(error.kind, ErrorKind::unavailable) << error.what;
+    }
+    Store& store_;
+    const std::int64_t messages_;
+    std::atomic<std::int64_t> made_ = 0;
+    std::atomic<int> failures_ = 0;
+};
+
+TEST_F(PostgresFault, CutAtAnyMomentTheLedgerKnowsWhatWasMade) {
+    constexpr std::int64_t kMessages = 400;
+    Committing committing(*store_, kMessages);
+    std::jthread loading([&] { committing.run(); });
+    while (committing.made() < kMessages - 50) {
+        outsider_.execute(
+            "select pg_terminate_backend(pid) from pg_stat_activity where application_name like"
+            " 'tapedeck load%' and datname = current_database()");
+    }
+    loading.join();
+    EXPECT_GT(committing.failures(), 0);
+    EXPECT_EQ(outsider_.value("select count(*) from coin_records"), std::to_string(kMessages));
+    EXPECT_EQ(outsider_.value("select sum(rows) from batches"), std::to_string(kMessages));
+}
+
+TEST(PostgresServer, MayDieAtOnceAndComeBackBetweenCommits) {
+    Server server("postgres.py");  // syncs: what it confirmed must be there
+    const PostgresUrl url = new_database(server);
+    ManualClock clock(kTestStart);
+    const auto store = open_store(url, clock);
+    make_coins(*store);
+    constexpr std::int64_t kMessages = 600;
+    Committing committing(*store, kMessages);
+    std::jthread loading([&] { committing.run(); });
+    for (int i = 1; i <= 3; ++i) {
+        while (committing.made() < i * kMessages / 5) std::this_thread::yield();
+        server.stop({"--mode", i == 2 ? "kill" : "immediate"});
+        server.start();
+    }
+    loading.join();
+    EXPECT_GT(committing.failures(), 0);
+    Outsider outsider(url);
+    EXPECT_EQ(outsider.value("select count(*) from coin_records"), std::to_string(kMessages));
+    EXPECT_EQ(outsider.value("select next_offset from offsets where partition = 0"),
+              std::to_string(kMessages));
+}
+
+// A line that loses what the server says from its n-th byte on, for many n: sooner or later it is
+// the answer to the commit alone that is lost.
+TEST_F(PostgresFault, ALostAnswerToACommitIsFoundInTheLedger) {
+    Server proxy("toxiproxy.py");
+    const std::string port = proxy.run("proxy", {"--name", "db", "--to", postgres().address()});
+    PostgresUrl through = url_;
+    through.hosts = {{"127.0.0.1", static_cast<std::uint16_t>(json_number(port, "port"))}};
+    const auto store = open_store(through, clock_);
+    std::int64_t at = 0;
+    int found_made = 0;
+    for (int bytes = 1; bytes < 300 && found_made == 0; bytes += 9) {
+        committed(*store, batch_of(at, {coin("bitcoin", "1", {})}));
+        ++at;
+        proxy.run("toxic", {"--name", "db", "--type", "limit_data", "--set",
+                            "bytes=" + std::to_string(bytes)});
+        const auto done = store->commit(batch_of(at, {coin("bitcoin", "1", {})}));
+        proxy.run("heal", {"--name", "db"});
+        const std::int64_t next = next_offset(*store_);
+        if (done) {
+            EXPECT_EQ(next, at + 1);
+        } else {
+            EXPECT_EQ(done.error().kind, ErrorKind::unavailable) << done.error().what;
+            if (next == at + 1) ++found_made;
+        }
+        at = next;
+    }
+    EXPECT_EQ(found_made, 1);
+    EXPECT_EQ(outsider_.value("select count(*) from coin_records"), std::to_string(at));
+}
+
+}  // namespace
+}  // namespace tapedeck

@@ -1,0 +1,295 @@
+// Loader, coverage, audit and what else asks the store, over PostgreSQL: the same answers as over
+// SQLite. And a dump of last night, from which the tape catches up.
+#include <gtest/gtest.h>
+
+#include "app/export_rows.h"
+#include "app/source_stats.h"
+#include "pipeline/audit.h"
+#include "pipeline/problems.h"
+#include "pipeline/retention.h"
+#include "pipeline/run_table.h"
+#include "pipeline/test_parts.h"
+#include "tests/conformance/temp_folder.h"
+#include "tests/integration/postgres/database.h"
+
+namespace tapedeck {
+namespace {
+
+using namespace std::chrono_literals;
+using testing::feed_of;
+using testing::kSlot;
+
+// A day's beginning on a tape in memory: two instruments every five minutes.
+class Day {
+public:
+    Day() {
+        feeds["coin"] = feed_of({"bitcoin", "ethereum"}, {});
+        EXPECT_TRUE(tape.ensure_topic("coin_topic", 1));
+        EXPECT_TRUE(tape.ensure_topic(std::string(kOutcomesTopic), 1));
+        auto schedule = Schedule::make({"*/5 * * * *"});
+        EXPECT_TRUE(schedule);
+        expected = {{"coin",
+                     "coin_market_record",
+                     kSlot,
+                     Timestamp::max(),
+                     std::make_shared<const Schedule>(*std::move(schedule)),
+                     {"bitcoin", "ethereum"}}};
+    }
+
+    // A run that got bitcoin's price and was refused ethereum's.
+    void run(Timestamp slot, const std::string& digits) {
+        Found found{0, {}, "alpha", "", slot + 1s};
+        found.reading.instrument = "bitcoin";
+        found.reading.price = *Decimal::parse(digits);
+        found.reading.rule = "json";
+        const std::vector<OutgoingMessage> price{message_of(feeds["coin"], slot, found)};
+        const auto sent = tape.append(price);
+        ASSERT_TRUE(sent && (*sent)[0]);
+        const Attempt gave{"alpha", "https://alpha.example/", slot, 120ms, 200, 17, "aa", {}, ""};
+        const Attempt refused{"beta", "https://beta.example/", slot,           80ms, 429, 3,
+                              "",     Reason::throttled,       "it's too much"};
+        Outcome bitcoin{
+            "bitcoin",
+            Outcome::Sent{"coin_topic", Partition(0), (*sent)[0]->offset, "alpha", "json"},
+            {},
+            "",
+            {gave}};
+        Outcome ethereum{"ethereum", {}, Reason::throttled, "it's too much", {refused}};
+        const RunOutcomes account{"run/" + format_rfc3339(slot),
+                                  "coin",
+                                  slot,
+                                  1,
+                                  slot,
+                                  slot + 1s,
+                                  "digest",
+                                  "test:1",
+                                  {bitcoin, ethereum}};
+        const std::vector<OutgoingMessage> message{
+            {std::string(kOutcomesTopic), "coin", encode_outcomes(account), account.ended, {}}};
+        const auto told = tape.append(message);
+        ASSERT_TRUE(told && (*told)[0]);
+    }
+
+    // A message of the original, one that is none, and one that says otherwise than `slot` has it.
+    void strangers(Timestamp slot) {
+        Found found{0, {}, "alpha", "", slot + 2s};
+        found.reading.instrument = "bitcoin";
+        found.reading.price = *Decimal::parse("99");
+        found.reading.rule = "json";
+        const std::vector<OutgoingMessage> messages{
+            {"coin_topic", "", R"([{"coin_name":"solana","current_price":21.50}])", slot, {}},
+            {"coin_topic", "", "{not json", slot, {}},
+            message_of(feeds["coin"], slot, found)};
+        const auto sent = tape.append(messages);
+        ASSERT_TRUE(sent);
+    }
+
+    LoadSummary load(Store& store) {
+        Loader loader(tape, store, clock, log, testing::loading_of(feeds["coin"]));
+        const auto done = loader.run({}, true);
+        EXPECT_TRUE(done) << done.error().what;
+        return done.value_or({});
+    }
+
+    testing::SkippingClock clock{kSlot + 1h};
+    Log log{-1, LogFormat::text, Severity::error, clock};
+    std::map<std::string, Feed> feeds;
+    std::vector<Expectation> expected;
+    MemoryTape tape;
+};
+
+// What everything that reads the store says of it, line by line.
+class Told {
+public:
+    Told(Day& day, Store& store) : day_(day), store_(store) {
+        EXPECT_TRUE(store.ensure_table(day.feeds["coin"].table));
+        const LoadSummary loaded = day.load(store);
+        say("loaded", loaded.rows, loaded.dead_letters, loaded.duplicates, loaded.outcomes);
+        runs();
+        coverage();
+        problems();
+        attempts();
+        exported();
+        statements();
+        EXPECT_TRUE(discard_loaded(day.tape, store, kSlot));
+    }
+    const std::vector<std::string>& lines() const { return lines_; }
+
+private:
+    template <class... Parts>
+    void say(const Parts&... parts) {
+        std::string line;
+        ((line += fmt::format("{} ", parts)), ...);
+        lines_.push_back(line);
+    }
+
+    void runs() {
+        RunTable runs(store_);
+        const RunRow run{"r1", "dag", kSlot, "scheduled", "running", kSlot, {}};
+        EXPECT_TRUE(runs.save_dag_state({"dag", false, {}, kSlot}));
+        EXPECT_TRUE(runs.begin_run(run, "digest", true));
+        const auto again = runs.begin_run({"r2", "dag", kSlot, "scheduled", "running", kSlot, {}},
+                                          "digest", false);
+        EXPECT_FALSE(again);
+        EXPECT_EQ(again.error().kind, ErrorKind::conflict);
+        EXPECT_TRUE(runs.begin_try("r1", {"task", 1, "running", kSlot, {}, ""}));
+        EXPECT_TRUE(runs.begin_try("r1", {"task", 1, "running", kSlot + 1s, {}, ""}));
+        EXPECT_TRUE(runs.end_try("r1", {"task", 1, "success", kSlot, kSlot + 2s, "fine"}));
+        const auto open = runs.open_runs();
+        ASSERT_TRUE(open) << open.error().what;
+        say("open", open->size());
+        EXPECT_TRUE(runs.end_run("r1", "success", kSlot + 3s));
+        const auto found = runs.run_of("dag", kSlot);
+        ASSERT_TRUE(found && *found);
+        say((*found)->state, format_rfc3339(*(*found)->ended_at));
+        const auto tries = runs.tries("r1");
+        ASSERT_TRUE(tries && tries->size() == 1);
+        say(tries->front().state, tries->front().what, format_rfc3339(tries->front().started_at));
+        const auto state = runs.dag_state("dag");
+        ASSERT_TRUE(state && *state);
+        say((*state)->paused, format_rfc3339(*(*state)->handled_until));
+    }
+
+    void coverage() {
+        CoverageLedger ledger(store_, day_.tape, day_.feeds);
+        for (const Timestamp now : {kSlot + 10s, kSlot + 28min}) {
+            const auto changed = ledger.settle(day_.expected, now);
+            ASSERT_TRUE(changed) << changed.error().what;
+            say("changed", changed->size());
+        }
+        const auto rows = ledger.stored("coin", Timestamp::min(), Timestamp::max());
+        ASSERT_TRUE(rows) << rows.error().what;
+        for (const CoverageRow& row : *rows) {
+            say(format_rfc3339(row.slot), row.instrument, to_string(row.verdict.state),
+                row.verdict.reason, row.verdict.what);
+        }
+        const auto report = audit(store_, day_.tape, day_.feeds, day_.expected, kSlot,
+                                  kSlot + 28min, kSlot + 28min, {});
+        ASSERT_TRUE(report) << report.error().what;
+        EXPECT_TRUE(report->differences.empty());
+        say("audited", report->messages, report->prices);
+    }
+
+    void problems() {
+        ProblemTeller teller(store_, day_.clock, day_.log,
+                             [&](bool recovered, const Problem& problem) -> Result<> {
+                                 say("told", recovered, problem.key, problem.what);
+                                 return {};
+                             });
+        EXPECT_TRUE(teller.look(day_.feeds, "coin", {}));
+        EXPECT_TRUE(teller.look(day_.feeds, "coin", {}));
+    }
+
+    void attempts() {
+        const auto stats = source_stats(store_, kSlot, kSlot + 1h);
+        ASSERT_TRUE(stats) << stats.error().what;
+        for (const auto& [name, one] : *stats) {
+            say(name, one.asked, one.answered,
+                one.last_price ? format_rfc3339(*one.last_price) : "",
+                one.last_failure ? one.last_failure->what : "");
+        }
+        const auto last = last_attempts(store_, "beta", 2);
+        ASSERT_TRUE(last) << last.error().what;
+        for (const SourceAttempt& one : *last) say(one.instrument, format_rfc3339(one.slot));
+    }
+
+    void exported() {
+        ExportChoice choice;
+        choice.span = {Timestamp(0s), kSlot + 1h};
+        for (const std::optional<Timestamp> known :
+             {std::optional<Timestamp>(), std::optional<Timestamp>(kSlot + 30min)}) {
+            choice.known_at = known;
+            const auto done = each_row(store_, day_.feeds, choice, [&](const ExportRow& row) {
+                say(row.feed, row.instrument, row.name, format_rfc3339(row.date),
+                    row.price.to_string(), row.source, row.capture);
+                return Result<>();
+            });
+            EXPECT_TRUE(done) << done.error().what;
+        }
+    }
+
+    // What the status, the demo and the DAG's page ask.
+    void statements() {
+        const std::vector<Statement> all{
+            {"select count(*) from (select slot from coverage where slot >= $1 group by slot"
+             " having sum(case when state = 'pending' then 1 else 0 end) = 0) as ended",
+             {kSlot},
+             {}},
+            {"select coalesce(sum(to_offset - from_offset), 0) from tape_gaps", {}, {}},
+            {"select count(*) from dead_letters", {}, {}},
+            {"select sum(rows) from batches", {}, {}},
+            {"select count(*) from coin_records where instrument = $1 and slot = (select max(slot)"
+             " from coverage where feed = $2 and instrument = $1 and state in ('recorded',"
+             " 'recovered'))",
+             {std::string("bitcoin"), std::string("coin")},
+             {}}};
+        for (const Statement& statement : all) {
+            const auto done = store_.query(statement, [&](const RowView& row) -> Result<> {
+                say(row.integer(0));
+                return {};
+            });
+            EXPECT_TRUE(done) << done.error().what;
+        }
+        const std::vector<Statement> config{
+            {"insert into config_history (at, digest, text) values ($1, $2, $3)",
+             {kSlot, std::string("digest"), std::string("text")},
+             1},
+            {"insert into dag_states (dag, paused) values ($1, $2) on conflict (dag) do update set"
+             " paused = excluded.paused",
+             {std::string("dag"), std::int64_t{1}},
+             1},
+            {"update dag_states set handled_until = $1 where handled_until < $1", {kSlot + 1h}, 1}};
+        const auto done = store_.transact(config);
+        EXPECT_TRUE(done) << done.error().what;
+    }
+
+    Day& day_;
+    Store& store_;
+    std::vector<std::string> lines_;
+};
+
+TEST(PostgresPipeline, SaysTheSameAsSqlite) {
+    Day day;
+    day.run(kSlot, "22470.520");
+    day.run(kSlot + 5min, "22471");
+    day.strangers(kSlot);
+    const auto postgres = open_store(new_database(), day.clock);
+    auto sqlite = SqliteStore::open(":memory:", day.clock);
+    ASSERT_TRUE(sqlite);
+    const Told of_sqlite(day, **sqlite);
+    const Told of_postgres(day, *postgres);
+    EXPECT_GT(of_sqlite.lines().size(), 20U);
+    EXPECT_EQ(of_postgres.lines(), of_sqlite.lines());
+}
+
+TEST(PostgresPipeline, ARestoredDumpCatchesUpFromTheTape) {
+    Day day;
+    const PostgresUrl url = new_database();
+    const auto store = open_store(url, day.clock);
+    ASSERT_TRUE(store->ensure_table(day.feeds["coin"].table));
+    day.run(kSlot, "22470.520");
+    day.load(*store);
+    const TempFolder folder;
+    const std::string dump = folder.file("last-night.dump");
+    const auto dumped = store->backup(dump, [](int) {});
+    ASSERT_TRUE(dumped) << dumped.error().what;
+    for (int i = 1; i <= 20; ++i) day.run(kSlot + i * 5min, std::to_string(22470 + i) + ".5");
+    day.strangers(kSlot);
+    day.load(*store);
+
+    const PostgresUrl fresh = restored(dump);
+    const auto again = open_store(fresh, day.clock);
+    ASSERT_TRUE(again);
+    const LoadSummary caught_up = day.load(*again);
+    EXPECT_EQ(caught_up.rows, 21);
+    for (const char* rows :
+         {"select coin, price, date, slot, source, revision from coin_records order by id",
+          "select run_id, instrument, state from outcomes order by run_id, instrument",
+          "select message_offset, reason from dead_letters",
+          "select topic, partition, next_offset, last_digest from offsets order by topic"}) {
+        EXPECT_EQ(Outsider(fresh).rows(rows), Outsider(url).rows(rows)) << rows;
+    }
+}
+
+}  // namespace
+}  // namespace tapedeck
