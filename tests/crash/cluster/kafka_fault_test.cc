@@ -61,7 +61,7 @@ TEST_F(KafkaFault, LosesAndDoublesNothingOverSlowAndCutConnections) {
 TEST_F(KafkaFault, RefusesAMessageThatIsTooLargeToItsSenderAlone) {
     // Smaller than the producer's limit, larger than the topic's: the broker says no.
     servers().kafka().run("topic", {"--name", coin_topic(), "--partitions", "3", "--set",
-                                    "max.message.bytes=150000"});
+                                    "max.message.bytes=150000", "--set", "retention.ms=-1"});
     prepare();
     start_loaders(2);
     for (int i = 0; i < 20; ++i) {

@@ -22,7 +22,8 @@ protected:
     // Deletes the topic of coins and makes it anew.
     void remake() {
         servers().kafka().run("delete", {"--name", coin_topic()});
-        servers().kafka().run("topic", {"--name", coin_topic(), "--partitions", "3"});
+        servers().kafka().run(
+            "topic", {"--name", coin_topic(), "--partitions", "3", "--set", "retention.ms=-1"});
     }
     void send_others(std::uint64_t seed, int slots) {
         KafkaOptions options;
