@@ -31,6 +31,18 @@ std::string_view name_of(KafkaMechanism mechanism) {
     return "";
 }
 
+// librdkafka before 2.6.1 repeats its own nonce where RFC 5802 does not, and brokers since
+// Kafka 4.0 take that for a wrong password: github.com/confluentinc/librdkafka/pull/4895.
+std::string_view hint_for(const KafkaOptions& options) {
+    constexpr int kRepaired = 0x020601ff;
+    if (!options.login || options.login->mechanism == KafkaMechanism::plain ||
+        rd_kafka_version() >= kRepaired) {
+        return "";
+    }
+    return "; or the broker is Kafka 4, to which this librdkafka cannot log in by SCRAM: use plain "
+           "over TLS, or a certificate";
+}
+
 std::string_view protocol_of(const KafkaOptions& options) {
     if (options.login) return options.tls ? "sasl_ssl" : "sasl_plaintext";
     return options.tls ? "ssl" : "plaintext";
@@ -130,6 +142,7 @@ Result<std::shared_ptr<KafkaClient>> KafkaClient::open(const KafkaOptions& optio
         }
     }
     auto client = std::shared_ptr<KafkaClient>(new KafkaClient(options.request_timeout));
+    client->hint_ = hint_for(options);
     rd_kafka_conf_set_opaque(conf.get(), client.get());
     rd_kafka_conf_set_log_cb(conf.get(), take_log);
     rd_kafka_conf_set_events(conf.get(), events);
@@ -162,7 +175,10 @@ Error KafkaClient::error(rd_kafka_resp_err_t code, std::string_view doing) const
     std::string what = fmt::format("Kafka: {}: {}", doing, rd_kafka_err2str(code));
     if (kind_of(code) == ErrorKind::unavailable) {
         const std::lock_guard lock(mutex_);
-        if (!complaint_.empty()) what += fmt::format(" ({})", complaint_);
+        const bool is_login = complaint_.find("uthentication") != std::string::npos;
+        if (!complaint_.empty()) {
+            what += fmt::format(" ({}{})", complaint_, is_login ? hint_ : "");
+        }
     }
     return {kind_of(code), std::move(what)};
 }

@@ -75,6 +75,7 @@ private:
 
     rd_kafka_t* handle_ = nullptr;
     const int request_timeout_ms_;
+    std::string_view hint_;  // what else a refused login may mean; set before any use
     mutable std::mutex mutex_;
     std::string complaint_;  // guarded by mutex_
 };
