@@ -1,5 +1,6 @@
 """Those that carry messages from Kafka into PostgreSQL, each run from a database of the same state."""
 import datetime
+import decimal
 import json
 import os
 import re
@@ -79,6 +80,7 @@ level = "warn"
             link.execute(f"truncate {TABLE}")
             for table in ("offsets", "batches", "dead_letters", "duplicates"):
                 link.execute(f"truncate {table}")
+        self.admin.execute("drop database if exists ready with (force)")
         self.admin.execute("alter database market rename to ready")
 
     def fresh(self, template="ready"):
@@ -100,27 +102,26 @@ level = "warn"
                 "kafka": seen["servers"]["kafka"] / million, "memory": seen["memory"],
                 "output": seen["output"]}
 
-    def verify(self, topic, who, table=TABLE, exact=True):
+    def verify(self, topic, who, table=TABLE, strict=True):
         """Holds the table against what was produced; returns a remark where prices were altered."""
         with self.connect() as link:
             rows, *sums = link.execute(
                 f"select count(*), sum(price)::text, min(price)::text, max(price)::text from {table}").fetchone()
         if rows != topic.rows:
             sys.exit(f"{who}: {rows} rows in {table} in place of {topic.rows}")
-        same = all(psycopg_decimal(mine) == psycopg_decimal(theirs) for mine, theirs in zip(sums, topic.sums))
-        if exact and not same:
+        same = all(exact(mine) == exact(theirs) for mine, theirs in zip(sums, topic.sums))
+        if strict and not same:
             sys.exit(f"{who}: sum, least and greatest price {sums} in place of {topic.sums}")
         return "" if same else "prices altered"
 
 
-def psycopg_decimal(text):
-    import decimal
-
-    with decimal.localcontext(decimal.Context(prec=60)):
-        return decimal.Decimal(text).normalize()
+def exact(text):
+    """A decimal without trailing zeros; 60 digits hold every sum."""
+    return decimal.Context(prec=60).normalize(decimal.Decimal(text))
 
 
-def run_tapedeck(bench, topic):
+def run_tapedeck(bench, topic, keep=True):
+    """`keep`: leaves the encoded rows for the limit, where there are none yet."""
     bench.fresh()
     result = bench.measured(bench.loading(topic), topic.rows)
     bench.verify(topic, "tapedeck")
@@ -133,7 +134,7 @@ def run_tapedeck(bench, topic):
         bench.batch_rows[topic.form] = link.execute(
             "select percentile_disc(0.5) within group (order by rows) from batches where topic = %s",
             (topic.name,)).fetchone()[0]
-        if topic.form not in bench.encoded:
+        if keep and topic.form not in bench.encoded:
             keep_encoded(bench, link, topic)
     return result
 
@@ -185,5 +186,5 @@ def run_spark(bench, topic, how):
                f"jdbc:postgresql://127.0.0.1:{bench.port}/market", table, bench.folder / f"checkpoint-{stamp}"]
     env = os.environ | {"SPARK_HOME": str(home), "PYSPARK_PYTHON": str(python), "SPARK_LOCAL_IP": "127.0.0.1"}
     result = bench.measured(command, topic.rows, table, env, lambda output: float(output.split()[-1]))
-    result["remark"] = bench.verify(topic, f"Spark, {how}", table, exact=how != "original")
+    result["remark"] = bench.verify(topic, f"Spark, {how}", table, strict=how != "original")
     return result

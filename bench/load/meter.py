@@ -111,6 +111,7 @@ def run_program(command, servers, link, table, log, env=None):
     if process.returncode != 0:
         said = pathlib.Path(log).read_text(errors="replace").splitlines()[-30:]
         sys.exit("\n".join([*map(str, command), output, *said, f"ended with {process.returncode}"]))
+    time.sleep(0.3)  # until the servers have taken leave of it, and counted what that process used
     cpu = {name: cpu_of_tree(pid) - before[name] for name, pid in servers.items()}
     return {"began": began, "first": first.end() or began, "ended": ended, "output": output,
             "cpu": usage.ru_utime + usage.ru_stime, "memory": memory, "servers": cpu}
