@@ -7,6 +7,7 @@ import json
 import os
 import pathlib
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -89,7 +90,8 @@ def call(script, verb, folder, *arguments):
 
 @contextlib.contextmanager
 def scratch_folder(parent):
-    """A folder for servers and files; removed at the end."""
+    """A folder for servers and files; removed at the end, which SIGTERM brings in good order."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     with tempfile.TemporaryDirectory(prefix="tapedeck-bench-", dir=parent) as name:
         os.chmod(name, 0o755)
         yield pathlib.Path(name)
