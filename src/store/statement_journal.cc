@@ -55,21 +55,23 @@ Result<> keep_value(Database& database, std::int64_t statement, std::int64_t ord
     return query->run();
 }
 
-Result<Value> kept_value(const Query& query) {
+Result<> read_value(const Query& query, Value& value) {
     const std::string kind = query.text(0);
-    if (kind == "integer") return Value(query.integer(1));
-    if (kind == "text") return Value(query.text(1));
-    if (kind == "time") return Value(query.timestamp(1));
-    if (kind == "decimal") {
-        auto decimal = Decimal::parse(query.bytes(1));
+    if (kind == "integer") {
+        value.emplace<std::int64_t>(query.integer(1));
+    } else if (kind == "text") {
+        value.emplace<std::string>(query.text(1));
+    } else if (kind == "time") {
+        value.emplace<Timestamp>(query.timestamp(1));
+    } else if (kind == "decimal") {
+        const auto decimal = Decimal::parse(query.bytes(1));
         if (!decimal) return decimal.error();
-        return Value(*decimal);
-    }
-    if (kind == "bytes") {
+        value.emplace<Decimal>(*decimal);
+    } else if (kind == "bytes") {
         const auto bytes = query.bytes(1);
-        return Value(std::vector<std::uint8_t>(bytes.begin(), bytes.end()));
+        value.emplace<std::vector<std::uint8_t>>(bytes.begin(), bytes.end());
     }
-    return Value(std::monostate{});
+    return {};
 }
 
 // The statements of the oldest entry; none where the journal is empty.
@@ -99,9 +101,8 @@ Result<std::vector<Statement>> oldest(Database& database, std::int64_t& entry) {
             const auto row = values->step();
             if (!row) return row.error();
             if (!*row) break;
-            auto value = kept_value(*values);
-            if (!value) return value.error();
-            statements[i].values.push_back(*std::move(value));
+            auto& value = statements[i].values.emplace_back();
+            if (auto read = read_value(*values, value); !read) return read.error();
         }
     }
     return statements;
