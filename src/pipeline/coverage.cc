@@ -31,11 +31,8 @@ constexpr std::array kStates{
     CoverageState::withdrawn,   CoverageState::pending,   CoverageState::lost,
 };
 
-using Values = std::vector<Value>;
-
 constexpr std::chrono::hours kLookedBack{24 * 8};
-constexpr std::int64_t kOutcomesUnderWay = 1'000;
-constexpr std::int64_t kRowsUnderWay = 20'000;
+constexpr std::int64_t kUnderWay = 1'000;  // outcomes
 
 bool is_missing(const Error& error) { return error.kind == ErrorKind::rejected; }
 
@@ -336,66 +333,58 @@ Result<std::vector<CoverageRow>> CoverageLedger::settle_range(
     return save_changes(*derived, *known, now);
 }
 
-// The first slot whose state was settled without a price, and for which a row or an outcome is
-// there that was not yet there then. Only what came since the last look is looked at; of what was
-// there before this process, the last days.
+// The first slot whose state was settled without a price, and for which an outcome came since; at
+// the first look, a row as well. Only outcomes that came since the last look are looked at, and of
+// what was there before this process, the last days.
 Result<std::optional<Timestamp>> CoverageLedger::came_late(const Feed& feed, Timestamp now) {
-    const auto found = marks_.find(feed.name);
-    const Timestamp first_look = now - kLookedBack;
-    const auto id_of = [&](const std::string& sql, Values values) -> Result<std::int64_t> {
-        std::int64_t id = 0;
+    const auto known = looked_.find(feed.name);
+    const bool first_look = known == looked_.end();
+    const auto number = [&](const std::string& sql, std::vector<Value> values) {
+        std::int64_t found = 0;
         auto done = store_.query({sql, std::move(values), {}}, [&](const RowView& row) -> Result<> {
-            if (!row.is_null(0)) id = row.integer(0);
+            if (!row.is_null(0)) found = row.integer(0);
             return {};
         });
-        if (!done) return done.error();
-        return id;
+        return done ? Result<std::int64_t>(found) : Result<std::int64_t>(done.error());
     };
-    const std::string& table = feed.table.name;
-    Mark mark;
-    if (found != marks_.end()) {
-        mark = found->second;
-    } else {
-        auto outcome = id_of("select min(id) from outcomes where feed = $1 and slot >= $2",
-                             {feed.name, first_look});
-        if (!outcome) return outcome.error();
-        auto row =
-            id_of(fmt::format("select min(id) from {} where slot >= $1", table), {first_look});
-        if (!row) return row.error();
-        mark = {*outcome, *row};
-    }
-    // Several loaders commit out of order of the ids that they were given.
-    auto outcome = id_of("select max(id) from outcomes", {});
-    if (!outcome) return outcome.error();
-    auto row = id_of(fmt::format("select max(id) from {}", table), {});
-    if (!row) return row.error();
+    const Timestamp since = now - kLookedBack;
+    const auto from = first_look
+                          ? number("select min(id) from outcomes where feed = $1 and slot >= $2",
+                                   {feed.name, since})
+                          : Result<std::int64_t>(known->second);
+    if (!from) return from.error();
+    const auto last = number("select max(id) from outcomes", {});
+    if (!last) return last.error();
     std::optional<Timestamp> first;
-    const RowSink note = [&](const RowView& view) -> Result<> {
-        if (!view.is_null(0))
-            first = std::min(first.value_or(view.timestamp(0)), view.timestamp(0));
+    const RowSink note = [&](const RowView& row) -> Result<> {
+        if (row.is_null(0)) return {};
+        first = std::min(first.value_or(row.timestamp(0)), row.timestamp(0));
         return {};
     };
     constexpr std::string_view kGivenUp =
-        "c.state in ('failed', 'missed', 'withdrawn', 'lost') and c.feed = $1";
+        "c.feed = $1 and c.state in ('failed', 'missed', 'withdrawn', 'lost')";
     auto done = store_.query(
         {fmt::format("select min(c.slot) from outcomes o join coverage c on c.feed = o.feed and "
                      "c.slot = o.slot and c.instrument = o.instrument where o.id >= $2 and "
                      "o.recorded_at > c.settled_at and {}",
                      kGivenUp),
-         {feed.name, mark.outcome},
+         {feed.name, *from},
          {}},
         note);
     if (!done) return done.error();
-    done = store_.query(
-        {fmt::format("select min(c.slot) from {} r join coverage c on c.slot = r.slot and "
-                     "c.instrument = r.instrument where r.id >= $2 and {}",
-                     table, kGivenUp),
-         {feed.name, mark.row},
-         {}},
-        note);
-    if (!done) return done.error();
-    marks_[feed.name] = {std::max<std::int64_t>(0, *outcome - kOutcomesUnderWay),
-                         std::max<std::int64_t>(0, *row - kRowsUnderWay)};
+    if (first_look) {
+        done =
+            store_.query({fmt::format("select min(c.slot) from coverage c join {} r on r.slot = "
+                                      "c.slot and r.instrument = c.instrument where c.slot >= $2 "
+                                      "and {}",
+                                      feed.table.name, kGivenUp),
+                          {feed.name, since},
+                          {}},
+                         note);
+        if (!done) return done.error();
+    }
+    // Several loaders commit out of order of the ids that they were given.
+    looked_[feed.name] = std::max<std::int64_t>(0, *last - kUnderWay);
     return first;
 }
 

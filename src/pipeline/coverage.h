@@ -138,11 +138,7 @@ private:
     Store& store_;
     Tape& tape_;
     const std::map<std::string, Feed>& feeds_;
-    struct Mark {  // everything with a smaller id was looked at
-        std::int64_t outcome = 0;
-        std::int64_t row = 0;
-    };
-    std::map<std::string, Mark, std::less<>> marks_;  // by feed
+    std::map<std::string, std::int64_t, std::less<>> looked_;  // by feed: up to which outcome
 };
 
 }  // namespace tapedeck

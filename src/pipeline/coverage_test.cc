@@ -176,6 +176,33 @@ TEST_F(CoverageTest, PendingDrainsIntoRecordedFailedAndMissed) {
                                                   {"ethereum 00:10", "missed nobody_ran"}}));
 }
 
+TEST_F(CoverageTest, WhatComesAfterASlotWasGivenUpSettlesItAnew) {
+    EXPECT_EQ(settle(kSlot + 9min)["bitcoin 00:05"], "missed nobody_ran");
+    CoverageLedger ledger(*store, tape, feeds);
+    ASSERT_TRUE(ledger.settle(expected, kSlot + 9min));  // the first look
+    fail("bitcoin", kSlot, Reason::throttled);
+    load();
+    auto changed = ledger.settle(expected, kSlot + 10min);
+    ASSERT_TRUE(changed) << changed.error().what;
+    EXPECT_EQ(settle(kSlot + 10min)["bitcoin 00:05"], "failed throttled");
+    send("ethereum", kSlot, "11");  // a row that no account tells of, seen by the next process
+    load();
+    EXPECT_EQ(settle(kSlot + 11min)["ethereum 00:05"], "recorded");
+}
+
+TEST_F(CoverageTest, NothingIsGivenUpWhileTheTapeIsAway) {
+    class AwayTape : public MemoryTape {
+    public:
+        Result<std::vector<Partition>> partitions(const std::string&) override {
+            return Error{ErrorKind::unavailable, "no broker answers"};
+        }
+    } away;
+    CoverageLedger ledger(*store, away, feeds);
+    auto rows = ledger.derive_range(expected, kSlot, kSlot + 9min, kSlot + 9min);
+    ASSERT_TRUE(rows) << rows.error().what;
+    for (const CoverageRow& row : *rows) EXPECT_EQ(row.verdict.state, CoverageState::pending);
+}
+
 TEST_F(CoverageTest, ARowThatVanishesIsLostAndTheAuditSaysSo) {
     send("bitcoin", kSlot, "10.5");
     send("ethereum", kSlot, "11");

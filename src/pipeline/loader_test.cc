@@ -297,6 +297,23 @@ TEST(PlanResume, GoesOnAtTheLedgerWhereTheTapeStillHasIt) {
     EXPECT_FALSE(std::get<Resume>(plan).gap);
 }
 
+TEST_F(LoaderTest, KeepsToTheRowsOfOneTransactionAndAMessageWhole) {
+    append(tape, price("bitcoin", "1", 5));
+    append(tape, R"([{"coin_name":"bitcoin","current_price":2},)"
+                 R"({"coin_name":"ethereum","current_price":3},)"
+                 R"({"coin_name":"solana","current_price":4}])");
+    append(tape, price("ethereum", "5", 5));
+    LoaderOptions options = loading_of(feed);
+    options.batch_rows = 2;
+    Loader loader(tape, *store, clock, log, options);
+    auto loaded = loader.run({}, true);
+    ASSERT_TRUE(loaded) << loaded.error().what;
+    EXPECT_EQ(loaded->rows, 5);
+    EXPECT_EQ(loaded->batches, 2);  // one row is not two yet: the array comes on top
+    EXPECT_EQ(count("batches"), 2);
+    EXPECT_EQ(rows().size(), 5U);
+}
+
 TEST(BatchMaker, EndsAfterItsLastMessageWhereHolesFollow) {
     const std::vector<LoadedTopic> topics{
         {"coin_topic", PriceTable{"coin_records", RecordForm::coin}}};
