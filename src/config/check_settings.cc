@@ -81,9 +81,10 @@ private:
         const TapeSettings& tape = settings().tape;
         const bool embedded = std::holds_alternative<EmbeddedUrl>(tape.url.target);
         if (embedded && std::holds_alternative<PostgresUrl>(settings().store.url.target)) {
-            fault({"tape"}, "url",
-                  "url is store:, which a store in PostgreSQL cannot be: name kafka://HOST:PORT, "
-                  "or sqlite:PATH for one machine");
+            fault(
+                {"store"}, "url",
+                "url is a PostgreSQL, which holds no tape: set [tape] url to kafka://HOST:PORT, or "
+                "to sqlite:PATH for one machine");
         }
         const auto* own = std::get_if<SqliteUrl>(&tape.url.target);
         const auto* store = std::get_if<SqliteUrl>(&settings().store.url.target);
