@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Starts and stops a real Kafka broker (KRaft, one combined node) on loopback.
 
-    kafka.py start --dir DIR [--port P] [--proxied-port P] [--secure] [--set NAME=VALUE]...
+    kafka.py start --dir DIR [--port P] [--proxied-port P] [--secure] [--release R] [--set NAME=VALUE]...
     kafka.py stop --dir DIR [--kill]
     kafka.py topic --dir DIR --name NAME --partitions N [--set NAME=VALUE]...
     kafka.py grow --dir DIR --name NAME --partitions N
@@ -14,7 +14,7 @@ same folder, after `stop` or kill -9, brings back the same broker: its data, its
 ports. --proxied-port adds a listener that tells clients to come by way of that port, where the
 caller keeps a proxy to `behind_proxy`. --secure adds `secure_port`: TLS with SASL PLAIN and SCRAM,
 user tapedeck, password `taped$ecret`, certificates in DIR/tls; and `mutual_port`: TLS that asks
-for a client's certificate and no password. Needs Java 17 and mvn.
+for a client's certificate and no password. --release: another than 4.3.1. Needs Java 17 and mvn.
 """
 import argparse
 import pathlib
@@ -31,14 +31,19 @@ USER, PASSWORD = "tapedeck", "taped$ecret"
 QUIET = ["-Dorg.slf4j.simpleLogger.defaultLogLevel=warn", "-Dlog4j2.statusLoggerLevel=OFF"]
 
 
-def install(scratch):
+RELEASE = "4.3.1"
+
+
+def install(release, scratch):
     goal = "org.apache.maven.plugins:maven-dependency-plugin:3.8.1:copy-dependencies"
     processes.run(["mvn", "-q", "-B", "-f", HERE / "kafka_pom.xml", goal,
-                   "-DincludeScope=runtime", f"-DoutputDirectory={scratch}"])
+                   "-DincludeScope=runtime", f"-Dkafka.version={release}",
+                   f"-DoutputDirectory={scratch}"])
 
 
-def java(heap, *arguments):
-    jars = processes.install_once(processes.cache("kafka-4.3.1"), install)
+def java(heap, *arguments, release=RELEASE):
+    jars = processes.install_once(processes.cache(f"kafka-{release}"),
+                                  lambda scratch: install(release, scratch))
     return ["java", f"-Xmx{heap}", "-XX:+UseSerialGC", *QUIET, "-cp", f"{jars}/*", *arguments]
 
 
@@ -115,8 +120,8 @@ def cluster_answering(port):
     return answer[at + 2:at + 2 + size].decode() if brokers and size > 0 else None
 
 
-def format_storage(folder, secure):
-    tool = java("128m", "kafka.tools.StorageTool")
+def format_storage(folder, secure, release):
+    tool = java("128m", "kafka.tools.StorageTool", release=release)
     cluster = processes.run([*tool, "random-uuid"]).split()[-1]
     users = []
     for mechanism in ("SCRAM-SHA-256", "SCRAM-SHA-512") if secure else ():
@@ -140,9 +145,10 @@ def start(folder, asked):
     if (folder / "data" / "meta.properties").exists():
         cluster = before["cluster"]
     else:
-        cluster = format_storage(folder, asked.secure)
+        cluster = format_storage(folder, asked.secure, asked.release)
     log = folder / "log"
-    server = processes.spawn(java("512m", "kafka.Kafka", folder / "server.properties"), log)
+    server = processes.spawn(
+        java("512m", "kafka.Kafka", folder / "server.properties", release=asked.release), log)
     processes.wait_until(
         lambda: processes.listens(server.pid, ports["port"])
         and cluster_answering(ports["port"]) == cluster, server, log)
@@ -180,6 +186,7 @@ def main():
     parser.add_argument("--port", type=int)
     parser.add_argument("--proxied-port", type=int)
     parser.add_argument("--secure", action="store_true")
+    parser.add_argument("--release", default=RELEASE)
     parser.add_argument("--set", action="append", default=[])
     parser.add_argument("--kill", action="store_true", help="kill -9 in place of a clean end")
     parser.add_argument("--erase", action="store_true", help="remove DIR after stopping")
