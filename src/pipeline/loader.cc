@@ -147,7 +147,7 @@ Result<LoadSummary> Loader::run(std::stop_token stop, bool until_end) {
 Result<> Loader::read_on(TapeReader& reader, bool until_end) {
     Outage outage;
     int idle = 0;
-    while (!stop_.stop_requested() && !(until_end && at_end())) {
+    while (!stop_.stop_requested() && !(until_end && is_done(reader))) {
         if (auto fault = failed(); !fault) break;
         leave_fenced(reader);
         if (auto done = return_to_fenced(reader); !done) return done;
@@ -358,6 +358,14 @@ Result<bool> Loader::others_at_end() {
     if (!ledger) return ledger.error();
     return std::ranges::all_of(
         *ledger, [&](const LedgerEntry& entry) { return entry.next >= ends_.at(entry.at); });
+}
+
+// Whether the end is loaded, and not only read: what was handed over last may have been fenced.
+bool Loader::is_done(TapeReader& reader) {
+    if (!at_end()) return false;
+    drain();
+    leave_fenced(reader);
+    return at_end();
 }
 
 bool Loader::at_end() const {

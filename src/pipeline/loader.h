@@ -148,6 +148,7 @@ private:
     bool has_fenced() const;
     void note_loaded(TapeReader& reader);
     bool at_end() const;
+    bool is_done(TapeReader& reader);
     std::size_t bytes_at_once() const;
     Result<bool> others_at_end();
     bool wait_for_room();
