@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cstdint>
 #include <cstring>
 
 #include "sources/text.h"
@@ -43,8 +44,10 @@ constexpr std::array<std::string_view, 7> kRawText{"style",    "xmp",      "ifra
 // Of these, several alike that were left open are told apart by their attributes (13.2.4.3).
 constexpr std::array<std::string_view, 13> kFormatting{
     "b", "big", "code", "em", "font", "i", "nobr", "s", "small", "strike", "strong", "tt", "u"};
-// Attributes that the tree builder itself looks at.
-constexpr std::array<std::string_view, 5> kBuilding{"type", "encoding", "color", "face", "size"};
+// The tree builder itself looks at attributes of these.
+constexpr std::array<std::string_view, 3> kBuilding{"input", "annotation-xml", "isindex"};
+// A second tag adds to the attributes of the first.
+constexpr std::array<std::string_view, 2> kAddedTo{"html", "body"};
 
 // One tag: '<' at `begin`, `end` after '>' (the page's size where it is cut).
 struct Tag {
@@ -244,7 +247,7 @@ Foreign read_foreign(std::string_view page, std::size_t from, std::string_view r
 
 class Scanner {
 public:
-    Scanner(std::string_view page, const std::set<std::string, std::less<>>* attributes)
+    Scanner(std::string_view page, const AttributeUses* attributes)
         : page_(page), attributes_(attributes) {
         scan_.pruned.reserve(page.size() / 2);
     }
@@ -299,8 +302,9 @@ private:
             if (equal_folded(tag.name, "html")) scan_.has_html_end = true;
             return tag.end;
         }
-        if (attributes_ != nullptr && tag.complete && !one_of(tag.name, kFormatting)) {
-            drop_attributes(tag.attributes);
+        if (attributes_ != nullptr && tag.complete && !one_of(tag.name, kFormatting) &&
+            !one_of(tag.name, kBuilding)) {
+            drop_attributes(tag);
         }
         if (equal_folded(tag.name, "script")) {
             const std::size_t end = find_script_end(page_, tag.end);
@@ -324,17 +328,48 @@ private:
         return foreign.end;
     }
 
-    // Leaves out those that nobody asks for. A short one is not worth a piece.
-    void drop_attributes(std::string_view text) {
-        constexpr std::size_t kShort = 12;
-        const auto offset = static_cast<std::size_t>(text.data() - page_.data());
-        for (std::size_t at = 0; at < text.size();) {
-            const RawAttribute attribute = next_attribute(text, at);
-            if (attribute.end - attribute.begin < kShort) continue;
-            const std::string name = lower_ascii(attribute.name);
-            if (attributes_->contains(name) || one_of(name, kBuilding)) continue;
-            drop(offset + attribute.begin, offset + attribute.end);
+    // Leaves out those in which nobody would see what it looks for.
+    void drop_attributes(const Tag& tag) {
+        if (!list_attributes(tag.attributes)) return;
+        const bool added_to = one_of(tag.name, kAddedTo);
+        const auto offset = static_cast<std::size_t>(tag.attributes.data() - page_.data());
+        std::uint64_t seen = 0;  // by number: the first of a name counts, even if it is left out
+        for (const RawAttribute& attribute : listed_) {
+            const std::size_t number = attributes_->find(attribute.name);
+            if (number != AttributeUses::kNone) {
+                if (added_to || number >= 64) continue;
+                const std::uint64_t bit = std::uint64_t{1} << number;
+                const bool first = (seen & bit) == 0;
+                seen |= bit;
+                if (first && attributes_->may_hold(number, tag.name, attribute.value)) continue;
+            }
+            drop(offset + blanks_before(tag.attributes, attribute), offset + attribute.end);
         }
+    }
+
+    // False where a '/' or '=' stands so that it would mean something else beside a gap.
+    bool list_attributes(std::string_view text) {
+        listed_.clear();
+        for (std::size_t at = 0; at < text.size();) {
+            const std::size_t from = at;
+            const RawAttribute attribute = next_attribute(text, at);
+            if (attribute.name.empty()) break;
+            if (attribute.name[0] == '=') return false;
+            if (text.substr(from, attribute.begin - from).find('/') != std::string_view::npos) {
+                return false;
+            }
+            listed_.push_back(attribute);
+        }
+        return true;
+    }
+
+    // Where the blanks before an attribute begin, if those behind it, or the tag's end, still part
+    // what is left.
+    static std::size_t blanks_before(std::string_view text, const RawAttribute& attribute) {
+        std::size_t begin = attribute.begin;
+        if (attribute.end < text.size() && !is_space(text[attribute.end])) return begin;
+        while (begin > 0 && is_space(text[begin - 1])) --begin;
+        return begin;
     }
 
     std::size_t raw_text(const Tag& tag) {
@@ -362,9 +397,10 @@ private:
     }
 
     std::string_view page_;
-    const std::set<std::string, std::less<>>* attributes_;  // null: all are kept
+    const AttributeUses* attributes_;  // null: all are kept
     HtmlScan scan_;
-    std::size_t kept_ = 0;  // up to here every byte is kept or dropped
+    std::vector<RawAttribute> listed_;  // of one tag
+    std::size_t kept_ = 0;              // up to here every byte is kept or dropped
     bool unsure_ = false;
 };
 
@@ -378,7 +414,7 @@ std::size_t HtmlScan::original_offset(std::size_t at) const {
     return piece->second + (at - piece->first);
 }
 
-HtmlScan scan_html(std::string_view page, const std::set<std::string, std::less<>>* attributes) {
+HtmlScan scan_html(std::string_view page, const AttributeUses* attributes) {
     return Scanner(page, attributes).run();
 }
 

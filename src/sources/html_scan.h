@@ -1,11 +1,12 @@
 #pragma once
 
 #include <cstddef>
-#include <set>
 #include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
+
+#include "sources/attribute_use.h"
 
 namespace tapedeck {
 
@@ -36,10 +37,9 @@ struct HtmlScan {
 // Follows the tokenizer of the HTML standard (13.2.5) as far as needed to tell tags, comments and
 // raw text apart, script data with its escaped states included. Any bytes; never fails; linear.
 //
-// With `attributes`, only those (in lower case) are left in `pruned`, and the few by which a tree
-// is built; others are two thirds of what is left of a page.
-HtmlScan scan_html(std::string_view page,
-                   const std::set<std::string, std::less<>>* attributes = nullptr);
+// With `attributes`, only those that may hold what is looked for are left in `pruned`, and the few
+// by which a tree is built; others are three quarters of what is left of a page.
+HtmlScan scan_html(std::string_view page, const AttributeUses* attributes = nullptr);
 
 // The attribute's value, entities resolved; false where there is none. `attributes` as in
 // RawElement; names compare without case.

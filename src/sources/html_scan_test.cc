@@ -122,7 +122,9 @@ RC_GTEST_PROP(HtmlScan, LeavesTheTreeAsItWas, ()) {
 }
 
 TEST(HtmlScan, LeavesOutAttributesThatNobodyAsksFor) {
-    const std::set<std::string, std::less<>> asked{"class", "data-symbol"};
+    AttributeUses asked;
+    asked.add({"class"});
+    asked.add({"data-symbol"});
     const auto left = [&](std::string_view page) { return scan_html(page, &asked).pruned; };
     EXPECT_EQ(left("<div style=\"color: red\" class=\"a\" onclick='a > b()' Data-Symbol=X>t</div>"),
               "<div  class=\"a\"  Data-Symbol=X>t</div>");

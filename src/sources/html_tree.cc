@@ -52,7 +52,7 @@ void HtmlTree::flatten(const HtmlScan& scan, std::size_t page_size) {
     const std::string& source = scan.pruned;
     std::vector<Open> open;
     open.push_back({&owner_->tree.output->document->v.document.children, 0, kNone, kNone, 0});
-    nodes_.reserve(source.size() / 40);
+    nodes_.reserve(source.size() / 16);
     attributes_.reserve(source.size() / 40);
     while (!open.empty()) {
         Open& top = open.back();

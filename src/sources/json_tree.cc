@@ -42,10 +42,12 @@ bool is_number(std::string_view text) {
 // builds, and this recurses: the limit is its own.
 class Walk {
 public:
-    Walk(std::vector<Node>& nodes, const char* text) : nodes_(nodes), text_(text) {}
+    // Without a shape everything is taken.
+    Walk(std::vector<Node>& nodes, const char* text, const JsonShape* shape)
+        : nodes_(nodes), text_(text), shape_(shape) {}
 
     template <class Value>  // ondemand::value or ondemand::document
-    simdjson::error_code add(Value& value, std::string_view key) {
+    simdjson::error_code add(Value& value, std::string_view key, JsonShape::Index part) {
         if (depth_ == kMaxDepth) return simdjson::DEPTH_ERROR;
         ++depth_;
         const auto index = static_cast<JsonTree::Index>(nodes_.size());
@@ -57,7 +59,7 @@ public:
         switch (type) {
             case ondemand::json_type::object:
                 nodes_[index].kind = Kind::object;
-                error = add_members(value);
+                error = add_members(value, part);
                 break;
             case ondemand::json_type::array:
                 nodes_[index].kind = Kind::array;
@@ -73,16 +75,19 @@ public:
 
 private:
     template <class Value>
-    simdjson::error_code add_members(Value& value) {
+    simdjson::error_code add_members(Value& value, JsonShape::Index part) {
         ondemand::object object;
         if (const auto error = value.get_object().get(object)) return error;
+        const bool whole = part == JsonShape::kWhole || shape_->is_whole(part);
         for (auto next : object) {
             ondemand::field field;
             if (const auto error = std::move(next).get(field)) return error;
             std::string_view key;
             if (const auto error = field.unescaped_key().get(key)) return error;
+            const auto inner = whole ? JsonShape::kWhole : shape_->member(part, key);
+            if (inner == JsonShape::kNone) continue;
             ondemand::value member = field.value();
-            if (const auto error = add(member, key)) return error;
+            if (const auto error = add(member, key, inner)) return error;
         }
         return simdjson::SUCCESS;
     }
@@ -94,7 +99,7 @@ private:
         for (auto next : array) {
             ondemand::value element;
             if (const auto error = next.get(element)) return error;
-            if (const auto error = add(element, {})) return error;
+            if (const auto error = add(element, {}, JsonShape::kWhole)) return error;
         }
         return simdjson::SUCCESS;
     }
@@ -135,6 +140,7 @@ private:
 
     std::vector<Node>& nodes_;
     const char* text_;
+    const JsonShape* shape_;
     int depth_ = 0;
 };
 
@@ -211,55 +217,9 @@ void collect(const JsonTree& tree, JsonTree::Index at, std::span<const JsonPath:
 
 }  // namespace
 
-Result<JsonPath> JsonPath::parse(std::string_view text) {
-    JsonPath path;
-    const auto refuse = [&](std::string_view why) {
-        return Error{ErrorKind::malformed, fmt::format("JSON pointer \"{}\": {}", text, why)};
-    };
-    if (text.empty()) return path;
-    if (text[0] != '/') return refuse("it must begin with /");
-    int any_depth = 0;
-    for (std::size_t at = 1; at <= text.size();) {
-        const std::size_t end = std::min(text.find('/', at), text.size());
-        Segment segment;
-        for (std::size_t i = at; i < end; ++i) {
-            if (text[i] != '~') {
-                segment.text += text[i];
-                continue;
-            }
-            const char next = i + 1 < end ? text[i + 1] : '\0';
-            if (next != '0' && next != '1') return refuse("~ must be followed by 0 or 1");
-            segment.text += next == '0' ? '~' : '/';
-            ++i;
-        }
-        if (segment.text == "*") segment.kind = Segment::Kind::any;
-        const std::size_t equals = segment.text.find('=');
-        if (segment.text.starts_with('[') && segment.text.ends_with(']') &&
-            equals != std::string::npos) {
-            segment.kind = Segment::Kind::having;
-            segment.wanted = segment.text.substr(equals + 1, segment.text.size() - equals - 2);
-            segment.text = segment.text.substr(1, equals - 1);
-        }
-        if (segment.text == "**") {
-            segment.kind = Segment::Kind::any_depth;
-            if (++any_depth > 1 || end == text.size()) {
-                return refuse("** may stand once, and not at the end");
-            }
-        }
-        segment.templated = tapedeck::has_placeholder(segment.text);
-        path.segments_.push_back(std::move(segment));
-        at = end + 1;
-    }
-    return path;
-}
-
-bool JsonPath::has_placeholder() const {
-    return std::ranges::any_of(segments_, &Segment::templated);
-}
-
 struct JsonTree::Owner {
-    explicit Owner(std::string_view text) : padded(text.data(), text.size()) {}
-    simdjson::padded_string padded;
+    simdjson::padded_string copy;  // where the text cannot be read where it stands
+    simdjson::padded_string_view text;
     ondemand::parser parser;  // its buffer holds the unescaped strings
     ondemand::document document;
 };
@@ -267,17 +227,42 @@ struct JsonTree::Owner {
 JsonTree::~JsonTree() = default;
 
 Result<std::unique_ptr<JsonTree>> JsonTree::parse(std::string_view text) {
-    if (text.size() > 0xFFFFFFF0u) return Error{ErrorKind::malformed, "the JSON is too long"};
     std::unique_ptr<JsonTree> tree(new JsonTree);
-    tree->owner_ = std::make_unique<Owner>(text);
-    Owner& owner = *tree->owner_;
-    simdjson::error_code error = owner.parser.iterate(owner.padded).get(owner.document);
+    tree->owner_ = std::make_unique<Owner>();
+    tree->owner_->copy = simdjson::padded_string(text.data(), text.size());
+    tree->owner_->text = tree->owner_->copy;
     tree->nodes_.reserve(text.size() / 24 + 8);
+    if (auto done = tree->fill(nullptr); !done) return done.error();
+    return tree;
+}
+
+Result<std::unique_ptr<JsonTree>> JsonTree::parse_part(std::string_view page, std::string_view text,
+                                                       const JsonShape& shape) {
+    const auto behind = static_cast<std::size_t>(page.data() + page.size() - text.data());
+    std::unique_ptr<JsonTree> tree(new JsonTree);
+    tree->owner_ = std::make_unique<Owner>();
+    if (behind >= text.size() + simdjson::SIMDJSON_PADDING) {
+        tree->owner_->text = simdjson::padded_string_view(text.data(), text.size(), behind);
+    } else {
+        tree->owner_->copy = simdjson::padded_string(text.data(), text.size());
+        tree->owner_->text = tree->owner_->copy;
+    }
+    if (auto done = tree->fill(&shape); !done) return done.error();
+    return tree;
+}
+
+Result<> JsonTree::fill(const JsonShape* shape) {
+    Owner& owner = *owner_;
+    if (owner.text.size() > 0xFFFFFFF0u) {
+        return Error{ErrorKind::malformed, "the JSON is too long"};
+    }
+    simdjson::error_code error = owner.parser.iterate(owner.text).get(owner.document);
     if (error == simdjson::SUCCESS) {
-        Walk walk(tree->nodes_, owner.padded.data());
-        error = walk.add(owner.document, {});
-        const bool scalar = !tree->nodes_.empty() && tree->nodes_[0].kind != Kind::object &&
-                            tree->nodes_[0].kind != Kind::array;
+        Walk walk(nodes_, owner.text.data(), shape);
+        const auto part = shape == nullptr ? JsonShape::kWhole : JsonShape::kRoot;
+        error = walk.add(owner.document, {}, part);
+        const bool scalar =
+            !nodes_.empty() && nodes_[0].kind != Kind::object && nodes_[0].kind != Kind::array;
         if (error == simdjson::SUCCESS && !scalar && !owner.document.current_location().error()) {
             error = simdjson::TRAILING_CONTENT;
         }
@@ -286,7 +271,7 @@ Result<std::unique_ptr<JsonTree>> JsonTree::parse(std::string_view text) {
         return Error{ErrorKind::malformed,
                      fmt::format("not JSON: {}", simdjson::error_message(error))};
     }
-    return tree;
+    return {};
 }
 
 std::vector<JsonTree::Index> JsonTree::find(Index from, const JsonPath& path, std::size_t most,

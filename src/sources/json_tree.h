@@ -7,31 +7,11 @@
 #include <vector>
 
 #include "base/result.h"
+#include "sources/json_path.h"
+#include "sources/json_shape.h"
 #include "sources/text.h"
 
 namespace tapedeck {
-
-// A path into JSON: a JSON pointer (RFC 6901), with four things more: "*" is any element or
-// member, "**" anything at any depth, "[name=USD]" any element or member whose own member "name" is
-// "USD", and a negative index counts from an array's end ("-1" the last). {symbol} and {instrument}
-// may stand in a segment.
-class JsonPath {
-public:
-    struct Segment {
-        enum class Kind { name, any, any_depth, having } kind = Kind::name;
-        std::string text;    // the name; of `having` the member's
-        std::string wanted;  // of `having`: the member's text
-        bool templated = false;
-    };
-
-    // "" is the whole; otherwise it begins with '/'. `malformed` else.
-    static Result<JsonPath> parse(std::string_view text);
-    const std::vector<Segment>& segments() const { return segments_; }
-    bool has_placeholder() const;
-
-private:
-    std::vector<Segment> segments_;
-};
 
 // A JSON text read whole (RFC 8259, by simdjson), numbers as they were written.
 class JsonTree {
@@ -51,6 +31,12 @@ public:
 
     // `malformed` says what is wrong; deeper than 1024 levels is refused.
     static Result<std::unique_ptr<JsonTree>> parse(std::string_view text);
+
+    // Of a text within `page`, which outlives the tree, only what `shape` asks for. What is passed
+    // over must have its brackets, commas and UTF-8 right, and no more.
+    static Result<std::unique_ptr<JsonTree>> parse_part(std::string_view page,
+                                                        std::string_view text,
+                                                        const JsonShape& shape);
     ~JsonTree();
     JsonTree(const JsonTree&) = delete;
     JsonTree& operator=(const JsonTree&) = delete;
@@ -68,6 +54,8 @@ public:
 private:
     JsonTree() = default;
     struct Owner;
+    Result<> fill(const JsonShape* shape);
+
     std::unique_ptr<Owner> owner_;
     std::vector<Node> nodes_;
 };

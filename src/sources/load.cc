@@ -131,6 +131,7 @@ Result<Source> make_source(const ClassListSource& parameters) {
     }
     rules.rules.push_back(std::move(rule));
     rules.attributes = attributes_of(rules);
+    rules.script_json = script_json_of(rules);
     source.rules = std::make_shared<const RuleSet>(std::move(rules));
     source.file = "the original's parameters";
     return source;

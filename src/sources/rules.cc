@@ -3,25 +3,36 @@
 namespace tapedeck {
 namespace {
 
-using Attributes = std::set<std::string, std::less<>>;
-
-void add(const std::optional<Selector>& selector, Attributes& names) {
-    if (selector) selector->add_attributes(names);
+void add(const std::optional<Selector>& selector, AttributeUses& uses) {
+    if (selector) selector->add_uses(uses);
 }
 
-void add(const Field& field, Attributes& names) {
+void add(const Field& field, AttributeUses& uses) {
     for (const Finder& finder : field) {
-        add(finder.selector, names);
-        if (!finder.attribute.empty()) names.insert(lower_ascii(finder.attribute));
+        if (!finder.selector) continue;
+        add(finder.selector, uses);
+        if (!finder.attribute.empty()) finder.selector->add_reading(finder.attribute, uses);
+    }
+}
+
+// What `field`, of a rule with the document `own` or none, looks for in its documents.
+void add(const Field& field, std::optional<std::size_t> own, const RuleSet& rules,
+         JsonShape& shape) {
+    for (const Finder& finder : field) {
+        const auto document = finder.document ? finder.document : own;
+        if (finder.kind != Finder::Kind::pointer || !document) continue;
+        const DocumentSpec& spec = rules.documents[*document];
+        if (!spec.script || !spec.unwrap.empty()) continue;
+        if (spec.entries.empty()) shape.add({}, finder.path);
+        for (const JsonPath& entry : spec.entries) shape.add(entry, finder.path);
     }
 }
 
 }  // namespace
 
-Attributes attributes_of(const RuleSet& rules) {
-    Attributes names;
+AttributeUses attributes_of(const RuleSet& rules) {
+    AttributeUses names;
     add(rules.symbol, names);
-    for (const DocumentSpec& document : rules.documents) add(document.script, names);
     for (const ErrorRule& error : rules.errors) add(error.css, names);
     for (const Rule& rule : rules.rules) {
         add(rule.entries, names);
@@ -32,6 +43,32 @@ Attributes attributes_of(const RuleSet& rules) {
         }
     }
     return names;
+}
+
+JsonShape script_json_of(const RuleSet& rules) {
+    JsonShape shape;
+    for (const DocumentSpec& spec : rules.documents) {
+        if (!spec.script) continue;
+        if (!spec.unwrap.empty()) {
+            shape.add({}, spec.unwrap[0]);  // a string: what is in it is read whole
+            continue;
+        }
+        for (const JsonPath& entry : spec.entries) {
+            shape.add_way(entry);
+            for (const JsonPath& match : spec.match) shape.add(entry, match);
+        }
+        for (const JsonPath& match : spec.match) {
+            if (spec.entries.empty()) shape.add({}, match);
+        }
+    }
+    add(rules.symbol, std::nullopt, rules, shape);
+    for (const Rule& rule : rules.rules) {
+        for (const Field* field : {&rule.match, &rule.symbol, &rule.price, &rule.full_name,
+                                   &rule.previous_close, &rule.currency, &rule.as_of}) {
+            add(*field, rule.document, rules, shape);
+        }
+    }
+    return shape;
 }
 
 }  // namespace tapedeck

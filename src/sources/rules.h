@@ -1,7 +1,6 @@
 #pragma once
 
 #include <optional>
-#include <set>
 #include <string>
 #include <vector>
 
@@ -77,11 +76,15 @@ struct RuleSet {
     std::vector<DocumentSpec> documents;
     std::vector<Rule> rules;
     std::vector<ErrorRule> errors;
-    // The attributes that a finder or selector looks at: a tree needs no others.
-    std::set<std::string, std::less<>> attributes;
+    // What finders and selectors look for in attributes: a tree needs no others. (Scripts are
+    // found by the page's own.)
+    AttributeUses attributes;
+    // What pointers look for in the JSON of scripts.
+    JsonShape script_json;
 };
 
-// What belongs into `attributes`, by everything else that stands in `rules`.
-std::set<std::string, std::less<>> attributes_of(const RuleSet& rules);
+// What belongs into `attributes` and `script_json`, by everything else that stands in `rules`.
+AttributeUses attributes_of(const RuleSet& rules);
+JsonShape script_json_of(const RuleSet& rules);
 
 }  // namespace tapedeck

@@ -12,47 +12,12 @@ namespace {
 
 using Index = HtmlTree::Index;
 
-bool has_word(std::string_view words, std::string_view word) {
-    if (word.empty()) return false;
-    for (std::size_t at = 0; (at = words.find(word, at)) != std::string_view::npos; ++at) {
-        const std::size_t end = at + word.size();
-        if ((at == 0 || is_css_space(words[at - 1])) &&
-            (end == words.size() || is_css_space(words[end]))) {
-            return true;
-        }
-    }
-    return false;
+bool attribute_holds(std::string_view found, const SimpleSelector& simple) {
+    return tapedeck::attribute_holds(found, simple.operation, simple.value, simple.fold_case);
 }
 
-bool attribute_holds(std::string_view found, const SimpleSelector& simple) {
-    std::string folded_found;
-    std::string folded_value;
-    std::string_view value = simple.value;
-    if (simple.fold_case) {
-        folded_found = lower_ascii(found);
-        folded_value = lower_ascii(value);
-        found = folded_found;
-        value = folded_value;
-    }
-    switch (simple.operation) {
-        case 0:
-            return true;
-        case '=':
-            return found == value;
-        case '~':
-            return has_word(found, value);
-        case '|':
-            return found.starts_with(value) &&
-                   (found.size() == value.size() || found[value.size()] == '-');
-        case '^':
-            return !value.empty() && found.starts_with(value);
-        case '$':
-            return !value.empty() && found.ends_with(value);
-        case '*':
-            return !value.empty() && found.find(value) != std::string_view::npos;
-        default:
-            return false;
-    }
+bool has_word(std::string_view words, std::string_view word) {
+    return tapedeck::attribute_holds(words, '~', word, false);
 }
 
 bool nth_holds(int position, const SimpleSelector& simple) {
@@ -331,24 +296,63 @@ bool Selector::has_placeholder() const { return any_templated(*list_); }
 
 namespace {
 
-void add_attributes_of(const std::vector<Selector::Complex>& list,
-                       std::set<std::string, std::less<>>& names) {
-    for (const Selector::Complex& complex : list) {
-        for (const CompoundSelector& compound : complex.compounds) {
-            for (const SimpleSelector& simple : compound.simples) {
-                if (simple.kind == SimpleKind::class_name) names.insert("class");
-                if (simple.kind == SimpleKind::id) names.insert("id");
-                if (simple.kind == SimpleKind::attribute) names.insert(lower_ascii(simple.name));
-                add_attributes_of(simple.list, names);
-            }
+// The test of a simple selector, or of one with a placeholder whatever that will stand for.
+AttributeTest test_of(const SimpleSelector& simple, char operation) {
+    if (!simple.templated) return {operation, simple.value, simple.fold_case};
+    // A placeholder is at its '{': what stands before is there in any case.
+    const std::string before = simple.value.substr(0, simple.value.find('{'));
+    if (before.empty() || operation == 0) return {};
+    return {'*', before, simple.fold_case};
+}
+
+// The elements that a compound may match; empty: any.
+std::string tag_of(const CompoundSelector& compound) {
+    for (const SimpleSelector& simple : compound.simples) {
+        if (simple.kind == SimpleKind::type && simple.name != "*") return simple.name;
+    }
+    return {};
+}
+
+void add_uses_of(const std::vector<Selector::Complex>& list, AttributeUses& uses);
+
+// An attribute that fails one test of a compound is as good as none to that compound.
+void add_uses_of(const CompoundSelector& compound, AttributeUses& uses) {
+    std::vector<AttributeUse> found;
+    const auto add = [&](std::string_view name, AttributeTest test) {
+        auto same = std::ranges::find_if(
+            found, [&](const AttributeUse& use) { return equal_folded(use.name, name); });
+        if (same == found.end()) {
+            same = found.insert(found.end(), {std::string(name), tag_of(compound)});
         }
+        same->tests.push_back(std::move(test));
+    };
+    for (const SimpleSelector& simple : compound.simples) {
+        if (simple.kind == SimpleKind::class_name) add("class", test_of(simple, '~'));
+        if (simple.kind == SimpleKind::id) add("id", test_of(simple, '='));
+        if (simple.kind == SimpleKind::attribute)
+            add(simple.name, test_of(simple, simple.operation));
+        add_uses_of(simple.list, uses);
+    }
+    for (AttributeUse& use : found) uses.add(std::move(use));
+}
+
+void add_uses_of(const std::vector<Selector::Complex>& list, AttributeUses& uses) {
+    for (const Selector::Complex& complex : list) {
+        for (const CompoundSelector& compound : complex.compounds) add_uses_of(compound, uses);
     }
 }
 
 }  // namespace
 
-void Selector::add_attributes(std::set<std::string, std::less<>>& names) const {
-    if (list_) add_attributes_of(*list_, names);
+void Selector::add_uses(AttributeUses& uses) const {
+    if (list_) add_uses_of(*list_, uses);
+}
+
+void Selector::add_reading(std::string_view attribute, AttributeUses& uses) const {
+    if (!list_ || list_->empty()) return uses.add({std::string(attribute)});
+    for (const Complex& complex : *list_) {
+        uses.add({std::string(attribute), tag_of(complex.compounds.back())});
+    }
 }
 
 }  // namespace tapedeck

@@ -2,12 +2,12 @@
 
 #include <cstdint>
 #include <memory>
-#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "base/result.h"
+#include "sources/attribute_use.h"
 #include "sources/html_tree.h"
 #include "sources/text.h"
 
@@ -44,8 +44,11 @@ public:
     bool has_placeholder() const;
     const std::string& text() const { return text_; }
 
-    // Adds the names of the attributes that matching looks at, "class" and "id" among them.
-    void add_attributes(std::set<std::string, std::less<>>& names) const;
+    // Adds what matching looks for in attributes, "class" and "id" among them.
+    void add_uses(AttributeUses& uses) const;
+
+    // Adds that `attribute` of the elements found is read.
+    void add_reading(std::string_view attribute, AttributeUses& uses) const;
 
     struct Complex;
 

@@ -32,6 +32,7 @@ public:
         if (rules.rules.empty()) fail(root, "", "there must be at least one [[rule]]");
         if (error_) return *error_;
         rules.attributes = attributes_of(rules);
+        rules.script_json = script_json_of(rules);
         source.rules = std::make_shared<const RuleSet>(std::move(rules));
         source.file = file_;
         return source;
