@@ -276,7 +276,8 @@ int command_line(int argc, char** argv) {
         ->allow_extra_args(false);
     app.add_flag("--json", told.globals.json, "The answer as JSON");
     app.add_flag("--quiet,-q", told.globals.quiet, "No talk on standard error");
-    Words(app, told).add_all();
+    Words words(app, told);  // its callbacks run while the arguments are parsed
+    words.add_all();
     auto* completion = app.add_subcommand("completion", "Completion for bash, zsh or fish");
     completion->add_option("shell", told.shell, "bash, zsh or fish")
         ->required()

@@ -168,7 +168,7 @@ TEST(EffectiveToml, IsOneTextForEqualSettings) {
 
 TEST(EffectiveToml, ReadsBackAsTheSameSettings) {
     const ReadConfig config = read(
-        "[feed.coin]\ngrace = \"90s\"\n[source.old]\nbase_url = \"https://example.com/\"\n"
+        "[feed.coin]\nstale_after = \"90s\"\n[source.old]\nbase_url = \"https://example.com/\"\n"
         "price_html_class = \"D(ib) Fz(18px)\"\n[secret.db]\nenv = \"PW\"\n[log]\nlevel = "
         "\"warn\"\n");
     ASSERT_EQ(faults_of(config), Lines{});

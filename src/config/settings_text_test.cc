@@ -13,7 +13,7 @@ TEST(Explain, TellsAllAboutAKeyByAnyNameOfItsTable) {
     const auto text = explain("feed.coin.max_attempts");
     ASSERT_TRUE(text);
     EXPECT_NE(text->find("from 1 to 100"), std::string::npos) << *text;
-    EXPECT_NE(text->find("default  3"), std::string::npos) << *text;
+    EXPECT_NE(text->find("default  2"), std::string::npos) << *text;
     EXPECT_EQ(*explain("feed.NAME.max_attempts"), *text);
 }
 
