@@ -29,6 +29,7 @@ std::string without_chance(std::string text) {
         {std::regex(R"(("config":")[0-9a-f]{64})"), "$1DIGEST"},
         {std::regex(R"(("loader":")[^"]+)"), "$1HOST:PID"},
         {std::regex(R"((rows \d+, \S+Z by )\S+)"), "$1HOST:PID"},
+        {std::regex(R"((loader )[^ :]+:\d+)"), "$1HOST:PID"},
         {std::regex(R"(\d+ MiB free)"), "N MiB free"},
         {std::regex(R"(tapedeck.db: \d+ bytes)"), "tapedeck.db: N bytes"},
     };
