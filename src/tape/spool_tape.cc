@@ -300,8 +300,9 @@ Result<> SpoolTape::drain_some() {
             continue;
         }
         const Error& error = appended ? (*appended)[i].error() : appended.error();
-        if (retryable(error.kind)) {
-            left = error;
+        // A topic that is not there yet is no fault of the message: somebody will make it.
+        if (retryable(error.kind) || !tape_->partitions(messages[i].topic)) {
+            left = Error{ErrorKind::unavailable, error.what};
             continue;
         }
         log_.emit(SpoolRefused{messages[i].topic, messages[i].key, error.what});

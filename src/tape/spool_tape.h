@@ -37,7 +37,8 @@ struct SpoolOptions {
 //   it is sent: on the tape itself every position is final.
 // - Beyond the budget a message is `unavailable`, and its run says so; accounts have an eighth
 // more.
-// - What the tape refuses for good is kept aside, told, and is a failure in its run's account.
+// - What the tape refuses for good is kept aside, told, and is a failure in its run's account. A
+//   message whose topic is not there (yet) waits.
 //
 // Reading goes to the tape; while it is known to be away that fails at once.
 class SpoolTape : public Tape {

@@ -266,6 +266,24 @@ TEST_F(SpoolTest, KeepsAsideWhatTheTapeRefusesAndItsAccountSaysWhy) {
     EXPECT_EQ(run->outcomes[1].what, "too long");
 }
 
+TEST_F(SpoolTest, WaitsForATopicThatIsNotThereYet) {
+    ShakyTape::away = true;
+    ASSERT_TRUE(append({"stock_topic", "AAPL", "1", Timestamp(1s), {}}));
+    reopen();  // the wish of a process that died is not known to this one
+    ShakyTape::away = false;
+    const auto end = std::chrono::steady_clock::now() + kPatience;
+    while (std::chrono::steady_clock::now() < end) {
+        const auto away = spool->partitions("coin_topic");
+        if (!away && away.error().what.find("stock_topic") != std::string::npos) break;
+        std::this_thread::sleep_for(1ms);
+    }
+    EXPECT_EQ(spool->sizes()->messages, 1);
+    EXPECT_EQ(spool->sizes()->refused, 0);
+    ASSERT_TRUE(spool->ensure_topic("stock_topic", 1));
+    ASSERT_TRUE(drained());
+    EXPECT_EQ(on_tape("stock_topic"), Values{"1"});
+}
+
 TEST_F(SpoolTest, MakesTopicsThatWereWantedWhileTheTapeWasAway) {
     ShakyTape::away = true;
     ASSERT_TRUE(spool->ensure_topic("stock_topic", 2));
