@@ -1,6 +1,7 @@
 #include <fmt/format.h>
 
 #include "app/assembly.h"
+#include "app/demo.h"
 #include "app/load_globals.h"
 #include "app/signals.h"
 #include "app/verbs.h"
@@ -23,7 +24,9 @@ Result<> settle(Assembly& assembly, bool lease_held) {
     auto feeds = assembly.feeds_ever();
     if (!feeds) return feeds.error();
     CoverageLedger coverage(assembly.store(), assembly.tape(), *feeds);
-    auto settled = coverage.settle(*expectations, assembly.clock().now());
+    const auto reached = demo_time_reached(assembly.store());  // the demo's time is its own
+    if (!reached) return reached.error();
+    auto settled = coverage.settle(*expectations, reached->value_or(assembly.clock().now()));
     if (!settled) return settled.error();
     return {};
 }

@@ -313,6 +313,7 @@ Result<> Recorder::bring_journal_home() {
     if (!store_away_ || now - asked_store_ < kBetweenAsks) return {};
     asked_store_ = now;
     auto home = parts_.journal->replay(parts_.store);
+    if (home) home = read_pauses();  // an empty journal asks nobody
     if (!home) return retryable(home.error().kind) ? Result<>() : home;
     parts_.log.emit(Recovered{"store", (now - *store_away_).count() / 1000});
     store_away_.reset();
@@ -523,6 +524,7 @@ Result<> Recorder::settle() {
         if (!retryable(changed.error().kind)) return changed.error();
         parts_.log.emit(Waiting{"store", changed.error().what});
         settle_at_ = now + 5s;
+        if (parts_.journal != nullptr) store_away_ = asked_store_ = parts_.clock.steady();
         return {};
     }
     std::set<std::string> feeds;
