@@ -4,9 +4,9 @@
 
 #include <rapidcheck.h>
 #include <rapidcheck/gtest.h>
-#include <set>
 
 #include "sources/html_tree.h"
+#include "sources/selector.h"
 
 namespace tapedeck {
 namespace {
@@ -127,13 +127,28 @@ TEST(HtmlScan, LeavesOutAttributesThatNobodyAsksFor) {
     asked.add({"data-symbol"});
     const auto left = [&](std::string_view page) { return scan_html(page, &asked).pruned; };
     EXPECT_EQ(left("<div style=\"color: red\" class=\"a\" onclick='a > b()' Data-Symbol=X>t</div>"),
-              "<div  class=\"a\"  Data-Symbol=X>t</div>");
-    EXPECT_EQ(left("<a href=https://example.com/long/one>t"), "<a >t");
+              "<div class=\"a\" Data-Symbol=X>t</div>");
+    EXPECT_EQ(left("<a href=https://example.com/long/one>t"), "<a>t");
     EXPECT_EQ(left("<b style=\"a:bbbbbbbbbbb\">"), "<b style=\"a:bbbbbbbbbbb\">");
-    EXPECT_EQ(left("<input type=\"hidden\" value=\"a long value\">"), "<input type=\"hidden\" >");
+    EXPECT_EQ(left("<input type=\"hidden\" value=\"a long value\">"),
+              "<input type=\"hidden\" value=\"a long value\">");
     EXPECT_EQ(left("<p title=\"cut off in the"), "<p title=\"cut off in the");
     const auto scan = scan_html("<p style=\"color: red\">12", &asked);
     EXPECT_EQ(scan.original_offset(scan.pruned.find("12")), 22u);
+}
+
+TEST(HtmlScan, LeavesOutValuesThatNoSelectorMatches) {
+    AttributeUses asked;
+    Selector::parse("span.a.b, [lang|=en], link[rel=x]")->add_uses(asked);
+    const auto left = [&](std::string_view page) { return scan_html(page, &asked).pruned; };
+    EXPECT_EQ(left("<span class='b c a'><span class=a><p class='a b'>"),
+              "<span class='b c a'><span><p>");
+    // The first of a name counts; the second must not take its place.
+    EXPECT_EQ(left("<p lang=de lang=en>"), "<p>");
+    EXPECT_EQ(left("<span class='&#97; b'>"), "<span class='&#97; b'>");
+    EXPECT_EQ(left("<p id=1 class=x / >"), "<p / >");
+    EXPECT_EQ(left("<p a class=x =y>"), "<p a class=x =y>");
+    EXPECT_EQ(left("<body lang=de>"), "<body lang=de>");
 }
 
 }  // namespace

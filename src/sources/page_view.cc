@@ -158,7 +158,7 @@ void PageView::load_script(const DocumentSpec& spec, const RawElement& script,
                            LoadedDocument& loaded) {
     std::string_view text = script.content;
     if (!spec.after.empty()) {
-        // Ten times as fast as find() where the first letter is a frequent one.
+        // find() stops at every letter like the first one.
         const void* mark = memmem(text.data(), text.size(), spec.after.data(), spec.after.size());
         if (mark == nullptr) return;
         const auto at = static_cast<std::size_t>(static_cast<const char*>(mark) - text.data());
