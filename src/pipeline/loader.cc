@@ -159,10 +159,11 @@ Result<> Loader::read_on(TapeReader& reader, bool until_end) {
             if (auto done = bear(polled.error(), reader, until_end, outage); !done) return done;
             continue;
         }
-        if (outage.told) log_.emit(Recovered{"tape", 0});
         const bool nothing = std::holds_alternative<Idle>(*polled);
-        if (!nothing) outage = {};
-        outage.told = false;
+        if (!nothing) {  // silence is no sign of life
+            if (outage.told) log_.emit(Recovered{"tape", 0});
+            outage = {};
+        }
         if (auto* news = std::get_if<Assigned>(&*polled)) {
             if (auto done = assigned(news->partitions, reader); !done) return done;
         } else if (auto* gone = std::get_if<Revoked>(&*polled)) {
