@@ -215,7 +215,9 @@ Exit verb_run(const Globals& globals, const RunOptions& options) {
     if (live) opening.log_least = Severity::warn;
     if (live) opening.log_sink = screen.sink();
     opening.patient = true;
-    auto assembly = open_patiently(*config, opening, signals.token(), true);
+    // A server may be about to start; a file that is not there will not come by waiting.
+    const bool wait = !std::holds_alternative<SqliteUrl>(config->settings.store.url.target);
+    auto assembly = open_patiently(*config, opening, signals.token(), wait);
     if (!assembly) return fail(assembly.error());
     auto lease = (*assembly)->store().acquire_lease(process_name());
     if (!lease) return fail(lease.error());

@@ -153,7 +153,9 @@ Result<std::vector<PageFolder::Saved>> PageFolder::listed(const std::string& fol
             one.keys.push_back(normalized(name));
         }
         if (one.served.instrument.empty()) continue;  // nobody can ask for it
-        one.is_error = one.served.price.empty() || !text_of(entry, "error").empty();
+        // A price that the page rounds to zero is nothing that could be recorded.
+        const bool has_price = one.served.price.find_first_of("123456789") != std::string::npos;
+        one.is_error = !has_price || !text_of(entry, "error").empty();
         std::int64_t status = 0;
         if (entry["http_status"].get_int64().get(status) == simdjson::SUCCESS) {
             one.status = static_cast<int>(std::clamp<std::int64_t>(status, 200, 599));
@@ -202,7 +204,6 @@ void PageFolder::index(std::vector<Saved> saved) {
     std::ranges::sort(saved_, [](const Saved& left, const Saved& right) {
         return std::tie(right.moment, right.served.file) < std::tie(left.moment, left.served.file);
     });
-    std::set<std::pair<std::string, std::string>> seen;
     for (std::size_t i = 0; i < saved_.size(); ++i) {
         const Saved& one = saved_[i];
         for (const std::string& key : one.keys) {
@@ -210,11 +211,13 @@ void PageFolder::index(std::vector<Saved> saved) {
         }
     }
     // A name is listed once for each source, with the page that it would get.
+    std::set<std::pair<std::string, std::string>> seen;
     for (const Saved& one : saved_) {
-        if (one.is_error || !seen.insert({one.served.source, one.served.instrument}).second) {
-            continue;
+        if (one.is_error) continue;
+        if (seen.insert({one.served.source, normalized(one.served.instrument)}).second) {
+            served_.push_back(one.served);
         }
-        served_.push_back(one.served);
+        for (const std::string& key : one.keys) seen.insert({one.served.source, key});
     }
     std::ranges::sort(served_, [](const ServedInstrument& left, const ServedInstrument& right) {
         return std::tie(left.feed, left.instrument, left.source) <
