@@ -151,5 +151,58 @@ TEST(HtmlScan, LeavesOutValuesThatNoSelectorMatches) {
     EXPECT_EQ(left("<body lang=de>"), "<body lang=de>");
 }
 
+// Pages of tags with attributes in every spelling, some of them alike.
+std::string any_page_of_attributes() {
+    static const std::vector<std::string> kPieces{"<p class=a>",
+                                                  "<p class='b a'>",
+                                                  "<p CLASS=\"A\">",
+                                                  "<div class=\"long-one b\">",
+                                                  "<div id=x>",
+                                                  "<span k=v>",
+                                                  "<span k='v w'>",
+                                                  "<span k=V class=b k=v>",
+                                                  "<a k=\"v-en\">",
+                                                  "<i k=v />",
+                                                  "<b class='a b'>",
+                                                  "<em class=&#97;>",
+                                                  "<u class=a\xA0>",
+                                                  "<p a class=b =y>",
+                                                  "<input k=v id=x>",
+                                                  "<li class='a\tb\nc'>",
+                                                  "</p>",
+                                                  "</div>",
+                                                  "</span>",
+                                                  "</b>",
+                                                  "one",
+                                                  "two ",
+                                                  "<p class>",
+                                                  "<p k = 'v'id=x>"};
+    std::string page;
+    for (const auto& piece :
+         *rc::gen::container<std::vector<std::string>>(rc::gen::elementOf(kPieces))) {
+        page += piece;
+    }
+    return page;
+}
+
+// Leaving out what a selector does not look for leaves out nothing that it finds.
+RC_GTEST_PROP(HtmlScan, LeavesWhatASelectorFinds, ()) {
+    static const std::vector<std::string> kSelectors{
+        ".a",         ".b.a",        "p.a, .b",     "[k]",           "[k=v]",     "[k~=w]",
+        "[k|=v]",     "[k^=v]",      "[k$=w]",      "[k*=\"-\"]",    "[k=v i]",   "#x",
+        ":not(.a)",   "p:not([k])",  "div > .b",    ":has(> [k=v])", "p ~ #x",    "[class='a b']",
+        "[class*=b]", ":is(.a, #x)", "span[k=v].b", "[class]",       "li.c + .a", "input[k=v]"};
+    const auto selector = Selector::parse(*rc::gen::elementOf(kSelectors));
+    const std::string page = "<!doctype html><body>" + any_page_of_attributes();
+    AttributeUses asked;
+    selector->add_uses(asked);
+    const auto found = [&](const HtmlScan& scan) {
+        const auto tree = HtmlTree::build(scan, page.size());
+        const auto size = static_cast<HtmlTree::Index>((*tree)->nodes().size());
+        return selector->find(**tree, 0, size, 1'000, {});
+    };
+    RC_ASSERT(found(scan_html(page, &asked)) == found(scan_html(page)));
+}
+
 }  // namespace
 }  // namespace tapedeck
