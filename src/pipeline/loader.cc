@@ -15,9 +15,9 @@ using namespace std::chrono_literals;
 constexpr std::size_t kWaitingBatches = 1;
 constexpr auto kFencedRest = 2s;  // before a partition that somebody else loaded is looked at again
 
-// Beside its bytes, a message costs what librdkafka keeps for it and its place in a chunk; a row
-// is there decoded and, while it is written, encoded (sizes seen with tapedeck's own messages).
-constexpr std::size_t kMessageMemory = 420;
+// Beside its bytes, a message costs its place in a chunk; a row is there decoded and, while it is
+// written, encoded (sizes seen with tapedeck's own messages).
+constexpr std::size_t kMessageMemory = 96;
 constexpr std::size_t kRowMemory = sizeof(Record) + sizeof(Offset) + sizeof(Timestamp) + 200;
 constexpr std::size_t kPartAtFirst = 16;
 constexpr int kIdleBeforeLooking = 10;  // polls without any partition
@@ -152,6 +152,9 @@ Result<> Loader::read_on(TapeReader& reader, bool until_end) {
         leave_fenced(reader);
         if (auto done = return_to_fenced(reader); !done) return done;
         note_loaded(reader);
+        // What is read while nothing can be handed over becomes a small batch; what gathers in the
+        // tape's own queue meanwhile is read at once, as a large one.
+        if (!wait_for_room()) continue;
         std::optional<std::chrono::milliseconds> wait;
         if (until_end || unsettled() || has_fenced()) wait = 200ms;
         auto polled = reader.poll(wait, bytes_at_once(), halted_.get_token());
