@@ -8,6 +8,7 @@
 #include "pipeline/recorder.h"
 #include "pipeline/test_parts.h"
 #include "store/statement_journal.h"
+#include "tests/conformance/others_sleep.h"
 #include "tests/conformance/temp_folder.h"
 
 namespace tapedeck {
@@ -32,8 +33,10 @@ public:
         const bool pause = instant - now() < 1s;
         const bool schedule = std::this_thread::get_id() == schedule_;
         std::this_thread::sleep_for(1ms);
-        while (schedule && !stop.stop_requested() && !quiet_(now())) {
+        // An account is on the tape before its run is known to have ended.
+        for (int still = 0; schedule && still < 2 && !stop.stop_requested();) {
             std::this_thread::sleep_for(1ms);
+            still = quiet_(now()) && others_sleep() ? still + 1 : 0;
         }
         if (stop.stop_requested() || !(schedule || pause)) return;
         const auto left = std::min(instant, end_) - now();

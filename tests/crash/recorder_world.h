@@ -4,7 +4,6 @@
 #include <unistd.h>
 
 #include <filesystem>
-#include <fstream>
 #include <functional>
 #include <string>
 #include <vector>
@@ -14,6 +13,7 @@
 #include "pipeline/test_parts.h"
 #include "store/sqlite_store.h"
 #include "tape/sqlite_tape.h"
+#include "tests/conformance/others_sleep.h"
 #include "tests/crash/faults.h"
 
 // A whole recorder of two coins every five minutes over files, as fast as it can go.
@@ -23,22 +23,6 @@ using namespace std::chrono_literals;
 
 inline const Timestamp kStart = *parse_rfc3339("2026-11-24T00:04:59Z");
 inline constexpr auto kSlots = 3;
-
-// Whether every other thread of this process waits for something: one that only waits for its turn
-// on a busy machine is running in the kernel's eyes.
-inline bool others_sleep() {
-    const pid_t self = ::gettid();
-    for (const auto& entry : std::filesystem::directory_iterator("/proc/self/task")) {
-        if (entry.path().filename() == std::to_string(self)) continue;
-        std::ifstream file(entry.path() / "stat");
-        std::string stat;
-        std::getline(file, stat);
-        const auto name_end = stat.rfind(')');
-        if (name_end == std::string::npos) continue;  // it has just ended
-        if (stat.compare(name_end, 3, ") S") != 0) return false;
-    }
-    return true;
-}
 
 // Time passes only while nothing happens: a sleeper that finds all others asleep, twice, finds
 // that the moment it waited for has come. At `end` it stops the recorder.
