@@ -14,36 +14,12 @@
 #include <filesystem>
 #include <vector>
 
+#include "store/part_file.h"
+
 namespace tapedeck {
 namespace {
 
 constexpr int kNoProgram = 127;  // as a shell has it
-
-Error system_error(const std::string& path, std::string_view doing) {
-    return {ErrorKind::unavailable, fmt::format("{}: {}: {}", path, doing, std::strerror(errno))};
-}
-
-Result<> sync_path(const std::string& path) {
-    const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
-    if (fd < 0) return system_error(path, "syncing");
-    const int code = ::fsync(fd);
-    ::close(fd);
-    if (code != 0) return system_error(path, "syncing");
-    return {};
-}
-
-// The dump in progress; it goes when it is not given its name.
-class Part {
-public:
-    explicit Part(const std::string& path) : path_(path + ".part") { ::unlink(path_.c_str()); }
-    ~Part() { ::unlink(path_.c_str()); }
-    Part(const Part&) = delete;
-    Part& operator=(const Part&) = delete;
-    const std::string& path() const { return path_; }
-
-private:
-    const std::string path_;
-};
 
 // The environment with the password as libpq looks for it.
 std::vector<std::string> environment_with(const Secret& password) {
@@ -131,7 +107,7 @@ Result<> dump_database(const PostgresUrl& url, const std::string& path, int tabl
     if (std::filesystem::exists(path, failed)) {
         return Error{ErrorKind::rejected, path + ": exists already"};
     }
-    const Part part(path);
+    const PartFile part(path);
     PostgresUrl shown = url;
     shown.password = Secret();
     progress(0);

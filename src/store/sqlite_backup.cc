@@ -10,42 +10,12 @@
 #include <cstring>
 #include <filesystem>
 
+#include "store/part_file.h"
+
 namespace tapedeck {
 namespace {
 
 constexpr int kPagesAtOnce = 256;
-
-Error system_error(const std::string& path, std::string_view doing) {
-    return {ErrorKind::unavailable, fmt::format("{}: {}: {}", path, doing, std::strerror(errno))};
-}
-
-Result<> sync_path(const std::string& path) {
-    const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
-    if (fd < 0) return system_error(path, "syncing");
-    const int code = ::fsync(fd);
-    ::close(fd);
-    if (code != 0) return system_error(path, "syncing");
-    return {};
-}
-
-// The copy in progress; its files go when it is not given its name.
-class Part {
-public:
-    explicit Part(const std::string& path) : path_(path + ".part") { remove(); }
-    ~Part() { remove(); }
-    Part(const Part&) = delete;
-    Part& operator=(const Part&) = delete;
-    const std::string& path() const { return path_; }
-
-private:
-    void remove() {
-        for (const char* suffix : {"", "-wal", "-shm", "-journal"}) {
-            std::error_code ignored;  // most of them are not there
-            std::filesystem::remove(path_ + suffix, ignored);
-        }
-    }
-    const std::string path_;
-};
 
 Result<> copy(Database& source, Database& target, const std::function<void(int)>& progress) {
     sqlite3_backup* backup = sqlite3_backup_init(target.handle(), "main", source.handle(), "main");
@@ -88,7 +58,7 @@ Result<> back_up(Database& source, const std::string& path,
     if (std::filesystem::exists(path, failed)) {
         return Error{ErrorKind::rejected, path + ": exists already"};
     }
-    const Part part(path);
+    const PartFile part(path);
     {
         auto target = Database::open(part.path(), {});
         if (!target) return target.error();
