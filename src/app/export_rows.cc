@@ -119,7 +119,7 @@ Result<> each_row(Store& store, const std::map<std::string, Feed>& feeds,
         for (const bool with_slot : {false, true}) {
             OnePerSlot chooser;
             auto done = store.query(statement_of(sharing.front()->table, choice, with_slot),
-                                    [&](const RowView& view) -> Result<> {
+                                    [&, &sharing = sharing](const RowView& view) -> Result<> {
                                         ExportRow row = row_of(view);
                                         row.feed = feed_of(sharing, row.instrument);
                                         if (!choice.feed.empty() && row.feed != choice.feed) {

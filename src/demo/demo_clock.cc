@@ -37,7 +37,7 @@ Timestamp next_start(const Calendar& calendar, Timestamp after) {
             if (well_into(session) >= after) return well_into(session);
         }
     }
-    TAPEDECK_ASSERT(!"a calendar without a session in 30 days");
+    TAPEDECK_ASSERT(false && "a calendar without a session in 30 days");
     return after;
 }
 
@@ -49,7 +49,7 @@ Timestamp last_start(const Calendar& calendar, Timestamp before) {
             if (well_into(*session) <= before) return well_into(*session);
         }
     }
-    TAPEDECK_ASSERT(!"a calendar without a session in 30 days");
+    TAPEDECK_ASSERT(false && "a calendar without a session in 30 days");
     return before;
 }
 

@@ -88,7 +88,7 @@ Calendar::Session PriceWalk::session_before(Timestamp time) const {
             if (session->open <= time) return *session;
         }
     }
-    TAPEDECK_ASSERT(!"a calendar without a session in 30 days");
+    TAPEDECK_ASSERT(false && "a calendar without a session in 30 days");
     return {};
 }
 

@@ -207,7 +207,8 @@ Result<CoverageLedger::Facts> CoverageLedger::read_facts(const Expectation& expe
                                  return {};
                              });
     if (!done) return done.error();
-    for (auto& [key, known] : facts.instruments) {
+    for (auto& entry : facts.instruments) {
+        InstrumentFacts& known = entry.second;
         if (!known.sent) continue;
         const TopicPartition at{known.sent->topic, known.sent->partition};
         known.dead_letter = facts.dead.contains({at, known.sent->offset});

@@ -33,7 +33,7 @@ Result<Parity> parity_of(Store& store, const std::map<std::string, Feed>& feeds)
                          feed.table.name),
              {},
              {}},
-            [&](const RowView& row) -> Result<> {
+            [&, &name = name](const RowView& row) -> Result<> {
                 const std::string revision = row.is_null(5) ? "-" : std::to_string(row.integer(5));
                 add_line(parity.rows_hash,
                          fmt::format("{}\t{}\t{}\t{}\t{}\t{}\t{}", name, text_or_dash(row, 0),

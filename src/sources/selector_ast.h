@@ -1,6 +1,7 @@
 #pragma once
 
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "sources/selector.h"
@@ -30,16 +31,19 @@ struct CompoundSelector;
 enum class Combinator : char { none, descendant = ' ', child = '>', next = '+', later = '~' };
 
 struct SimpleSelector {
-    SimpleKind kind = SimpleKind::type;
-    std::string name = {};   // type, attribute name
-    std::string value = {};  // id, class, attribute value
-    char operation = 0;      // of an attribute: 0 present, '=' '~' '|' '^' '$' '*'
+    SimpleSelector(SimpleKind of = SimpleKind::type, std::string called = {},
+                   std::string text = {});
+
+    SimpleKind kind;
+    std::string name;    // type, attribute name
+    std::string value;   // id, class, attribute value
+    char operation = 0;  // of an attribute: 0 present, '=' '~' '|' '^' '$' '*'
     bool fold_case = false;
     bool templated = false;
     int step = 0;  // an+b
     int offset = 0;
     unsigned tag = 0;  // gumbo's number of a type
-    std::vector<Selector::Complex> list = {};
+    std::vector<Selector::Complex> list;
 };
 
 struct CompoundSelector {
@@ -50,6 +54,10 @@ struct CompoundSelector {
 struct Selector::Complex {
     std::vector<CompoundSelector> compounds;  // from left to right
 };
+
+// Here, where all that `list` holds is known.
+inline SimpleSelector::SimpleSelector(SimpleKind of, std::string called, std::string text)
+    : kind(of), name(std::move(called)), value(std::move(text)) {}
 
 inline bool is_css_space(char c) {
     return c == ' ' || c == '\t' || c == '\n' || c == '\f' || c == '\r';
