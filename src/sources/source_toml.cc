@@ -342,8 +342,9 @@ private:
                     "price", "full_name", "previous_close", "currency", "as_of", "when"});
         Rule rule;
         rule.name = text_of(node, "name");
-        if (rule.name.empty()) fail(node, "", "a [[rule]] needs a name");
-        if (std::ranges::find(rules.rules, rule.name, &Rule::name) != rules.rules.end()) {
+        if (rule.name.empty()) {
+            fail(node, "", "a [[rule]] needs a name");
+        } else if (std::ranges::find(rules.rules, rule.name, &Rule::name) != rules.rules.end()) {
             fail(*node.find("name"), "name", "two rules have this name");
         }
         place_rule(node, rules, rule);
