@@ -41,6 +41,10 @@ constexpr std::array<std::string_view, 44> kBreakout{
 constexpr std::array<std::string_view, 7> kRawText{"style",    "xmp",      "iframe", "noembed",
                                                    "noframes", "textarea", "title"};
 
+// The tree builder leaves out a line break that follows their start tag (13.2.6.4.7).
+constexpr std::array<std::string_view, 2> kVerbatim{"pre", "listing"};
+constexpr std::size_t kShortRun = 3;  // blanks that are not worth a piece of their own
+
 // Of these, several alike that were left open are told apart by their attributes (13.2.4.3).
 constexpr std::array<std::string_view, 13> kFormatting{
     "b", "big", "code", "em", "font", "i", "nobr", "s", "small", "strike", "strong", "tt", "u"};
@@ -190,9 +194,10 @@ std::size_t comment_end(std::string_view page, std::size_t at) {
 
 // What an <svg> or <math> holds, from behind its start tag.
 struct Foreign {
-    std::size_t end = 0;   // where its end tag begins
-    bool sure = false;     // no doubt that the tree builder ends it there too
-    bool drawing = false;  // it holds no words
+    std::size_t end = 0;    // where its end tag begins
+    bool sure = false;      // no doubt that the tree builder ends it there too
+    bool drawing = false;   // it holds no words
+    std::size_t blank = 0;  // where one of its blanks stands; 0: it has none
 };
 
 // Follows the elements by their names. Anything by which a tree builder might leave the foreign
@@ -203,7 +208,11 @@ Foreign read_foreign(std::string_view page, std::size_t from, std::string_view r
     std::vector<std::string_view> open{root};
     for (std::size_t at = from; at < page.size();) {
         if (page[at] != '<') {
-            if (!is_space(page[at])) foreign.drawing = false;
+            if (is_space(page[at])) {
+                foreign.blank = at;
+            } else {
+                foreign.drawing = false;
+            }
             ++at;
             continue;
         }
@@ -255,9 +264,10 @@ public:
     HtmlScan run() && {
         std::size_t at = 0;
         while (at < page_.size()) {
-            at = page_.find('<', at);
-            if (at == std::string_view::npos || at + 1 >= page_.size()) break;
-            at = markup(at);
+            const std::size_t tag = std::min(page_.find('<', at), page_.size());
+            fold_blanks(at, tag);
+            if (tag + 1 >= page_.size()) break;
+            at = markup(tag);
         }
         keep_until(page_.size());
         return std::move(scan_);
@@ -270,7 +280,10 @@ private:
         if (next == '!') {
             if (page_.substr(at, 4) != "<!--") return bogus_end(at);
             const std::size_t end = comment_end(page_, at);
-            if (!would_join(at)) drop(at, end);
+            // Behind <pre> it parts the start tag from a line break, and in a table one text that
+            // belongs before it from one that does not.
+            const bool parts = after_pre_ || (seen_table_ && after_text_);
+            if (!parts && !would_join(at)) drop(at, end);
             return end;
         }
         if (next == '?') return bogus_end(at);
@@ -278,9 +291,24 @@ private:
             if (at + 2 >= page_.size()) return page_.size();
             if (!is_letter(page_[at + 2])) return bogus_end(at);
         } else if (!is_letter(next)) {
+            after_text_ = true;
             return at + 1;
         }
         return element(read_tag(page_, at));
+    }
+
+    // Of a run of blanks in a text only the last is left. Behind <pre> the first line break does
+    // not count, so that a run there stays as it is.
+    void fold_blanks(std::size_t from, std::size_t to) {
+        for (std::size_t at = from; at < to; ++at) {
+            if (!is_space(page_[at])) continue;
+            const std::size_t begin = at;
+            while (at + 1 < to && is_space(page_[at + 1])) ++at;
+            if (at - begin >= kShortRun && !(after_pre_ && begin == from)) drop(begin, at);
+        }
+        if (from == to) return;
+        after_pre_ = false;
+        after_text_ = true;
     }
 
     // Whether what stands before the comment at `at` could become a tag or a character reference
@@ -298,6 +326,7 @@ private:
     }
 
     std::size_t element(const Tag& tag) {
+        after_text_ = false;
         if (tag.closing) {
             if (equal_folded(tag.name, "html")) scan_.has_html_end = true;
             return tag.end;
@@ -314,6 +343,8 @@ private:
             return end;
         }
         if (one_of(tag.name, kRawText)) return raw_text(tag);
+        after_pre_ = one_of(tag.name, kVerbatim);
+        if (equal_folded(tag.name, "table")) seen_table_ = true;
         if (equal_folded(tag.name, "plaintext")) return page_.size();
         if (tag.self_closing || unsure_) return tag.end;
         if (!equal_folded(tag.name, "svg") && !equal_folded(tag.name, "math")) return tag.end;
@@ -324,7 +355,8 @@ private:
             unsure_ = true;
             return tag.end;
         }
-        if (foreign.drawing) drop(tag.end, foreign.end);
+        if (foreign.drawing && foreign.blank != 0) drop(tag.end, foreign.blank);
+        if (foreign.drawing) drop(std::max(tag.end, foreign.blank + 1), foreign.end);
         return foreign.end;
     }
 
@@ -402,6 +434,10 @@ private:
     std::vector<RawAttribute> listed_;  // of one tag
     std::size_t kept_ = 0;              // up to here every byte is kept or dropped
     bool unsure_ = false;
+    bool seen_table_ = false;
+    // Of what was read last, comments aside:
+    bool after_pre_ = false;   // it is the start tag of a kVerbatim
+    bool after_text_ = false;  // it is text
 };
 
 }  // namespace

@@ -37,11 +37,13 @@ Result<std::unique_ptr<HtmlTree>> HtmlTree::build(const HtmlScan& scan, std::siz
     if (tree->owner_->tree.output == nullptr) {
         return Error{ErrorKind::malformed, "the page's elements are nested too deeply to be read"};
     }
-    tree->flatten(scan, page_size);
+    tree->scan_ = &scan;
+    tree->page_size_ = page_size;
+    tree->flatten();
     return tree;
 }
 
-void HtmlTree::flatten(const HtmlScan& scan, std::size_t page_size) {
+void HtmlTree::flatten() {
     struct Open {
         const GumboVector* children;
         unsigned next;
@@ -49,7 +51,7 @@ void HtmlTree::flatten(const HtmlScan& scan, std::size_t page_size) {
         Index last_element;  // among the children so far
         std::uint32_t elements;
     };
-    const std::string& source = scan.pruned;
+    const std::string& source = scan_->pruned;
     std::vector<Open> open;
     open.push_back({&owner_->tree.output->document->v.document.children, 0, kNone, kNone, 0});
     nodes_.reserve(source.size() / 16);
@@ -73,16 +75,7 @@ void HtmlTree::flatten(const HtmlScan& scan, std::size_t page_size) {
             const GumboStringPiece& piece = node->v.text.original_text;
             const bool inside = piece.data != nullptr && piece.data >= source.data() &&
                                 piece.data + piece.length <= source.data() + source.size();
-            if (inside) {
-                const auto at = static_cast<std::size_t>(piece.data - source.data());
-                const std::size_t length = piece.length;
-                text.source_at = scan.original_offset(at);
-                // Its last byte may lie behind a comment that was left out.
-                text.source_size =
-                    length == 0 ? 0 : scan.original_offset(at + length - 1) + 1 - text.source_at;
-                text.at_page_end = length != 0 && at + length >= source.size() &&
-                                   text.source_at + text.source_size >= page_size;
-            }
+            if (inside) text.source = {piece.data, piece.length};
             nodes_.push_back(text);
             continue;
         }
@@ -112,6 +105,19 @@ void HtmlTree::flatten(const HtmlScan& scan, std::size_t page_size) {
         nodes_.push_back(entry);
         open.push_back({&element.children, 0, index, kNone, 0});
     }
+}
+
+HtmlTree::SourceSpan HtmlTree::source_of(Index text) const {
+    const std::string_view bytes = nodes_[text].source;
+    if (bytes.empty()) return {};
+    const auto at = static_cast<std::size_t>(bytes.data() - scan_->pruned.data());
+    SourceSpan span;
+    span.at = scan_->original_offset(at);
+    // Its last byte may lie behind a comment that was left out.
+    span.size = scan_->original_offset(at + bytes.size() - 1) + 1 - span.at;
+    span.at_page_end =
+        at + bytes.size() >= scan_->pruned.size() && span.at + span.size >= page_size_;
+    return span;
 }
 
 std::string_view HtmlTree::attribute(Index element, std::string_view name, bool* present) const {

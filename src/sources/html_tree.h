@@ -30,13 +30,17 @@ public:
         std::uint32_t position = 0;         // among the parent's elements, from 1; 0 for a text
         std::uint32_t attributes_from = 0;  // into attributes()
         std::uint32_t attributes_count = 0;
-        std::uint32_t tag = 0;      // gumbo's number, for quick comparison
-        std::string_view text;      // of a text node
-        std::string_view name;      // of an element: lower case for known ones
-        std::size_t source_at = 0;  // of a text node: its bytes in the page, entities unresolved
-        std::size_t source_size = 0;
-        bool at_page_end = false;  // a text that the end of the page cut off
+        std::uint32_t tag = 0;    // gumbo's number, for quick comparison
+        std::string_view text;    // of a text node
+        std::string_view source;  // of a text node: its bytes in what gumbo was given
+        std::string_view name;    // of an element: lower case for known ones
         bool is_element() const { return position != 0; }
+    };
+    // A text's bytes in the page, entities unresolved; size 0 where they cannot be told.
+    struct SourceSpan {
+        std::size_t at = 0;
+        std::size_t size = 0;
+        bool at_page_end = false;  // the end of the page cut it off
     };
 
     // `scan` must outlive the tree. `malformed` where the page is nested so deeply that the budget
@@ -55,6 +59,8 @@ public:
         return attributes_.data() + node.attributes_from;
     }
 
+    SourceSpan source_of(Index text) const;
+
     // textContent with white space folded. Digits within <sub> become U+2080 to U+2089, since coin
     // sites write the count of zeros so.
     std::string text_of(Index element) const;
@@ -62,8 +68,10 @@ public:
 private:
     HtmlTree() = default;
     struct Owner;
-    void flatten(const HtmlScan& scan, std::size_t page_size);
+    void flatten();
 
+    const HtmlScan* scan_ = nullptr;
+    std::size_t page_size_ = 0;
     std::vector<Node> nodes_;
     std::vector<Attribute> attributes_;
     std::unique_ptr<Owner> owner_;

@@ -33,10 +33,11 @@ TEST(HtmlTree, KnowsWhereATextStands) {
     const auto scan = scan_html(page);
     const auto tree = HtmlTree::build(scan, page.size());
     ASSERT_TRUE(tree);
-    for (const auto& node : (*tree)->nodes()) {
-        if (node.text != " 12.5 ") continue;
-        EXPECT_EQ(page.substr(node.source_at, node.source_size), " 12.5 ");
-        EXPECT_FALSE(node.at_page_end);
+    for (HtmlTree::Index i = 0; i < (*tree)->nodes().size(); ++i) {
+        if ((**tree)[i].text != " 12.5 ") continue;
+        const auto span = (*tree)->source_of(i);
+        EXPECT_EQ(page.substr(span.at, span.size), " 12.5 ");
+        EXPECT_FALSE(span.at_page_end);
         return;
     }
     FAIL() << "the text is not there";
@@ -47,7 +48,8 @@ TEST(HtmlTree, KnowsATextThatThePageCutsOff) {
     const auto scan = scan_html(page);
     const auto tree = HtmlTree::build(scan, page.size());
     ASSERT_TRUE(tree);
-    EXPECT_TRUE((*tree)->nodes().back().at_page_end);
+    const auto last = static_cast<HtmlTree::Index>((*tree)->nodes().size() - 1);
+    EXPECT_TRUE((*tree)->source_of(last).at_page_end);
     EXPECT_EQ((*tree)->nodes().back().text, "12.5");
 }
 

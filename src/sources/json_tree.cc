@@ -3,8 +3,15 @@
 #include <fmt/format.h>
 #include <simdjson.h>
 
+#ifdef __SSE2__
+#include <emmintrin.h>
+#endif
+
 #include <algorithm>
+#include <array>
+#include <bit>
 #include <charconv>
+#include <cstring>
 #include <span>
 
 namespace tapedeck {
@@ -297,36 +304,98 @@ JsonTree::Index JsonTree::scalar(Index index) const {
 
 namespace {
 
-// The quote that ends the string whose first quote is at `from`: one that an even number of
-// backslashes stands before. npos where there is none.
-std::size_t string_end(std::string_view text, std::size_t from) {
-    for (std::size_t at = from; (at = text.find('"', at + 1)) != std::string_view::npos;) {
-        std::size_t plain = at;
-        while (text[plain - 1] == '\\') --plain;  // the first quote ends this at the latest
-        if ((at - plain) % 2 == 0) return at;
+// Of 64 bytes, one bit each, the first byte's the lowest.
+struct Marks {
+    std::uint64_t quotes = 0;
+    std::uint64_t backslashes = 0;
+    std::uint64_t opening = 0;  // '{' and '['
+    std::uint64_t closing = 0;
+};
+
+Marks marks_of(const char* block) {
+    Marks marks;
+    constexpr char kCase = 0x20;  // all that tells '[' from '{', and ']' from '}'
+#ifdef __SSE2__
+    for (unsigned part = 0; part < 4; ++part) {
+        __m128i bytes;
+        std::memcpy(&bytes, block + 16 * part, sizeof bytes);
+        const __m128i folded = _mm_or_si128(bytes, _mm_set1_epi8(kCase));
+        const auto bits = [part](__m128i where, char c) {
+            const auto mask = _mm_movemask_epi8(_mm_cmpeq_epi8(where, _mm_set1_epi8(c)));
+            return std::uint64_t{static_cast<unsigned>(mask)} << (16 * part);
+        };
+        marks.quotes |= bits(bytes, '"');
+        marks.backslashes |= bits(bytes, '\\');
+        marks.opening |= bits(folded, '{');
+        marks.closing |= bits(folded, '}');
     }
-    return std::string_view::npos;
+#else
+    for (unsigned i = 0; i < 64; ++i) {
+        const std::uint64_t bit = std::uint64_t{1} << i;
+        const char folded = static_cast<char>(block[i] | kCase);
+        if (block[i] == '"') marks.quotes |= bit;
+        if (block[i] == '\\') marks.backslashes |= bit;
+        if (folded == '{') marks.opening |= bit;
+        if (folded == '}') marks.closing |= bit;
+    }
+#endif
+    return marks;
+}
+
+// The bytes behind a backslash that is not behind one itself. `carried`: whether the first byte is,
+// and afterwards whether the next block's is.
+std::uint64_t escaped_by(std::uint64_t backslashes, bool& carried) {
+    std::uint64_t escaped = carried ? 1 : 0;
+    carried = false;
+    for (; backslashes != 0; backslashes &= backslashes - 1) {
+        const int at = std::countr_zero(backslashes);
+        if ((escaped >> at & 1U) != 0) continue;
+        if (at == 63) {
+            carried = true;
+        } else {
+            escaped |= std::uint64_t{1} << (at + 1);
+        }
+    }
+    return escaped;
+}
+
+// Each bit the sum, without carry, of those up to it: from a quote up to the next one 1.
+std::uint64_t between(std::uint64_t quotes) {
+    for (unsigned shift = 1; shift < 64; shift *= 2) quotes ^= quotes << shift;
+    return quotes;
 }
 
 }  // namespace
 
 std::size_t json_extent(std::string_view text) {
-    std::size_t at = 0;
-    while (at < text.size() &&
-           (text[at] == ' ' || text[at] == '\n' || text[at] == '\r' || text[at] == '\t')) {
-        ++at;
-    }
-    if (at >= text.size() || (text[at] != '{' && text[at] != '[')) return 0;
-    std::size_t depth = 0;
-    for (; at < text.size(); ++at) {
-        const char c = text[at];
-        if (c == '"') {
-            at = string_end(text, at);
-            if (at == std::string_view::npos) return 0;
-        } else if (c == '{' || c == '[') {
-            ++depth;
-        } else if (c == '}' || c == ']') {
-            if (--depth == 0) return at + 1;
+    const std::size_t begin = text.find_first_not_of(" \n\r\t");
+    if (begin == std::string_view::npos || (text[begin] != '{' && text[begin] != '[')) return 0;
+    std::int64_t depth = 0;
+    bool escaping = false;
+    std::uint64_t in_string = 0;  // all bits: the block before ended within a string
+    std::array<char, 64> rest{};
+    for (std::size_t at = begin; at < text.size(); at += 64) {
+        const char* block = text.data() + at;
+        if (text.size() - at < 64) {
+            std::memcpy(rest.data(), block, text.size() - at);
+            block = rest.data();
+        }
+        const Marks marks = marks_of(block);
+        const std::uint64_t quotes = marks.quotes & ~escaped_by(marks.backslashes, escaping);
+        const std::uint64_t strings = between(quotes) ^ in_string;
+        in_string = (strings >> 63) != 0 ? ~std::uint64_t{0} : 0;
+        const std::uint64_t opening = marks.opening & ~strings;
+        std::uint64_t closing = marks.closing & ~strings;
+        const std::int64_t before = depth;
+        depth += std::popcount(opening) - std::popcount(closing);
+        if (before > std::popcount(closing)) continue;  // it does not end here
+        for (; closing != 0; closing &= closing - 1) {
+            const int last = std::countr_zero(closing);
+            const std::uint64_t up_to = ~std::uint64_t{0} >> (63 - last);
+            const int done = std::popcount(marks.closing & ~strings & up_to);
+            if (before + std::popcount(opening & up_to) == done) {
+                return at + static_cast<std::size_t>(last) + 1;
+            }
         }
     }
     return 0;

@@ -112,6 +112,48 @@ TEST(JsonTree, FindsTheEndOfAValue) {
     EXPECT_EQ(json_extent("function(){}"), 0u);
 }
 
+// The same, byte by byte. A backslash outside a string is no JSON.
+std::size_t plain_extent(std::string_view text) {
+    int depth = 0;
+    bool in_string = false;
+    for (std::size_t at = 0; at < text.size(); ++at) {
+        const char c = text[at];
+        if (c == '\\') {
+            ++at;
+        } else if (c == '"') {
+            in_string = !in_string;
+        } else if (!in_string && (c == '{' || c == '[')) {
+            ++depth;
+        } else if (!in_string && (c == '}' || c == ']') && --depth == 0) {
+            return at + 1;
+        }
+    }
+    return 0;
+}
+
+RC_GTEST_PROP(JsonTree, FindsTheEndOfAnyValue, ()) {
+    static const std::vector<std::string> kPieces{"{",
+                                                  "}",
+                                                  "[",
+                                                  "]",
+                                                  "\"}\"",
+                                                  "\"\\\"\"",
+                                                  "\"\\\\\"",
+                                                  "\"",
+                                                  ",",
+                                                  "1",
+                                                  std::string(61, ' '),
+                                                  "\"" + std::string(62, '\\') + "\"",
+                                                  "\"{[\"",
+                                                  ";"};
+    std::string text = *rc::gen::elementOf(std::vector<std::string>{"{", "["});
+    for (const auto& piece :
+         *rc::gen::container<std::vector<std::string>>(rc::gen::elementOf(kPieces))) {
+        text += piece;
+    }
+    RC_ASSERT(json_extent(text) == plain_extent(text));
+}
+
 RC_GTEST_PROP(JsonTree, FindsAByteOfAStringInItsEscapedForm, (const std::string& text)) {
     std::string json;
     append_json_string(json, text);

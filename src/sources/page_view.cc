@@ -346,15 +346,16 @@ FoundText PageView::element_text(HtmlTree::Index element) {
     for (HtmlTree::Index i = element + 1; i < (*tree_)[element].end; ++i) {
         const HtmlTree::Node& node = (*tree_)[i];
         if (node.is_element()) continue;
-        found.cut_off = found.cut_off || node.at_page_end;
+        const HtmlTree::SourceSpan span = tree_->source_of(i);
+        found.cut_off = found.cut_off || span.at_page_end;
         if (found.size != 0 || node.text.find_first_of("0123456789") == std::string_view::npos ||
-            node.source_at + node.source_size > page_.body.size()) {
+            span.at + span.size > page_.body.size()) {
             continue;
         }
         // The text's own bytes, without the blanks around it.
-        const std::string_view source = page_.body.substr(node.source_at, node.source_size);
+        const std::string_view source = page_.body.substr(span.at, span.size);
         const std::string_view inner = trim(source);
-        found.at = node.source_at + static_cast<std::size_t>(inner.data() - source.data());
+        found.at = span.at + static_cast<std::size_t>(inner.data() - source.data());
         found.size = inner.size();
     }
     return found;
