@@ -87,34 +87,4 @@ KafkaHandle<rd_kafka_topic_partition_list_t> partition_list(
 // A message of the broker's as the seam shows it; its texts live as long as `message`.
 TapeMessage shown(const rd_kafka_message_t& message);
 
-// Keeps messages of librdkafka, and the client that they live in, until they are handed out.
-class KafkaMessages {
-public:
-    explicit KafkaMessages(std::shared_ptr<KafkaClient> client) : client_(std::move(client)) {}
-    ~KafkaMessages() { clear(); }
-    KafkaMessages(const KafkaMessages&) = delete;
-    KafkaMessages& operator=(const KafkaMessages&) = delete;
-
-    void add(rd_kafka_message_t* message) { messages_.push_back(message); }
-    void clear();
-    bool empty() const { return messages_.empty(); }
-    const std::vector<rd_kafka_message_t*>& list() const { return messages_; }
-
-    // Leaves the first `count` here, the others in the result.
-    std::unique_ptr<KafkaMessages> split(std::size_t count);
-
-private:
-    std::shared_ptr<KafkaClient> client_;
-    std::vector<rd_kafka_message_t*> messages_;
-};
-
-// How many of the messages from the first on hold at most `max_bytes` of values, one at least.
-std::size_t fitting(const std::vector<rd_kafka_message_t*>& messages, std::size_t max_bytes);
-
-// A chunk of `at` that starts at `from` and holds the texts of `messages`, which are let go. They
-// are copied: a message of librdkafka's takes 350 bytes beside its texts, and each keeps all that
-// came with it in one answer of the broker, ten times as much as was asked for where it was
-// compressed. Copying takes 0.03 CPU seconds per million messages.
-Chunk chunk_of(const TopicPartition& at, Offset from, std::unique_ptr<KafkaMessages> messages);
-
 }  // namespace tapedeck

@@ -5,6 +5,7 @@
 #include <array>
 #include <chrono>
 
+#include "tape/message_copies.h"
 #include "tape/tape_rules.h"
 
 namespace tapedeck {
@@ -60,15 +61,14 @@ Result<std::unique_ptr<KafkaPeek>> KafkaPeek::open(const KafkaOptions& options) 
 Result<Chunk> KafkaPeek::read(const TopicPartition& at, Offset from, const Extent& extent,
                               std::size_t max_bytes) {
     const std::string doing = fmt::format("reading {} from {}", to_string(at), from.value());
-    auto messages = std::make_unique<KafkaMessages>(client_);
+    MessageCopies messages;
     const Fetching fetching(*client_, at, from);
     if (!fetching.is_started()) return client_->error(rd_kafka_last_error(), doing);
     const auto deadline =
         steady_clock::now() + std::chrono::milliseconds(client_->request_timeout_ms());
     std::array<rd_kafka_message_t*, 256> taken{};
-    std::size_t bytes = 0;
     Offset reached = from;
-    while (reached < extent.end && bytes < max_bytes) {
+    while (reached < extent.end && messages.bytes() < max_bytes) {
         constexpr int kWaitMs = 50;
         const auto count =
             rd_kafka_consume_batch_queue(fetching.queue(), kWaitMs, taken.data(), taken.size());
@@ -77,11 +77,8 @@ Result<Chunk> KafkaPeek::read(const TopicPartition& at, Offset from, const Exten
             rd_kafka_message_t* message = taken[i];
             if (message->err == RD_KAFKA_RESP_ERR_NO_ERROR) {
                 reached = next(Offset(message->offset));
-                bytes += message->len;
-                messages->add(message);
-                continue;
-            }
-            if (message->err == RD_KAFKA_RESP_ERR__PARTITION_EOF) {
+                messages.add(shown(*message));
+            } else if (message->err == RD_KAFKA_RESP_ERR__PARTITION_EOF) {
                 // Nothing that can be read lies between here and the end.
                 reached = std::max(extent.end, Offset(message->offset));
             } else if (!retryable(kind_of(message->err))) {
@@ -94,11 +91,9 @@ Result<Chunk> KafkaPeek::read(const TopicPartition& at, Offset from, const Exten
             return client_->error(RD_KAFKA_RESP_ERR__TIMED_OUT, doing);
         }
     }
-    const std::size_t fit = fitting(messages->list(), max_bytes);
-    const bool all = fit == messages->list().size();
-    messages->split(fit);  // what does not fit is let go
-    Chunk chunk = chunk_of(at, from, std::move(messages));
-    if (all && reached > chunk.next) chunk.next = reached;
+    if (messages.empty()) return Chunk{at, from, reached, {}, nullptr};
+    Chunk chunk = messages.take(at, from, max_bytes);  // what does not fit is let go
+    if (messages.empty() && reached > chunk.next) chunk.next = reached;
     return chunk;
 }
 

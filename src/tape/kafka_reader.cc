@@ -20,7 +20,7 @@ using std::chrono::milliseconds;
 constexpr milliseconds kLongestSilence{300'000};  // max.poll.interval.ms
 constexpr milliseconds kKeepAlive = kLongestSilence / 3;
 constexpr milliseconds kBetweenCommits{1'000};
-constexpr std::size_t kFetchBytes = 128 * 1024;  // of one partition in one answer, compressed
+constexpr std::size_t kFetchBytes = 256 * 1024;  // of one partition in one answer, compressed
 
 KafkaSettings settings_of(const KafkaOptions& options, const std::string& group) {
     return {
@@ -205,7 +205,7 @@ void KafkaReader::take_assigned(const rd_kafka_topic_partition_list_t& list) {
     check(rd_kafka_incremental_assign(client_->get(), none.get()), "taking partitions");
     auto partitions = from_list(list);
     for (const TopicPartition& at : partitions) {
-        owned_.try_emplace(at, std::make_unique<KafkaMessages>(client_));
+        owned_.try_emplace(at);
     }
     if (!partitions.empty()) news_.emplace_back(Assigned{std::move(partitions)});
 }
@@ -299,9 +299,8 @@ void KafkaReader::stop_fetching(Entry& entry) {
 }
 
 void KafkaReader::drop_fetched(Owned& owned) {
-    bytes_ -= owned.bytes;
-    owned.bytes = 0;
-    owned.fetched->clear();
+    bytes_ -= owned.fetched.bytes();
+    owned.fetched.clear();
 }
 
 void KafkaReader::route_messages(const TopicPartition& at) {
@@ -345,12 +344,11 @@ void KafkaReader::take(rd_kafka_message_t* message) {
             rd_kafka_message_destroy(message);
             return;
         }
-        Owned& owned = entry->second;
-        owned.fetched->add(message);
-        owned.bytes += message->len;
+        entry->second.fetched.add(shown(*message));
         bytes_ += message->len;
         taken_bytes_ += message->len + message->key_len;
         ++taken_messages_;
+        rd_kafka_message_destroy(message);
         return;
     }
     if (is_ours) take_fault(*message, *entry);
@@ -383,7 +381,7 @@ void KafkaReader::tell_lost() {
     for (Entry& entry : owned_) {
         auto& [at, owned] = entry;
         if (!owned.is_lost) continue;
-        if (!owned.fetched->empty()) {
+        if (!owned.fetched.empty()) {
             is_any_lost_ = true;
             continue;
         }
@@ -424,7 +422,7 @@ void KafkaReader::keep_fetching() {
 std::optional<Chunk> KafkaReader::next_chunk(std::size_t max_bytes) {
     const auto is_ready = [](const Entry& entry) {
         const Owned& owned = entry.second;
-        return !owned.fetched->empty() || (owned.eof && *owned.eof > owned.next);
+        return !owned.fetched.empty() || (owned.eof && *owned.eof > owned.next);
     };
     const auto begin = last_handed_ ? owned_.upper_bound(*last_handed_) : owned_.begin();
     auto found = std::find_if(begin, owned_.end(), is_ready);
@@ -434,17 +432,14 @@ std::optional<Chunk> KafkaReader::next_chunk(std::size_t max_bytes) {
     }
     auto& [at, owned] = *found;
     last_handed_ = at;
-    const std::size_t count = owned.bytes <= max_bytes ? owned.fetched->list().size()
-                                                       : fitting(owned.fetched->list(), max_bytes);
-    auto rest = owned.fetched->split(count);
-    auto messages = std::exchange(owned.fetched, std::move(rest));
-    for (const rd_kafka_message_t* message : messages->list()) {
-        owned.bytes -= message->len;
-        bytes_ -= message->len;
+    Chunk chunk{at, owned.next, owned.next, {}, nullptr};
+    if (!owned.fetched.empty()) {
+        bytes_ -= owned.fetched.bytes();
+        chunk = owned.fetched.take(at, owned.next, max_bytes);
+        bytes_ += owned.fetched.bytes();
     }
-    Chunk chunk = chunk_of(at, owned.next, std::move(messages));
     // Offsets without messages before the end: transaction marks, compacted messages.
-    if (owned.fetched->empty() && owned.eof) {
+    if (owned.fetched.empty() && owned.eof) {
         chunk.next = std::max(chunk.next, *owned.eof);
         owned.eof.reset();
     }

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "tape/kafka_client.h"
+#include "tape/message_copies.h"
 #include "tape/tape.h"
 
 namespace tapedeck {
@@ -62,13 +63,14 @@ private:
 
     // A partition that is ours.
     struct Owned {
-        explicit Owned(std::unique_ptr<KafkaMessages> none) : fetched(std::move(none)) {}
         bool is_started = false;
         Offset next;                // of the next chunk
         std::optional<Offset> eof;  // the end, once it was reached
         bool is_lost = false;       // the broker does not have what follows `fetched`
-        std::size_t bytes = 0;      // of values in `fetched`
-        std::unique_ptr<KafkaMessages> fetched;
+        // Copies: a message of librdkafka's takes 350 bytes beside its texts, and each keeps all
+        // that came with it in one answer of the broker, ten times as much as was asked for where
+        // it was compressed.
+        MessageCopies fetched;
         std::optional<Offset> loaded;  // not committed yet
     };
     using Entry = std::map<TopicPartition, Owned>::value_type;
