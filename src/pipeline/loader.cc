@@ -296,6 +296,7 @@ void Loader::take(Chunk chunk, TapeReader& reader) {
         const Batch::Advance& advance = work->batch.advances[0];
         reading.from = advance.to;
         watch_.note(advance.at, Offset(advance.to.value() - 1), *advance.last_digest);
+        store_.prepare(work->batch);
         for (const BatchRows& rows : work->batch.rows) size.rows += rows.records.size();
         hand_over(std::move(work));
     }

@@ -70,44 +70,18 @@ Result<Committed> BatchCommitter::commit(PostgresConnection& connection, const B
     return committed;
 }
 
-BatchCommitter::Part& BatchCommitter::part_of(const PriceTable& table) {
-    for (std::size_t i = 0; i < used_parts_; ++i) {
-        if (parts_[i].table == table) return parts_[i];
+// Every try begins with nothing counted.
+void BatchCommitter::begin(const Batch& batch) {
+    encoded_ = dynamic_cast<EncodedBatch*>(batch.prepared.get());
+    if (encoded_ == nullptr) {
+        own_.encode(batch);
+        encoded_ = &own_;
     }
-    if (used_parts_ == parts_.size()) parts_.emplace_back();
-    Part& part = parts_[used_parts_++];
-    part.table = table;
-    part.places.clear();
-    part.buffer.begin();
-    return part;
-}
-
-void BatchCommitter::encode(const Batch& batch) {
-    used_parts_ = 0;
-    refused_.clear();
+    encoded_->stamp(recorded_at_);
     refused_by_database_.clear();
     counts_ = {};
     counts_.recorded_at = recorded_at_;
-    rows_of_.assign(batch.advances.size(), 0);
-    for (std::size_t i = 0; i < batch.rows.size(); ++i) {
-        const BatchRows& rows = batch.rows[i];
-        TAPEDECK_ASSERT(rows.advance < batch.advances.size());
-        TAPEDECK_ASSERT(rows.records.size() == rows.offsets.size() &&
-                        rows.records.size() == rows.timestamps.size());
-        const Batch::Advance& advance = batch.advances[rows.advance];
-        Part& part = part_of(rows.table);
-        for (std::size_t j = 0; j < rows.records.size(); ++j) {
-            TAPEDECK_ASSERT(advance.from <= rows.offsets[j] && rows.offsets[j] < advance.to);
-            if (holds_zero_byte(rows.records[j])) [[unlikely]] {
-                refused_.push_back(refused_record(rows, j, advance.at, "a text holds a zero byte"));
-                continue;
-            }
-            part.places.push_back({static_cast<std::uint32_t>(i), static_cast<std::uint32_t>(j)});
-            append_row(part.buffer, rows, j, recorded_at_);
-            ++rows_of_[rows.advance];
-        }
-    }
-    for (std::size_t i = 0; i < used_parts_; ++i) parts_[i].bytes = parts_[i].buffer.end();
+    rows_of_ = encoded_->rows_of();
 }
 
 void BatchCommitter::encode_dead_letters(const std::vector<DeadLetter>& letters) {
@@ -176,17 +150,17 @@ std::string BatchCommitter::batches_sql(const Batch& batch) const {
 
 Result<Committed> BatchCommitter::commit_directly(PostgresConnection& connection,
                                                   const Batch& batch) {
-    encode(batch);
+    begin(batch);
     for (const std::int64_t rows : rows_of_) counts_.rows += rows;
     letters_.begin();
     encode_dead_letters(batch.dead_letters);
-    encode_dead_letters(refused_);
+    encode_dead_letters(encoded_->refused());
     letters_bytes_ = letters_.end();
     std::string sql = guards_sql(batch) + accounts_sql(batch);
     bool copies = false;
-    for (std::size_t i = 0; i < used_parts_; ++i) {
-        if (parts_[i].places.empty()) continue;
-        sql += copy_sql(parts_[i].table);
+    for (const Part& part : encoded_->parts()) {
+        if (part.places.empty()) continue;
+        sql += copy_sql(part.table);
         copies = true;
     }
     if (counts_.dead_letters > 0) {
@@ -208,6 +182,7 @@ Result<Committed> BatchCommitter::commit_directly(PostgresConnection& connection
 // Reads the answers to what commit_directly sent, and sends the rows where they are waited for.
 Result<> BatchCommitter::read_answers(PostgresConnection& connection, const Batch& batch) {
     std::size_t statement = 0;  // "begin" is the first, the guards follow
+    const std::span<const Part> parts = encoded_->parts();
     std::size_t part = 0;
     for (;; ++statement) {
         auto result = connection.next();
@@ -220,8 +195,8 @@ Result<> BatchCommitter::read_answers(PostgresConnection& connection, const Batc
             return not_at(connection, advance);
         }
         if (PQresultStatus(result->get()) != PGRES_COPY_IN) continue;
-        while (part < used_parts_ && parts_[part].places.empty()) ++part;
-        const std::string_view bytes = part < used_parts_ ? parts_[part].bytes : letters_bytes_;
+        while (part < parts.size() && parts[part].places.empty()) ++part;
+        const std::string_view bytes = part < parts.size() ? parts[part].bytes : letters_bytes_;
         ++part;
         if (auto copied = connection.copy(bytes); !copied) return copied;
         if (auto ended = connection.end_copy(); !ended) return ended;
@@ -244,17 +219,17 @@ Error BatchCommitter::not_at(PostgresConnection& connection, const Batch::Advanc
 
 Result<Committed> BatchCommitter::commit_staged(PostgresConnection& connection,
                                                 const Batch& batch) {
-    encode(batch);
+    begin(batch);
     if (auto sent = connection.send(guards_sql(batch) + accounts_sql(batch)); !sent) {
         return sent.error();
     }
     if (auto read = read_answers(connection, batch); !read) return read.error();
-    for (std::size_t i = 0; i < used_parts_; ++i) {
-        if (auto staged = stage(connection, batch, parts_[i]); !staged) return staged.error();
+    for (const Part& part : encoded_->parts()) {
+        if (auto staged = stage(connection, batch, part); !staged) return staged.error();
     }
     letters_.begin();
     encode_dead_letters(batch.dead_letters);
-    encode_dead_letters(refused_);
+    encode_dead_letters(encoded_->refused());
     encode_dead_letters(refused_by_database_);
     letters_bytes_ = letters_.end();
     for (const std::int64_t rows : rows_of_) counts_.rows += rows;
@@ -267,7 +242,8 @@ Result<Committed> BatchCommitter::commit_staged(PostgresConnection& connection,
 }
 
 // A staging table of the table's own columns; `n` is the row's place in part.places.
-Result<> BatchCommitter::stage(PostgresConnection& connection, const Batch& batch, Part& part) {
+Result<> BatchCommitter::stage(PostgresConnection& connection, const Batch& batch,
+                               const Part& part) {
     if (part.places.empty()) return {};
     const std::vector<Value> values{"\"" + part.table.name + "\""};
     const auto found = connection.run(
@@ -295,8 +271,8 @@ Result<> BatchCommitter::stage(PostgresConnection& connection, const Batch& batc
 }
 
 // Loads the rows [from, to) of the part, or halves of them where the database refuses one.
-Result<> BatchCommitter::load_staged(PostgresConnection& connection, const Batch& batch, Part& part,
-                                     std::size_t from, std::size_t to) {
+Result<> BatchCommitter::load_staged(PostgresConnection& connection, const Batch& batch,
+                                     const Part& part, std::size_t from, std::size_t to) {
     if (auto begun = connection.execute("savepoint half"); !begun) return begun;
     const Committed counts = counts_;
     const std::vector<std::int64_t> rows_of = rows_of_;
@@ -324,22 +300,22 @@ Result<> BatchCommitter::load_staged(PostgresConnection& connection, const Batch
 
 // The rows [from, to) of the part through the staging table, which is empty.
 Result<> BatchCommitter::settle_staged(PostgresConnection& connection, const Batch& batch,
-                                       Part& part, std::size_t from, std::size_t to) {
-    part.buffer.begin();  // used again: the direct way has failed, or was not tried
+                                       const Part& part, std::size_t from, std::size_t to) {
+    staged_.begin();
     for (std::size_t n = from; n < to; ++n) {
         const BatchRows& rows = batch.rows[part.places[n].rows];
         const std::size_t index = part.places[n].index;
         const std::array<std::int64_t, 3> leading{static_cast<std::int64_t>(n),
                                                   static_cast<std::int64_t>(rows.advance),
                                                   rows.offsets[index].value()};
-        append_row(part.buffer, rows, index, recorded_at_, leading);
+        append_row(staged_, rows, index, recorded_at_, leading);
     }
     const std::string columns = copied_columns(part.table.form);
     auto done = copy_into(connection,
                           fmt::format("copy tapedeck_stage (n, advance, message_offset, {})"
                                       " from stdin (format binary)",
                                       columns),
-                          part.buffer.end());
+                          staged_.end());
     if (!done) return done;
     done = connection.execute(
         fmt::format("insert into \"{0}\" (id, {1}) select id, {1} from tapedeck_stage order by n"

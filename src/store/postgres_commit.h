@@ -6,13 +6,15 @@
 
 #include "store/postgres_connection.h"
 #include "store/postgres_copy.h"
+#include "store/postgres_encoded.h"
 #include "store/store.h"
 
 namespace tapedeck {
 
 // Writes batches, each in one transaction. What a batch writes is encoded before the transaction
-// begins; then guards of the ledger, COPY BINARY into the tables, accounts and commit travel as one
-// query of several statements, so that a batch costs two round trips.
+// begins (Store::prepare, or here where that was not called); then guards of the ledger, COPY
+// BINARY into the tables, accounts and commit travel as one query of several statements, so that a
+// batch costs two round trips.
 //
 // A key that is there already makes the batch go again by way of a staging table that keeps what
 // is new and counts the rest, and the next batches too (duplicates come in swarms); data that the
@@ -27,16 +29,9 @@ public:
                              Timestamp recorded_at);
 
 private:
-    // The rows of one table, over all partitions of the batch.
-    struct Part {
-        PriceTable table;
-        std::vector<RecordPlace> places;  // of the rows, in order
-        CopyBuffer buffer;
-        std::string_view bytes;
-    };
+    using Part = EncodedBatch::Part;
 
-    void encode(const Batch& batch);
-    Part& part_of(const PriceTable& table);
+    void begin(const Batch& batch);
     void encode_dead_letters(const std::vector<DeadLetter>& letters);
     std::string guards_sql(const Batch& batch) const;
     std::string accounts_sql(const Batch& batch) const;
@@ -45,20 +40,20 @@ private:
     Result<Committed> commit_directly(PostgresConnection& connection, const Batch& batch);
     Result<> read_answers(PostgresConnection& connection, const Batch& batch);
     Result<Committed> commit_staged(PostgresConnection& connection, const Batch& batch);
-    Result<> stage(PostgresConnection& connection, const Batch& batch, Part& part);
-    Result<> load_staged(PostgresConnection& connection, const Batch& batch, Part& part,
+    Result<> stage(PostgresConnection& connection, const Batch& batch, const Part& part);
+    Result<> load_staged(PostgresConnection& connection, const Batch& batch, const Part& part,
                          std::size_t from, std::size_t to);
-    Result<> settle_staged(PostgresConnection& connection, const Batch& batch, Part& part,
+    Result<> settle_staged(PostgresConnection& connection, const Batch& batch, const Part& part,
                            std::size_t from, std::size_t to);
     Result<> count_losers(PostgresConnection& connection, const Batch& batch, const Part& part);
     Error not_at(PostgresConnection& connection, const Batch::Advance& advance);
 
     const std::string loader_;
     Timestamp recorded_at_;
-    std::vector<Part> parts_;  // of the batch in hand; the buffers outlive it
-    std::size_t used_parts_ = 0;
-    std::vector<DeadLetter> refused_;  // records that cannot be rows
+    EncodedBatch own_;                 // for a batch that was not prepared
+    EncodedBatch* encoded_ = nullptr;  // the batch in hand
     std::vector<DeadLetter> refused_by_database_;
+    CopyBuffer staged_;
     CopyBuffer letters_;
     std::string_view letters_bytes_;
     std::vector<std::int64_t> rows_of_;  // new rows by advance

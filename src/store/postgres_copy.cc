@@ -46,8 +46,8 @@ std::string copied_columns(RecordForm form) {
            ", date, instrument, slot, source, revision, recorded_at, capture, currency";
 }
 
-void append_row(CopyBuffer& out, const BatchRows& rows, std::size_t index, Timestamp recorded_at,
-                std::span<const std::int64_t> leading) {
+std::size_t append_row(CopyBuffer& out, const BatchRows& rows, std::size_t index,
+                       Timestamp recorded_at, std::span<const std::int64_t> leading) {
     const Record& record = rows.records[index];
     const bool stock = rows.table.form == RecordForm::stock;
     out.row(static_cast<std::uint16_t>((stock ? 11 : 10) + leading.size()),
@@ -77,8 +77,10 @@ void append_row(CopyBuffer& out, const BatchRows& rows, std::size_t index, Times
         out.null();
     }
     out.time(recorded_at);
+    const std::size_t stamp = out.size() - sizeof(std::int64_t);
     out.text_or_null(record.capture);
     out.text_or_null(record.currency);
+    return stamp;
 }
 
 }  // namespace tapedeck

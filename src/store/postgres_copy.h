@@ -43,6 +43,12 @@ public:
     }
     std::string_view end();
 
+    std::size_t size() const { return static_cast<std::size_t>(at_ - bytes_.data()); }
+    // Writes another time over the one whose eight bytes begin at `at`.
+    void set_time(std::size_t at, Timestamp value) {
+        put_64(bytes_.data() + at, static_cast<std::uint64_t>(postgres_time(value)));
+    }
+
 private:
     void make_room(std::size_t bytes);
 
@@ -60,8 +66,9 @@ struct RecordPlace {
     std::uint32_t index;  // into its records
 };
 
-// Appends the record as one row. `leading`, where given, are bigints that go before it.
-void append_row(CopyBuffer& out, const BatchRows& rows, std::size_t index, Timestamp recorded_at,
-                std::span<const std::int64_t> leading = {});
+// Appends the record as one row; returns where the eight bytes of recorded_at stand. `leading`,
+// where given, are bigints that go before it.
+std::size_t append_row(CopyBuffer& out, const BatchRows& rows, std::size_t index,
+                       Timestamp recorded_at, std::span<const std::int64_t> leading = {});
 
 }  // namespace tapedeck

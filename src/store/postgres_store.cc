@@ -98,7 +98,8 @@ public:
           options_(std::move(options)),
           committer_(options_.loader) {}
 
-    Result<> prepare();
+    Result<> open();
+    void prepare(Batch& batch);
     Result<std::vector<LedgerEntry>> ledger(std::span<const TopicPartition> partitions);
     Result<Committed> commit(const Batch& batch);
     Result<> query(const Statement& statement, const RowSink& sink);
@@ -134,6 +135,7 @@ private:
 
     Writer commits_{"load", {}, {}, {}};
     BatchCommitter committer_;  // guarded by commits_.mutex
+    EncodedBatchPool encoded_;
     Writer transacts_{"write", {}, {}, {}};
 
     std::mutex pool_mutex_;
@@ -156,7 +158,7 @@ Result<std::unique_ptr<PostgresConnection>> PostgresStore::Impl::open_for_schema
     return PostgresConnection::open(url_, own);
 }
 
-Result<> PostgresStore::Impl::prepare() {
+Result<> PostgresStore::Impl::open() {
     auto connection = open_for_schema();
     if (!connection) return connection.error();
     const int version = PQserverVersion((*connection)->handle());
@@ -247,6 +249,12 @@ Result<std::vector<LedgerEntry>> PostgresStore::Impl::ledger(
         out.push_back(found->second);
     }
     return out;
+}
+
+void PostgresStore::Impl::prepare(Batch& batch) {
+    auto encoded = encoded_.take();
+    encoded->encode(batch);
+    batch.prepared = std::move(encoded);
 }
 
 Result<Committed> PostgresStore::Impl::commit(const Batch& batch) {
@@ -409,7 +417,7 @@ Result<std::unique_ptr<PostgresStore>> PostgresStore::open(const PostgresUrl& ur
                                                            PostgresStoreOptions options) {
     if (options.loader.empty()) options.loader = loader_name();
     auto impl = std::make_unique<Impl>(url, clock, std::move(options));
-    if (auto ready = impl->prepare(); !ready) {
+    if (auto ready = impl->open(); !ready) {
         return in_context("opening the store", ready.error());
     }
     return std::unique_ptr<PostgresStore>(new PostgresStore(std::move(impl)));
@@ -420,6 +428,8 @@ Result<std::vector<LedgerEntry>> PostgresStore::ledger(std::span<const TopicPart
     if (!out) return in_context("reading the ledger", out.error());
     return out;
 }
+
+void PostgresStore::prepare(Batch& batch) { impl_->prepare(batch); }
 
 Result<Committed> PostgresStore::commit(const Batch& batch) {
     auto committed = impl_->commit(batch);

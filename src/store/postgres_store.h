@@ -43,6 +43,7 @@ public:
     ~PostgresStore() override;
 
     Result<std::vector<LedgerEntry>> ledger(std::span<const TopicPartition> partitions) override;
+    void prepare(Batch& batch) override;
     Result<Committed> commit(const Batch& batch) override;
     Result<> query(const Statement& statement, const RowSink& sink) override;
     Result<std::vector<std::int64_t>> transact(std::span<const Statement> statements) override;

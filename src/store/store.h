@@ -67,6 +67,12 @@ struct TapeGap {
     Offset to;
 };
 
+// What a store has made of a batch ahead of its transaction.
+class PreparedBatch {
+public:
+    virtual ~PreparedBatch() = default;
+};
+
 // Everything that one transaction writes: a function of the messages in [from, to) alone.
 struct Batch {
     struct Advance {
@@ -81,6 +87,8 @@ struct Batch {
     std::vector<DeadLetter> dead_letters;
     std::vector<LoadedOutcomes> outcomes;
     std::vector<TapeGap> gaps;
+    std::shared_ptr<PreparedBatch> prepared =
+        nullptr;  // by Store::prepare, for this batch as it is
 };
 
 struct Committed {
@@ -132,6 +140,10 @@ public:
 
     // The ledger's rows for `partitions`, in their order; made at offset 0 at first sight.
     virtual Result<std::vector<LedgerEntry>> ledger(std::span<const TopicPartition> partitions) = 0;
+
+    // Does what `commit` need not do while the database waits, and leaves it in batch.prepared. For
+    // the thread that made the batch; not needed, and of no effect but on speed.
+    virtual void prepare(Batch& /*batch*/) {}
 
     // Writes the batch in one transaction in which every advance moves the ledger from `from` to
     // `to`; `conflict` where one is not at `from`: then nothing was written.
