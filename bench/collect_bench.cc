@@ -28,14 +28,18 @@ std::string json_of_2_kb() {
            R"(", "price": "22470.52"})";
 }
 
+// In the shape of quote pages: some 3,500 elements, and the rest is the state of a script.
 std::string page_of_1_mb() {
     std::string page = "<html><!--" + std::string(kNumber) +
                        "--><body><div class=\"price\">$22,470.52</div><table>";
-    for (int i = 0; page.size() < 999'900; ++i) {
+    for (int i = 0; i < 1'170; ++i) {
         page +=
             fmt::format("<tr><td class=\"row\"><a href=\"/coins/{0}/\">coin {0}</a></td></tr>", i);
     }
-    return page + "</table></body></html>";
+    page += "</table><script>window.state = {";
+    for (int i = 0; page.size() < 999'900; ++i)
+        page += fmt::format("\"coin-{0}\":{{\"id\":{0}}},", i);
+    return page + "};</script></body></html>";
 }
 
 std::shared_ptr<const Source> source_of(int port, bool page) {

@@ -125,12 +125,13 @@ def idle(program, slots):
         print(f"resident at the start: {rss / 1024:.1f} MiB (limit 25)")
         held &= rss < 25 * 1024
         for slot in range(slots):
-            time.sleep(seconds_to_slot() + 60)
+            # Half the interval after a slot its grace ends, and the schedule looks once more.
+            time.sleep(seconds_to_slot() + 62)
             rss, before = status(process.pid)
             time.sleep(seconds_to_slot() - 5)
             _, after = status(process.pid)
             print(f"slot {slot + 1}: resident a minute later {rss / 1024:.1f} MiB (limit 25), "
-                  f"{after - before} voluntary context switches in the 55 s that follow (limit 0)")
+                  f"{after - before} voluntary context switches in the 53 s that follow (limit 0)")
             held &= rss < 25 * 1024 and after == before
         stop(process)
         rows = sqlite3.connect(f"{folder}/tapedeck.db").execute(
