@@ -64,6 +64,7 @@ public:
     Progress(const Progress&) = delete;
     Progress& operator=(const Progress&) = delete;
     void show(std::int64_t done, std::int64_t total);
+    bool is_shown() const { return shown_; }
 
 private:
     const std::string what_;

@@ -1,9 +1,13 @@
 #include <fmt/format.h>
 #include <malloc.h>
 
+#include <algorithm>
+
 #include "app/assembly.h"
 #include "app/demo.h"
 #include "app/load_globals.h"
+#include "app/output.h"
+#include "app/pipe_status.h"
 #include "app/signals.h"
 #include "app/verbs.h"
 #include "base/json_writer.h"
@@ -41,6 +45,15 @@ void keep_memory_small() {
     mallopt(M_ARENA_MAX, 2);
 }
 
+// How many messages the tape holds that are not loaded; 0 where it cannot be told.
+std::int64_t waiting_messages(Assembly& assembly) {
+    const auto pipe = pipe_status(assembly, assembly.clock().now());
+    std::int64_t waiting = 0;
+    if (!pipe) return waiting;
+    for (const PartitionStatus& one : pipe->partitions) waiting += one.lag().value_or(0);
+    return waiting;
+}
+
 std::string json_of(const LoadSummary& summary) {
     std::string out;
     JsonWriter json(out);
@@ -53,6 +66,22 @@ std::string json_of(const LoadSummary& summary) {
     json.key("gaps").number(summary.gaps).key("refused").number(summary.refused);
     json.key("fenced").number(summary.fenced).end_object();
     return out + "\n";
+}
+
+Result<LoadSummary> load(Assembly& assembly, const LoaderOptions& loading, std::stop_token stop,
+                         bool until_end, bool with_progress) {
+    Progress progress("loading");
+    const bool is_shown = with_progress && progress.is_shown();
+    const std::int64_t waiting = is_shown ? waiting_messages(assembly) : 0;
+    std::int64_t loaded = 0;  // the commit thread's
+    Loader loader(assembly.tape(), assembly.store(), assembly.clock(), assembly.log(), loading,
+                  [&](const Batch& batch, const Committed&) {
+                      for (const Batch::Advance& advance : batch.advances) {
+                          loaded += advance.to.value() - advance.from.value();
+                      }
+                      if (is_shown) progress.show(std::min(loaded, waiting), waiting);
+                  });
+    return loader.run(stop, until_end);
 }
 
 }  // namespace
@@ -80,8 +109,8 @@ Exit verb_load(const Globals& globals, const LoadVerbOptions& options) {
     }
     LoaderOptions loading = loader_options(assembly.settings());
     if (options.until_end) loading.give_up_after = 5;
-    Loader loader(assembly.tape(), assembly.store(), assembly.clock(), assembly.log(), loading);
-    auto summary = loader.run(signals.token(), options.until_end);
+    auto summary = load(assembly, loading, signals.token(), options.until_end,
+                        options.until_end && !globals.quiet);
     if (!summary) return fail(summary.error());
     if (auto settled = settle(assembly, lease != nullptr); !settled) return fail(settled.error());
     if (globals.json) {
