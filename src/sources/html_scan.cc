@@ -280,10 +280,13 @@ private:
         if (next == '!') {
             if (page_.substr(at, 4) != "<!--") return bogus_end(at);
             const std::size_t end = comment_end(page_, at);
-            // Behind <pre> it parts the start tag from a line break, and in a table one text that
-            // belongs before it from one that does not.
-            const bool parts = after_pre_ || (seen_table_ && after_text_);
-            if (!parts && !would_join(at)) drop(at, end);
+            // Behind <pre> it parts the start tag from a line break.
+            const bool parts = after_pre_ || (seen_table_ && parts_texts(end));
+            if (!parts && !would_join(at)) {
+                drop(at, end);
+            } else {
+                text_ = Text::none;
+            }
             return end;
         }
         if (next == '?') return bogus_end(at);
@@ -291,7 +294,7 @@ private:
             if (at + 2 >= page_.size()) return page_.size();
             if (!is_letter(page_[at + 2])) return bogus_end(at);
         } else if (!is_letter(next)) {
-            after_text_ = true;
+            text_ = Text::words;
             return at + 1;
         }
         return element(read_tag(page_, at));
@@ -308,7 +311,20 @@ private:
         }
         if (from == to) return;
         after_pre_ = false;
-        after_text_ = true;
+        if (text_ != Text::words) text_ = is_blank(from, to) ? Text::blank : Text::words;
+    }
+
+    bool is_blank(std::size_t from, std::size_t to) const {
+        return std::all_of(page_.begin() + static_cast<std::ptrdiff_t>(from),
+                           page_.begin() + static_cast<std::ptrdiff_t>(to), is_space);
+    }
+
+    // Whether a comment that ends at `end` parts blanks from words: in a table the ones stay in it,
+    // and the others belong before it.
+    bool parts_texts(std::size_t end) const {
+        if (text_ != Text::words) return text_ == Text::blank;
+        const std::size_t next = std::min(page_.find('<', end), page_.size());
+        return next != end && is_blank(end, next);
     }
 
     // Whether what stands before the comment at `at` could become a tag or a character reference
@@ -320,13 +336,14 @@ private:
         return last != std::string_view::npos && before[last] != '>';
     }
 
-    std::size_t bogus_end(std::size_t at) const {
+    std::size_t bogus_end(std::size_t at) {
+        text_ = Text::none;
         const std::size_t end = page_.find('>', at);
         return end == std::string_view::npos ? page_.size() : end + 1;
     }
 
     std::size_t element(const Tag& tag) {
-        after_text_ = false;
+        text_ = Text::none;
         if (tag.closing) {
             if (equal_folded(tag.name, "html")) scan_.has_html_end = true;
             return tag.end;
@@ -435,9 +452,9 @@ private:
     std::size_t kept_ = 0;              // up to here every byte is kept or dropped
     bool unsure_ = false;
     bool seen_table_ = false;
-    // Of what was read last, comments aside:
-    bool after_pre_ = false;   // it is the start tag of a kVerbatim
-    bool after_text_ = false;  // it is text
+    // Of what was read last, comments that are left out aside: it is the start tag of a kVerbatim.
+    bool after_pre_ = false;
+    enum class Text { none, blank, words } text_ = Text::none;  // since the last tag
 };
 
 }  // namespace

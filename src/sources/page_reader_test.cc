@@ -178,6 +178,25 @@ TEST(PageReader, FindsTheValueBesideALabel) {
         "7.25");
 }
 
+// React writes comments between the texts of one element.
+TEST(PageReader, ReadsTextsThatCommentsPart) {
+    for (const char* before : {"", "<table><tr><td>a</table>", "<pre></pre>"}) {
+        const std::string page = std::string(before) +
+                                 "<span>Previous<!-- --> Close</span><span>12.5</span>"
+                                 "<b>$1<!-- -->,234<!-- -->.50</b>";
+        const Source labelled = source_of(
+            "identity = \"url\"\n[[rule]]\nname = \"r\"\n"
+            "price = { label = \"Previous Close\" }\n");
+        EXPECT_EQ(kind_of(labelled, page_of(page)), "12.5") << page;
+        const auto result = PageReader(source_of(kPlain), page_of(page)).read("x");
+        const auto* reading = std::get_if<Reading>(&result);
+        ASSERT_NE(reading, nullptr) << page;
+        EXPECT_EQ(reading->price.to_string(), "1234.50");
+        EXPECT_EQ(page.substr(reading->evidence_at, reading->evidence_size),
+                  "$1<!-- -->,234<!-- -->.50");
+    }
+}
+
 TEST(PageReader, ServesManyInstrumentsOfOnePage) {
     std::string body = "[";
     for (int i = 0; i < 5000; ++i) {
