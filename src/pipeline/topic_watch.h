@@ -13,8 +13,8 @@ namespace tapedeck {
 
 // Notices that a topic is deleted and made anew while it is read. Once the new one is longer than
 // the old one was, reading goes on in it without an error, and what stands before is passed over;
-// so one message of each partition is remembered, and looked for again once a second at most.
-// One thread.
+// so one message of each partition is remembered, and that of one partition of each topic looked
+// for again once a second at most, as a topic is made anew with all its partitions. One thread.
 class TopicWatch {
 public:
     // Both must outlive it.
@@ -35,13 +35,10 @@ private:
         Offset offset;
         Sha256 digest;
     };
-    struct Watched {
-        std::chrono::microseconds looked;  // steady time
-        std::optional<Seen> seen;
-    };
     Tape& tape_;
     const Clock& clock_;
-    std::map<TopicPartition, Watched> watched_;
+    std::map<TopicPartition, std::optional<Seen>> watched_;
+    std::map<std::string, std::chrono::microseconds> looked_;  // by topic: steady time
 };
 
 }  // namespace tapedeck

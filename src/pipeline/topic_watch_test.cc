@@ -77,5 +77,17 @@ TEST_F(TopicWatchTest, LooksOnceASecondAtMost) {
     EXPECT_TRUE(watch.fault(at));
 }
 
+TEST_F(TopicWatchTest, LooksAtOnePartitionOfATopic) {
+    const TopicPartition other{"coin_topic", Partition(1)};
+    watch.start(other);
+    watch_and_wait();
+    watch.note(other, Offset(0), sha256("of a partition that is gone"));
+    EXPECT_FALSE(watch.fault(at));
+    EXPECT_FALSE(watch.fault(other)) << "within the second";
+    clock.advance(1s);
+    EXPECT_FALSE(watch.fault(at)) << "nothing was read since";
+    EXPECT_FALSE(watch.fault(other)) << "nobody can say";
+}
+
 }  // namespace
 }  // namespace tapedeck

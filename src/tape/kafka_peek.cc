@@ -69,11 +69,16 @@ Result<Chunk> KafkaPeek::read(const TopicPartition& at, Offset from, const Exten
     std::array<rd_kafka_message_t*, 256> taken{};
     Offset reached = from;
     while (reached < extent.end && messages.bytes() < max_bytes) {
+        // A batch with a wait is waited for until it is full, or the wait is over.
         constexpr int kWaitMs = 50;
-        const auto count =
-            rd_kafka_consume_batch_queue(fetching.queue(), kWaitMs, taken.data(), taken.size());
+        taken[0] = rd_kafka_consume_queue(fetching.queue(), kWaitMs);
+        ssize_t count = taken[0] == nullptr ? 0 : 1;
+        if (count == 1 && max_bytes > 1) {
+            count += std::max<ssize_t>(
+                0, rd_kafka_consume_batch_queue(fetching.queue(), 0, &taken[1], taken.size() - 1));
+        }
         std::optional<Error> fault;
-        for (std::size_t i = 0; i < static_cast<std::size_t>(std::max<ssize_t>(count, 0)); ++i) {
+        for (std::size_t i = 0; i < static_cast<std::size_t>(count); ++i) {
             rd_kafka_message_t* message = taken[i];
             if (message->err == RD_KAFKA_RESP_ERR_NO_ERROR) {
                 reached = next(Offset(message->offset));
