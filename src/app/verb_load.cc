@@ -109,6 +109,11 @@ Exit verb_load(const Globals& globals, const LoadVerbOptions& options) {
     }
     LoaderOptions loading = loader_options(assembly.settings());
     if (options.until_end) loading.give_up_after = 5;
+    if (std::holds_alternative<PostgresUrl>(assembly.settings().store.url.target)) {
+        // While one transaction is brought to the disk, another partition's rows come in.
+        loading.committers = 2;
+        loading.batch_memory = loading.batch_memory * 3 / 4;
+    }
     auto summary = load(assembly, loading, signals.token(), options.until_end,
                         options.until_end && !globals.quiet);
     if (!summary) return fail(summary.error());

@@ -132,12 +132,15 @@ Result<LoadSummary> Loader::run(std::stop_token stop, bool until_end) {
     stop_ = stop;
     halted_ = std::stop_source();
     const std::stop_callback forward(stop, [this] { halted_.request_stop(); });
-    std::jthread committer([this](std::stop_token own) { commit_loop(own); });
+    std::vector<std::jthread> committers;
+    for (int i = 0; i < options_.committers; ++i) {
+        committers.emplace_back([this](std::stop_token own) { commit_loop(own); });
+    }
     auto read = read_on(**reader, until_end);
     drain();
     note_loaded(**reader);
-    committer.request_stop();
-    committer.join();
+    for (std::jthread& committer : committers) committer.request_stop();
+    committers.clear();  // joined
     const std::lock_guard lock(mutex_);
     if (error_) return *error_;
     if (!read) return read.error();
@@ -416,35 +419,45 @@ void Loader::hand_over(std::unique_ptr<Work> work) {
 // Something was handed over whose end the tape has not been told yet.
 bool Loader::unsettled() const {
     const std::lock_guard lock(mutex_);
-    return committing_ || !waiting_.empty() || !loaded_.empty();
+    return !committing_.empty() || !waiting_.empty() || !loaded_.empty();
 }
 
 void Loader::drain() {
     std::unique_lock lock(mutex_);
-    changed_.wait(lock, [&] { return error_ || (waiting_.empty() && !committing_); });
+    changed_.wait(lock, [&] { return error_ || (waiting_.empty() && committing_.empty()); });
+}
+
+// The first batch that waits and whose partition nobody is committing to.
+std::deque<std::unique_ptr<Loader::Work>>::iterator Loader::next_work() {
+    return std::ranges::find_if(waiting_, [&](const std::unique_ptr<Work>& work) {
+        return !committing_.contains(work->batch.advances[0].at);
+    });
 }
 
 void Loader::commit_loop(std::stop_token stop) {
     for (;;) {
         std::unique_ptr<Work> work;
+        TopicPartition at;
         {
             std::unique_lock lock(mutex_);
-            changed_.wait(lock, stop, [&] { return !waiting_.empty(); });
-            if (waiting_.empty()) return;
-            work = std::move(waiting_.front());
-            waiting_.pop_front();
-            const auto fenced = fenced_.find(work->batch.advances[0].at);
+            changed_.wait(lock, stop, [&] { return next_work() != waiting_.end(); });
+            const auto next = next_work();
+            if (next == waiting_.end()) return;
+            work = std::move(*next);
+            waiting_.erase(next);
+            at = work->batch.advances[0].at;
+            const auto fenced = fenced_.find(at);
             if (fenced != fenced_.end() && work->epoch <= fenced->second) {
                 changed_.notify_all();
                 continue;
             }
-            committing_ = true;
+            committing_.insert(at);
             changed_.notify_all();
         }
-        const auto done = commit(*work, stop_);
+        const auto done = commit(*work, halted_.get_token());
         work.reset();
         const std::lock_guard lock(mutex_);
-        committing_ = false;
+        committing_.erase(at);
         if (!done && !error_) {
             error_ = done.error();
             waiting_.clear();
@@ -532,7 +545,9 @@ void Loader::tell(const Work& work, const Committed& committed) {
         ++summary_.batches;
         loaded_[advance.at] = advance.to;
     }
-    if (on_committed_) on_committed_(batch, committed);
+    if (!on_committed_) return;
+    const std::lock_guard lock(committed_mutex_);
+    on_committed_(batch, committed);
 }
 
 }  // namespace tapedeck

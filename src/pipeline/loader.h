@@ -34,6 +34,7 @@ struct LoaderOptions {
     std::size_t batch_bytes = 8 * 1024 * 1024;  // of message values in one transaction
     std::size_t batch_rows = 100'000;  // in one transaction; those of one message stay together
     std::size_t batch_memory = 8 * 1024 * 1024;  // that a batch takes, decoded and encoded
+    int committers = 1;                          // transactions at once, each of another partition
     int give_up_after = 0;  // failed tries of one commit, seconds apart; 0: never give up
 };
 
@@ -98,13 +99,13 @@ private:
     RecordDecoder decoder_;
 };
 
-// Loads the tape into the store. The reading thread is the caller's; commits run on a thread of
-// its own, so that decoding one batch overlaps with writing the one before. At most one batch
-// waits between them, and the next is decoded when it is gone. The offset ledger, never the tape's
-// own notes, says where to go on.
+// Loads the tape into the store. The reading thread is the caller's; commits run on threads of
+// their own, so that decoding one batch overlaps with writing the one before, and the batches of
+// one partition follow one another. At most one batch waits between them, and the next is decoded
+// when it is gone. The offset ledger, never the tape's own notes, says where to go on.
 class Loader {
 public:
-    // `committed` is called on the commit thread after each commit.
+    // `committed` is called after each commit, on the thread that made it; never twice at once.
     using OnCommitted = std::function<void(const Batch&, const Committed&)>;
 
     Loader(Tape& tape, Store& store, Clock& clock, Log& log, LoaderOptions options,
@@ -157,6 +158,7 @@ private:
     Result<> failed() const;
 
     void commit_loop(std::stop_token stop);
+    std::deque<std::unique_ptr<Work>>::iterator next_work();
     Result<> commit(const Work& work, std::stop_token stop);
     Result<bool> was_committed(const Batch& batch);
     void tell(const Work& work, const Committed& committed);
@@ -181,13 +183,15 @@ private:
     mutable std::mutex mutex_;
     std::condition_variable_any changed_;
     std::deque<std::unique_ptr<Work>> waiting_;
-    bool committing_ = false;
+    std::set<TopicPartition> committing_;
     std::stop_token stop_;
     std::stop_source halted_;  // by the caller's stop, or by an error of the commit thread
     std::map<TopicPartition, std::uint64_t> fenced_;  // the assignment that lost its partition
     std::map<TopicPartition, Offset> loaded_;         // not yet noted on the tape
     std::optional<Error> error_;
     LoadSummary summary_;
+
+    std::mutex committed_mutex_;  // held while on_committed_ is called
 };
 
 }  // namespace tapedeck

@@ -1,6 +1,10 @@
 #include "pipeline/loader.h"
 
 #include <atomic>
+#include <condition_variable>
+#include <map>
+#include <mutex>
+#include <set>
 #include <utility>
 
 #include "pipeline/test_parts.h"
@@ -256,6 +260,93 @@ TEST_F(LoaderTest, GoesOnFromTheLedgerWhereSomebodyElseWasFirst) {
     const auto ledger = store->ledger(partitions);
     ASSERT_TRUE(ledger) << ledger.error().what;
     EXPECT_EQ(ledger->front().next, Offset(3));
+}
+
+// Watches over the commits that are under way; the first waits for one of another partition.
+class WatchedStore : public FaultyStore {
+public:
+    using FaultyStore::FaultyStore;
+
+    Result<Committed> commit(const Batch& batch) override {
+        const TopicPartition at = batch.advances[0].at;
+        {
+            std::unique_lock lock(mutex_);
+            EXPECT_TRUE(under_way_.insert(at).second) << "two of one partition at once";
+            most_ = std::max(most_, under_way_.size());
+            changed_.notify_all();
+            changed_.wait_for(lock, std::chrono::seconds(10), [&] { return most_ > 1; });
+        }
+        auto done = FaultyStore::commit(batch);
+        const std::lock_guard lock(mutex_);
+        under_way_.erase(at);
+        return done;
+    }
+    std::size_t most() const { return most_; }
+
+private:
+    std::mutex mutex_;
+    std::condition_variable changed_;
+    std::set<TopicPartition> under_way_;
+    std::size_t most_ = 0;
+};
+
+TEST_F(LoaderTest, CommitsToTwoPartitionsAtOnceAndToEachInOrder) {
+    MemoryTape two;
+    ASSERT_TRUE(two.ensure_topic("coin_topic", 2));
+    ASSERT_TRUE(two.ensure_topic(std::string(kOutcomesTopic), 1));
+    for (int slot = 0; slot < 20; ++slot) {
+        for (const char* coin : {"bitcoin", "ethereum", "solana", "cardano", "xrp"}) {
+            append(two, price(coin, std::to_string(slot + 1), slot), coin);
+        }
+    }
+    LoaderOptions options = loading_of(feed);
+    options.batch_bytes = 1;  // the partitions take turns
+    options.committers = 2;
+    Calls calls;
+    WatchedStore watched(*store, calls);
+    std::map<TopicPartition, Offset> told;
+    Loader loader(two, watched, clock, log, options, [&](const Batch& batch, const Committed&) {
+        const Batch::Advance& advance = batch.advances[0];
+        EXPECT_EQ(told[advance.at], advance.from);
+        told[advance.at] = advance.to;
+    });
+    const auto loaded = loader.run({}, true);
+    ASSERT_TRUE(loaded) << loaded.error().what;
+    EXPECT_EQ(loaded->rows, 100);
+    EXPECT_EQ(loaded->fenced, 0);
+    EXPECT_EQ(count("coin_records"), 100);
+    EXPECT_EQ(watched.most(), 2U);
+    EXPECT_EQ(told.size(), 2U);
+}
+
+// One partition's batches are refused for good, and the other's wait for a store that is away.
+class HalfRefusingStore : public FaultyStore {
+public:
+    using FaultyStore::FaultyStore;
+    Result<Committed> commit(const Batch& batch) override {
+        if (batch.advances[0].at.partition == Partition(0)) {
+            return Error{ErrorKind::rejected, "no such table"};
+        }
+        return Error{ErrorKind::unavailable, "away"};
+    }
+};
+
+TEST_F(LoaderTest, EndsOnAnErrorThoughAnotherPartitionsBatchIsTriedAgain) {
+    MemoryTape two;
+    ASSERT_TRUE(two.ensure_topic("coin_topic", 2));
+    ASSERT_TRUE(two.ensure_topic(std::string(kOutcomesTopic), 1));
+    for (const char* coin : {"bitcoin", "ethereum", "solana", "cardano", "xrp"}) {
+        append(two, price(coin, "1", 5), coin);
+    }
+    LoaderOptions options = loading_of(feed);
+    options.give_up_after = 0;
+    options.committers = 2;
+    Calls calls;
+    HalfRefusingStore refusing(*store, calls);
+    Loader loader(two, refusing, clock, log, options);
+    const auto loaded = loader.run({}, false);
+    ASSERT_FALSE(loaded);
+    EXPECT_EQ(loaded.error().kind, ErrorKind::rejected);
 }
 
 TEST(BytesToRead, IsAPartOfTheLimitAsLongAsNothingIsKnownOfATopic) {

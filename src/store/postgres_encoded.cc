@@ -8,7 +8,7 @@
 namespace tapedeck {
 namespace {
 
-constexpr std::size_t kSpareBatches = 2;  // one that is committed, one that waits for its turn
+constexpr std::size_t kSpareBatches = 3;  // two that are committed, one that waits for its turn
 constexpr Timestamp kUnstamped{std::chrono::sys_days(std::chrono::January / 1 / 2000)};
 
 }  // namespace

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <map>
 #include <mutex>
 
@@ -89,14 +90,11 @@ Result<> make_ledger_rows(PostgresConnection& connection, std::vector<TopicParti
 
 }  // namespace
 
-// Two connections that write, each behind its mutex, and a pool of those that read.
+// Connections that write, each behind its mutex, and a pool of those that read.
 class PostgresStore::Impl {
 public:
     Impl(PostgresUrl url, const Clock& clock, PostgresStoreOptions options)
-        : url_(std::move(url)),
-          clock_(clock),
-          options_(std::move(options)),
-          committer_(options_.loader) {}
+        : url_(std::move(url)), clock_(clock), options_(std::move(options)) {}
 
     Result<> open();
     void prepare(Batch& batch);
@@ -119,6 +117,14 @@ private:
         std::string blocker;                             // guarded by mutex
     };
 
+    // One of those that commit batches.
+    struct Committing {
+        explicit Committing(const std::string& loader) : committer(loader) {}
+        Writer writer{"load", {}, {}, {}};
+        BatchCommitter committer;  // guarded by writer.mutex
+    };
+
+    Result<Committed> commit_by(Committing& one, const Batch& batch);
     ConnectionSettings settings(const std::string& purpose) const;
     Result<std::unique_ptr<PostgresConnection>> open_for_schema() const;
     Result<> make_ready(Writer& writer);
@@ -133,8 +139,7 @@ private:
     const Clock& clock_;
     const PostgresStoreOptions options_;
 
-    Writer commits_{"load", {}, {}, {}};
-    BatchCommitter committer_;  // guarded by commits_.mutex
+    std::array<Committing, 2> commits_{Committing(options_.loader), Committing(options_.loader)};
     EncodedBatchPool encoded_;
     Writer transacts_{"write", {}, {}, {}};
 
@@ -258,10 +263,19 @@ void PostgresStore::Impl::prepare(Batch& batch) {
 }
 
 Result<Committed> PostgresStore::Impl::commit(const Batch& batch) {
-    const std::lock_guard lock(commits_.mutex);
-    if (auto ready = make_ready(commits_); !ready) return ready.error();
-    auto committed = committer_.commit(*commits_.connection, batch, clock_.now());
-    if (!committed) return explained(commits_, committed.error());
+    for (Committing& one : commits_) {
+        const std::unique_lock lock(one.writer.mutex, std::try_to_lock);
+        if (lock.owns_lock()) return commit_by(one, batch);
+    }
+    Committing& first = commits_.front();
+    const std::lock_guard lock(first.writer.mutex);
+    return commit_by(first, batch);
+}
+
+Result<Committed> PostgresStore::Impl::commit_by(Committing& one, const Batch& batch) {
+    if (auto ready = make_ready(one.writer); !ready) return ready.error();
+    auto committed = one.committer.commit(*one.writer.connection, batch, clock_.now());
+    if (!committed) return explained(one.writer, committed.error());
     return committed;
 }
 

@@ -28,7 +28,7 @@ struct PostgresStoreOptions {
 
 // The store for a server: PostgreSQL 13 or later by libpq, docs/postgres.md.
 //
-// One connection commits, one transacts, each `query` has one of its own from a small pool; a
+// Two connections commit, one transacts, each `query` has one of its own from a small pool; a
 // connection that broke is made anew by the next call that wants it. Every call may be made from
 // any thread. No error's text holds a password. Errors, beside Store's: `unavailable` also where a
 // serialization failed, a lock is held by somebody else (who is named), or the connection was lost
