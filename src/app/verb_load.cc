@@ -112,7 +112,6 @@ Exit verb_load(const Globals& globals, const LoadVerbOptions& options) {
     if (std::holds_alternative<PostgresUrl>(assembly.settings().store.url.target)) {
         // While one transaction is brought to the disk, another partition's rows come in.
         loading.committers = 2;
-        loading.batch_memory = loading.batch_memory * 3 / 4;
     }
     auto summary = load(assembly, loading, signals.token(), options.until_end,
                         options.until_end && !globals.quiet);
