@@ -33,7 +33,7 @@ struct LoaderOptions {
     std::string group = "tapedeck";
     std::size_t batch_bytes = 8 * 1024 * 1024;  // of message values in one transaction
     std::size_t batch_rows = 100'000;  // in one transaction; those of one message stay together
-    std::size_t batch_memory = 8 * 1024 * 1024;  // that a batch takes, decoded and encoded
+    std::size_t batch_memory = 7 * 1024 * 1024;  // that a batch takes, decoded and encoded
     int committers = 1;                          // transactions at once, each of another partition
     int give_up_after = 0;  // failed tries of one commit, seconds apart; 0: never give up
 };

@@ -53,7 +53,7 @@ struct KafkaOptions {
     // What a reader fetches ahead, over all its partitions; about 350 bytes of memory a message
     // come on top. One answer of the broker (256 KiB a partition, compressed) may exceed it.
     std::size_t prefetch_bytes = 4 * 1024 * 1024;
-    std::size_t prefetch_messages = 12'288;
+    std::size_t prefetch_messages = 10'240;
 };
 
 }  // namespace tapedeck
