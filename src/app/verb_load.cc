@@ -73,7 +73,7 @@ Result<LoadSummary> load(Assembly& assembly, const LoaderOptions& loading, std::
     Progress progress("loading");
     const bool is_shown = with_progress && progress.is_shown();
     const std::int64_t waiting = is_shown ? waiting_messages(assembly) : 0;
-    std::int64_t loaded = 0;  // the commit thread's
+    std::int64_t loaded = 0;  // told of by one commit at a time
     Loader loader(assembly.tape(), assembly.store(), assembly.clock(), assembly.log(), loading,
                   [&](const Batch& batch, const Committed&) {
                       for (const Batch::Advance& advance : batch.advances) {

@@ -28,8 +28,8 @@ protected:
         make_topics(tape);
     }
 
-    void make_topics(Tape& on) const {
-        ASSERT_TRUE(on.ensure_topic(feed.topic, 1));
+    void make_topics(Tape& on, int partitions = 1) const {
+        ASSERT_TRUE(on.ensure_topic(feed.topic, partitions));
         ASSERT_TRUE(on.ensure_topic(std::string(kOutcomesTopic), 1));
     }
 
@@ -292,8 +292,7 @@ private:
 
 TEST_F(LoaderTest, CommitsToTwoPartitionsAtOnceAndToEachInOrder) {
     MemoryTape two;
-    ASSERT_TRUE(two.ensure_topic("coin_topic", 2));
-    ASSERT_TRUE(two.ensure_topic(std::string(kOutcomesTopic), 1));
+    make_topics(two, 2);
     for (int slot = 0; slot < 20; ++slot) {
         for (const char* coin : {"bitcoin", "ethereum", "solana", "cardano", "xrp"}) {
             append(two, price(coin, std::to_string(slot + 1), slot), coin);
@@ -333,8 +332,7 @@ public:
 
 TEST_F(LoaderTest, EndsOnAnErrorThoughAnotherPartitionsBatchIsTriedAgain) {
     MemoryTape two;
-    ASSERT_TRUE(two.ensure_topic("coin_topic", 2));
-    ASSERT_TRUE(two.ensure_topic(std::string(kOutcomesTopic), 1));
+    make_topics(two, 2);
     for (const char* coin : {"bitcoin", "ethereum", "solana", "cardano", "xrp"}) {
         append(two, price(coin, "1", 5), coin);
     }

@@ -385,14 +385,14 @@ std::size_t json_extent(std::string_view text) {
         const std::uint64_t strings = between(quotes) ^ in_string;
         in_string = (strings >> 63) != 0 ? ~std::uint64_t{0} : 0;
         const std::uint64_t opening = marks.opening & ~strings;
-        std::uint64_t closing = marks.closing & ~strings;
+        const std::uint64_t closing = marks.closing & ~strings;
         const std::int64_t before = depth;
         depth += std::popcount(opening) - std::popcount(closing);
         if (before > std::popcount(closing)) continue;  // it does not end here
-        for (; closing != 0; closing &= closing - 1) {
-            const int last = std::countr_zero(closing);
+        for (std::uint64_t left = closing; left != 0; left &= left - 1) {
+            const int last = std::countr_zero(left);
             const std::uint64_t up_to = ~std::uint64_t{0} >> (63 - last);
-            const int done = std::popcount(marks.closing & ~strings & up_to);
+            const int done = std::popcount(closing & up_to);
             if (before + std::popcount(opening & up_to) == done) {
                 return at + static_cast<std::size_t>(last) + 1;
             }

@@ -21,8 +21,8 @@ EncodedBatch::Part& EncodedBatch::part_of(const PriceTable& table) {
     Part& part = parts_[used_++];
     part.table = table;
     part.places.clear();
-    part.stamps.clear();
-    part.buffer.begin();
+    part.stamps_.clear();
+    part.buffer_.begin();
     return part;
 }
 
@@ -44,16 +44,16 @@ void EncodedBatch::encode(const Batch& batch) {
                 continue;
             }
             part.places.push_back({static_cast<std::uint32_t>(i), static_cast<std::uint32_t>(j)});
-            part.stamps.push_back(append_row(part.buffer, rows, j, kUnstamped));
+            part.stamps_.push_back(append_row(part.buffer_, rows, j, kUnstamped));
             ++rows_of_[rows.advance];
         }
     }
-    for (std::size_t i = 0; i < used_; ++i) parts_[i].bytes = parts_[i].buffer.end();
+    for (std::size_t i = 0; i < used_; ++i) parts_[i].bytes = parts_[i].buffer_.end();
 }
 
 void EncodedBatch::stamp(Timestamp recorded_at) {
     for (std::size_t i = 0; i < used_; ++i) {
-        for (const std::size_t at : parts_[i].stamps) parts_[i].buffer.set_time(at, recorded_at);
+        for (const std::size_t at : parts_[i].stamps_) parts_[i].buffer_.set_time(at, recorded_at);
     }
 }
 

@@ -21,8 +21,8 @@ public:
 
     private:
         friend class EncodedBatch;
-        CopyBuffer buffer;
-        std::vector<std::size_t> stamps;  // where each row's recorded_at stands in it
+        CopyBuffer buffer_;
+        std::vector<std::size_t> stamps_;  // where each row's recorded_at stands in it
     };
 
     // May be called again for another batch; the memory is kept.
