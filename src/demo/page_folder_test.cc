@@ -9,6 +9,7 @@
 #include <iterator>
 
 #include "demo/demo_testing.h"
+#include "tests/conformance/temp_folder.h"
 
 namespace tapedeck {
 namespace {
@@ -18,12 +19,6 @@ using ::testing::HasSubstr;
 
 class PageFolderTest : public ::testing::Test {
 protected:
-    PageFolderTest() {
-        std::string pattern = (fs::temp_directory_path() / "page-folder-XXXXXX").string();
-        folder_ = ::mkdtemp(pattern.data());
-    }
-    ~PageFolderTest() override { fs::remove_all(folder_); }
-
     void put(const std::string& file, std::string_view text) {
         const fs::path path = fs::path(folder_) / file;
         fs::create_directories(path.parent_path());
@@ -33,7 +28,8 @@ protected:
         return pages.answer(understand(site_request(target, "127.0.0.1:1")));
     }
 
-    std::string folder_;
+    const TempFolder temporary_;
+    const std::string folder_ = temporary_.path().string();
 };
 
 TEST_F(PageFolderTest, ServesTheNewestRecordingOfAListedFolder) {

@@ -1,10 +1,10 @@
 #include <gtest/gtest.h>
 
-#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 
 #include "sources/source.h"
+#include "tests/conformance/temp_folder.h"
 
 namespace tapedeck {
 namespace {
@@ -85,9 +85,9 @@ TEST(Plan, ShippedSourcesAskForTheFeedsOfTheDesign) {
 }
 
 TEST(Load, AUsersFolderOverridesAndAdds) {
-    char path[] = "/tmp/tapedeck-sources-XXXXXX";
-    ASSERT_NE(mkdtemp(path), nullptr);
-    const std::filesystem::path folder(path);
+    const TempFolder temporary;
+    const std::filesystem::path& folder = temporary.path();
+    const std::string path = folder.string();
     const auto write = [&](const char* file, const std::string& name) {
         std::ofstream(folder / file) << "[source]\nname = \"" << name
                                      << "\"\nurl = \"https://example.com/{instrument}\"\n"
