@@ -11,6 +11,7 @@
 
 #include "config/toml_document.h"
 #include "config/values.h"
+#include "tests/conformance/temp_folder.h"
 
 namespace tapedeck {
 namespace {
@@ -142,20 +143,15 @@ TEST(ChangeToml, GivesTheListThatWasAskedForInAnyLayout) {
 // A folder of its own for every test.
 class ConfigFile : public ::testing::Test {
 protected:
-    void SetUp() override {
-        std::string name = ::testing::TempDir() + "config-XXXXXX";
-        ASSERT_NE(::mkdtemp(name.data()), nullptr);
-        folder_ = name;
-        options_.folder = folder_;
-    }
-    void TearDown() override { std::filesystem::remove_all(folder_); }
+    void SetUp() override { options_.folder = folder_; }
 
     std::string path(const std::string& name = "tapedeck.toml") const {
         return folder_ + "/" + name;
     }
     void write(const std::string& text) const { std::ofstream(path()) << text; }
 
-    std::string folder_;
+    const TempFolder temporary_;
+    const std::string folder_ = temporary_.path().string();
     ConfigOptions options_;
 };
 

@@ -1,4 +1,5 @@
 #include "app/variables.h"
+#include "tests/conformance/temp_folder.h"
 
 #include <gtest/gtest.h>
 
@@ -34,12 +35,7 @@ constexpr std::string_view kOriginal = R"json({
 
 class Variables : public ::testing::Test {
 protected:
-    void SetUp() override {
-        std::string name = ::testing::TempDir() + "variables-XXXXXX";
-        ASSERT_NE(::mkdtemp(name.data()), nullptr);
-        options_.folder = name;
-    }
-    void TearDown() override { std::filesystem::remove_all(options_.folder); }
+    void SetUp() override { options_.folder = folder_.path().string(); }
 
     Result<VariablesImport> import(std::string_view json) {
         const std::string path = options_.folder + "/variables.json";
@@ -48,6 +44,7 @@ protected:
     }
     std::string config_text() const { return *read_text_file(options_.folder + "/tapedeck.toml"); }
 
+    const TempFolder folder_;
     ConfigOptions options_;
 };
 

@@ -7,6 +7,7 @@
 #include <cstdlib>
 #include <filesystem>
 
+#include "tests/conformance/temp_folder.h"
 #include "tests/crash/recorder_world.h"
 
 namespace tapedeck {
@@ -17,20 +18,13 @@ using namespace crash;
 
 class RecorderCrash : public ::testing::Test {
 protected:
-    void SetUp() override {
-        char name[] = "/tmp/tapedeck-crash-XXXXXX";
-        ASSERT_NE(::mkdtemp(name), nullptr);
-        root = name;
-    }
-    void TearDown() override { std::filesystem::remove_all(root); }
-
     World world(const std::string& name) const {
         World one;
-        one.folder = root + "/" + name;
+        one.folder = root.file(name);
         std::filesystem::create_directories(one.folder);
         return one;
     }
-    std::string root;
+    TempFolder root;
 };
 
 TEST_F(RecorderCrash, KilledAtAnyCallItLosesAndDoublesNothing) {
