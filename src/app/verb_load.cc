@@ -64,7 +64,8 @@ std::string json_of(const LoadSummary& summary) {
     json.key("dead_letters").number(summary.dead_letters);
     json.key("outcomes").number(summary.outcomes).key("batches").number(summary.batches);
     json.key("gaps").number(summary.gaps).key("refused").number(summary.refused);
-    json.key("fenced").number(summary.fenced).end_object();
+    json.key("fenced").number(summary.fenced);
+    json.key("taken_back").number(summary.taken_back).end_object();
     return out + "\n";
 }
 
@@ -123,6 +124,11 @@ Exit verb_load(const Globals& globals, const LoadVerbOptions& options) {
         print(fmt::format("{} rows of {} messages in {} batches; {} dead letters, {} duplicates\n",
                           summary->rows, summary->messages, summary->batches, summary->dead_letters,
                           summary->duplicates));
+        if (summary->taken_back > 0) {
+            print(
+                fmt::format("{} messages were loaded again: the database had lost their commits\n",
+                            summary->taken_back));
+        }
         if (summary->gaps > 0) {
             print(
                 fmt::format("{} messages were gone from the tape before they were loaded: "

@@ -112,6 +112,18 @@ struct PartitionFenced {
     }
 };
 
+// The store's server lost commits that had not reached its disk, or stands on older data now.
+struct LedgerWentBack {
+    static constexpr std::string_view kName = "ledger_went_back";
+    static constexpr Severity kSeverity = Severity::warn;
+    std::string_view topic;
+    std::int64_t partition, from, to;  // to be loaded again
+    void fields(EventFields& out) const {
+        out.field("topic", topic).field("partition", partition).field("from", from);
+        out.field("to", to);
+    }
+};
+
 struct TapeHasGap {
     static constexpr std::string_view kName = "tape_gap";
     static constexpr Severity kSeverity = Severity::error;

@@ -13,6 +13,7 @@ namespace {
 using namespace std::chrono_literals;
 
 constexpr std::size_t kWaitingBatches = 1;
+constexpr std::size_t kRooms = 3;  // kept: for the batch that is made, and those that wait
 constexpr auto kFencedRest = 2s;  // before a partition that somebody else loaded is looked at again
 
 // Beside its bytes, a message costs its place in a chunk; a row is there decoded and, while it is
@@ -25,6 +26,17 @@ constexpr int kRestarts = 3;            // without a message in between
 
 std::string name_of(const TopicPartition& at) {
     return fmt::format("{}[{}]", at.topic, at.partition.value());
+}
+
+void add(LoadSummary& sum, const LoadSummary& counts, int times) {
+    sum.messages += times * counts.messages;
+    sum.rows += times * counts.rows;
+    sum.absorbed += times * counts.absorbed;
+    sum.duplicates += times * counts.duplicates;
+    sum.dead_letters += times * counts.dead_letters;
+    sum.outcomes += times * counts.outcomes;
+    sum.gaps += times * counts.gaps;
+    sum.batches += times * counts.batches;
 }
 
 }  // namespace
@@ -60,7 +72,8 @@ std::size_t bytes_to_read(const LoaderOptions& options, const ChunkSize& last) {
     return std::max<std::size_t>(1, bytes);
 }
 
-Batch BatchMaker::make(const Chunk& chunk, Offset from, std::size_t& first, TextArena& arena) {
+Batch BatchMaker::make(const Chunk& chunk, Offset from, std::size_t& first, TextArena& arena,
+                       BatchRows room) {
     TAPEDECK_ASSERT(first < chunk.messages.size());
     const auto topic = std::ranges::find(topics_, chunk.at.topic, &LoadedTopic::topic);
     TAPEDECK_ASSERT(topic != topics_.end());
@@ -90,7 +103,12 @@ Batch BatchMaker::make(const Chunk& chunk, Offset from, std::size_t& first, Text
         end_after(chunk.messages[first - 1]);
         return batch;
     }
-    BatchRows rows{*topic->table, 0, {}, {}, {}};
+    BatchRows rows = std::move(room);
+    rows.table = *topic->table;
+    rows.advance = 0;
+    rows.records.clear();
+    rows.offsets.clear();
+    rows.timestamps.clear();
     const std::size_t likely = std::min(chunk.messages.size() - first, most_rows_);
     rows.records.reserve(likely);
     rows.offsets.reserve(likely);
@@ -125,6 +143,7 @@ Result<LoadSummary> Loader::run(std::stop_token stop, bool until_end) {
     reading_.clear();
     ends_.clear();
     sizes_.clear();
+    not_on_disk_.clear();
     std::vector<std::string> names;
     for (const LoadedTopic& topic : options_.topics) names.push_back(topic.topic);
     auto reader = tape_.open_reader(names, options_.group);
@@ -294,7 +313,7 @@ void Loader::take(Chunk chunk, TapeReader& reader) {
         work->chunk = shared;
         const std::size_t before = first;
         // Holes before the first message are passed over with it.
-        work->batch = maker_.make(*shared, reading.from, first, work->arena);
+        work->batch = maker_.make(*shared, reading.from, first, work->arena, take_room());
         work->messages = static_cast<std::int64_t>(first - before);
         const Batch::Advance& advance = work->batch.advances[0];
         reading.from = advance.to;
@@ -455,6 +474,7 @@ void Loader::commit_loop(std::stop_token stop) {
             changed_.notify_all();
         }
         const auto done = commit(*work, halted_.get_token());
+        keep_room(work->batch);
         work.reset();
         const std::lock_guard lock(mutex_);
         committing_.erase(at);
@@ -468,60 +488,103 @@ void Loader::commit_loop(std::stop_token stop) {
 }
 
 Result<> Loader::commit(const Work& work, std::stop_token stop) {
-    const TopicPartition& at = work.batch.advances[0].at;
+    const Batch::Advance& advance = work.batch.advances[0];
+    const TopicPartition& at = advance.at;
+    const auto ends_it = [&](const LedgerEntry& ledger) {
+        return ledger.next == advance.to && ledger.last_digest == advance.last_digest;
+    };
     const auto began = clock_.steady();
     for (int tries = 1;; ++tries) {
-        auto committed = store_.commit(work.batch);
+        bool followed = false;
+        auto committed = store_.commit(work.batch, [&] { return followed = is_followed(at); });
         if (committed) {
             if (tries > 1) {
                 log_.emit(Recovered{"store", (clock_.steady() - began).count() / 1000});
             }
-            tell(work, *committed);
+            tell(work, *committed, !followed);
             return {};
         }
         const Error error = committed.error();
-        if (error.kind == ErrorKind::conflict) {
-            // An earlier try whose answer was lost may have been what moved the ledger.
-            if (tries > 1) {
-                const auto ours = was_committed(work.batch);
-                if (ours && *ours) {
-                    tell(work, Committed{});
-                    return {};
-                }
-            }
-            log_.emit(PartitionFenced{at.topic, at.partition.value(), error.what});
-            const std::lock_guard lock(mutex_);
-            fenced_[at] = work.epoch;
-            ++summary_.fenced;
+        const bool is_lost = error.kind == ErrorKind::conflict;
+        if (!is_lost && !retryable(error.kind)) {
+            return in_context("loading " + name_of(at), error);
+        }
+        if (!is_lost && tries == 1) log_.emit(Waiting{"store", error.what});
+        // Was it committed before the connection broke, by this try or by one before? The ledger
+        // says.
+        const auto ledger = ledger_of(at);
+        if (ledger && ends_it(*ledger) && (tries > 1 || !is_lost)) {
+            tell(work, Committed{}, false);
             return {};
         }
-        if (!retryable(error.kind)) return in_context("loading " + name_of(at), error);
-        if (tries == 1) log_.emit(Waiting{"store", error.what});
-        // Was it committed before the connection broke? The ledger says.
-        const auto known = was_committed(work.batch);
-        if (known && *known) {
-            tell(work, Committed{});
+        if (is_lost) {
+            lose_partition(work, ledger ? std::optional(ledger->next) : std::nullopt, error.what);
             return {};
         }
-        if (!known && known.error().kind == ErrorKind::conflict) continue;  // commit says so too
+        if (!ledger && ledger.error().kind == ErrorKind::conflict) continue;  // commit says so too
         const bool give_up = options_.give_up_after > 0 && tries >= options_.give_up_after;
         if (give_up || stop.stop_requested()) return error;
         clock_.sleep_until(clock_.now() + 1s, stop);
     }
 }
 
-Result<bool> Loader::was_committed(const Batch& batch) {
-    const std::vector<TopicPartition> partitions{batch.advances[0].at};
-    auto ledger = store_.ledger(partitions);
-    if (!ledger) return ledger.error();
-    const Offset now = ledger->front().next;
-    if (now == batch.advances[0].to) {
-        return ledger->front().last_digest == batch.advances[0].last_digest;
-    }
-    return false;
+BatchRows Loader::take_room() {
+    const std::lock_guard lock(mutex_);
+    if (rooms_.empty()) return {};
+    BatchRows room = std::move(rooms_.back());
+    rooms_.pop_back();
+    return room;
 }
 
-void Loader::tell(const Work& work, const Committed& committed) {
+void Loader::keep_room(Batch& batch) {
+    const std::lock_guard lock(mutex_);
+    for (BatchRows& rows : batch.rows) {
+        if (rooms_.size() < kRooms) rooms_.push_back(std::move(rows));
+    }
+}
+
+// Whether the next batch of the partition waits: nobody takes it before this one is committed.
+bool Loader::is_followed(const TopicPartition& at) const {
+    const std::lock_guard lock(mutex_);
+    return std::ranges::any_of(waiting_, [&](const std::unique_ptr<Work>& work) {
+        return work->batch.advances[0].at == at;
+    });
+}
+
+Result<LedgerEntry> Loader::ledger_of(const TopicPartition& at) {
+    const std::vector<TopicPartition> partitions{at};
+    auto ledger = store_.ledger(partitions);
+    if (!ledger) return ledger.error();
+    return ledger->front();
+}
+
+// The ledger is not where the batch begins: behind it where the store's server lost what it had
+// committed, elsewhere where somebody else loaded. Either way the ledger says where to go on.
+void Loader::lose_partition(const Work& work, std::optional<Offset> ledger, std::string_view why) {
+    const Batch::Advance& advance = work.batch.advances[0];
+    const TopicPartition& at = advance.at;
+    const bool went_back = ledger && *ledger < advance.from;
+    if (went_back) {
+        log_.emit(
+            LedgerWentBack{at.topic, at.partition.value(), ledger->value(), advance.from.value()});
+    } else {
+        log_.emit(PartitionFenced{at.topic, at.partition.value(), why});
+    }
+    const std::lock_guard lock(mutex_);
+    fenced_[at] = work.epoch;
+    const auto told = not_on_disk_.extract(at);
+    if (!went_back) {
+        ++summary_.fenced;
+        return;
+    }
+    summary_.taken_back += advance.from.value() - ledger->value();
+    if (told.empty()) return;
+    for (const Told& one : told.mapped()) {
+        if (one.to > *ledger) add(summary_, one.counts, -1);
+    }
+}
+
+void Loader::tell(const Work& work, const Committed& committed, bool is_on_disk) {
     const Batch& batch = work.batch;
     const Batch::Advance& advance = batch.advances[0];
     log_.emit(BatchLoaded{advance.at.topic, advance.at.partition.value(), advance.from.value(),
@@ -533,16 +596,23 @@ void Loader::tell(const Work& work, const Committed& committed) {
             MessagesUnreadable{first.at.topic, first.at.partition.value(), first.offset.value(),
                                static_cast<std::int64_t>(batch.dead_letters.size()), first.reason});
     }
+    LoadSummary counts;
+    counts.messages = work.messages;
+    counts.rows = committed.rows;
+    counts.absorbed = committed.absorbed;
+    counts.duplicates = committed.duplicates;
+    counts.dead_letters = committed.dead_letters;
+    counts.outcomes = static_cast<std::int64_t>(batch.outcomes.size());
+    for (const TapeGap& gap : batch.gaps) counts.gaps += gap.to.value() - gap.from.value();
+    counts.batches = 1;
     {
         const std::lock_guard lock(mutex_);
-        summary_.messages += work.messages;
-        summary_.rows += committed.rows;
-        summary_.absorbed += committed.absorbed;
-        summary_.duplicates += committed.duplicates;
-        summary_.dead_letters += committed.dead_letters;
-        summary_.outcomes += static_cast<std::int64_t>(batch.outcomes.size());
-        for (const TapeGap& gap : batch.gaps) summary_.gaps += gap.to.value() - gap.from.value();
-        ++summary_.batches;
+        add(summary_, counts, 1);
+        if (is_on_disk) {
+            not_on_disk_.erase(advance.at);
+        } else {
+            not_on_disk_[advance.at].push_back({advance.to, counts});
+        }
         loaded_[advance.at] = advance.to;
     }
     if (!on_committed_) return;

@@ -47,8 +47,9 @@ struct LoadSummary {
     std::int64_t outcomes = 0;
     std::int64_t gaps = 0;  // messages that the tape no longer had
     std::int64_t batches = 0;
-    std::int64_t fenced = 0;   // partitions left to somebody else
-    std::int64_t refused = 0;  // partitions whose topic was made anew
+    std::int64_t fenced = 0;      // partitions left to somebody else
+    std::int64_t taken_back = 0;  // messages whose commits the store's server lost: loaded again
+    std::int64_t refused = 0;     // partitions whose topic was made anew
 };
 
 // How loading of a partition goes on, decided from the ledger and the tape alone.
@@ -84,8 +85,9 @@ public:
         : topics_(topics), most_rows_(most_rows) {}
 
     // Of the chunk's messages from index `first` on, as many as fit into most_rows, one at least;
-    // `first` moves past them. The batch begins at `from`.
-    Batch make(const Chunk& chunk, Offset from, std::size_t& first, TextArena& arena);
+    // `first` moves past them. The batch begins at `from`, and uses the memory of `room`.
+    Batch make(const Chunk& chunk, Offset from, std::size_t& first, TextArena& arena,
+               BatchRows room = {});
     Batch make(const Chunk& chunk, TextArena& arena) {  // all of them
         std::size_t first = 0;
         Batch batch = make(chunk, chunk.from, first, arena);
@@ -133,6 +135,11 @@ private:
         std::optional<std::chrono::microseconds> return_at = std::nullopt;  // steady time
     };
 
+    struct Told {  // of a commit that may not be on the store's disk yet
+        Offset to;
+        LoadSummary counts;
+    };
+
     struct Outage {
         bool told = false;
         int restarts = 0;  // of partitions that the reader could not read on
@@ -160,8 +167,12 @@ private:
     void commit_loop(std::stop_token stop);
     std::deque<std::unique_ptr<Work>>::iterator next_work();
     Result<> commit(const Work& work, std::stop_token stop);
-    Result<bool> was_committed(const Batch& batch);
-    void tell(const Work& work, const Committed& committed);
+    BatchRows take_room();
+    void keep_room(Batch& batch);
+    bool is_followed(const TopicPartition& at) const;
+    Result<LedgerEntry> ledger_of(const TopicPartition& at);
+    void lose_partition(const Work& work, std::optional<Offset> ledger, std::string_view why);
+    void tell(const Work& work, const Committed& committed, bool is_on_disk);
     bool unsettled() const;
 
     Tape& tape_;
@@ -184,10 +195,12 @@ private:
     std::condition_variable_any changed_;
     std::deque<std::unique_ptr<Work>> waiting_;
     std::set<TopicPartition> committing_;
+    std::vector<BatchRows> rooms_;  // of batches that are done with: memory for others
     std::stop_token stop_;
     std::stop_source halted_;  // by the caller's stop, or by an error of the commit thread
     std::map<TopicPartition, std::uint64_t> fenced_;  // the assignment that lost its partition
     std::map<TopicPartition, Offset> loaded_;         // not yet noted on the tape
+    std::map<TopicPartition, std::vector<Told>> not_on_disk_;
     std::optional<Error> error_;
     LoadSummary summary_;
 

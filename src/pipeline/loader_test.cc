@@ -220,13 +220,13 @@ class RivalledStore : public FaultyStore {
 public:
     RivalledStore(Store& inner, Calls& calls) : FaultyStore(inner, calls), store_(inner) {}
 
-    Result<Committed> commit(const Batch& batch) override {
+    Result<Committed> commit(const Batch& batch, const IsFollowed& is_followed) override {
         if (!std::exchange(was_beaten_, true)) {
             Batch first;
             first.advances = {{batch.advances[0].at, Offset(0), Offset(1), {}, {}}};
             if (auto done = store_.commit(first); !done) return done.error();
         }
-        return FaultyStore::commit(batch);
+        return FaultyStore::commit(batch, is_followed);
     }
 
 private:
@@ -262,12 +262,69 @@ TEST_F(LoaderTest, GoesOnFromTheLedgerWhereSomebodyElseWasFirst) {
     EXPECT_EQ(ledger->front().next, Offset(3));
 }
 
+// A store whose server crashes once, as it is about to commit a second batch, and has not brought
+// the first to its disk, which was followed.
+class ForgetfulStore : public FaultyStore {
+public:
+    ForgetfulStore(Store& inner, Calls& calls) : FaultyStore(inner, calls), store_(inner) {}
+
+    Result<Committed> commit(const Batch& batch, const IsFollowed& is_followed) override {
+        followed_.push_back(batch.advances[0].to);
+        if (followed_.size() == 1) {
+            run({"create table offsets_before as select * from offsets"});
+            for (int looks = 0; !is_followed() && looks < 10'000; ++looks) {
+                std::this_thread::sleep_for(std::chrono::milliseconds(1));
+            }
+        }
+        if (followed_.size() == 2) {
+            run({"delete from coin_records", "delete from batches", "delete from offsets",
+                 "insert into offsets select * from offsets_before"});
+            return Error{ErrorKind::unavailable, "the server went away"};
+        }
+        if (!is_followed()) followed_.back() = Offset(-1);
+        return FaultyStore::commit(batch, is_followed);
+    }
+    const std::vector<Offset>& followed() const { return followed_; }  // -1: was not
+
+private:
+    void run(const std::vector<std::string>& all) {
+        std::vector<Statement> statements;
+        for (const std::string& sql : all) statements.push_back({sql, {}, {}});
+        const auto done = store_.transact(statements);
+        EXPECT_TRUE(done) << done.error().what;
+    }
+
+    Store& store_;
+    std::vector<Offset> followed_;
+};
+
+TEST_F(LoaderTest, LoadsAgainWhatTheStoresServerHadNotBroughtToItsDisk) {
+    for (int slot = 1; slot < 6; ++slot) append(tape, price("bitcoin", std::to_string(slot), slot));
+    Calls calls;
+    ForgetfulStore forgetful(*store, calls);
+    HastyClock hasty{kSlot};
+    LoaderOptions options = loading_of(feed);
+    options.batch_bytes = 1;  // each message is a batch
+    Loader loader(tape, forgetful, hasty, log, options);
+    const auto loaded = loader.run({}, true);
+    ASSERT_TRUE(loaded) << loaded.error().what;
+    EXPECT_EQ(loaded->taken_back, 1);
+    EXPECT_EQ(loaded->fenced, 0);
+    EXPECT_EQ(loaded->messages, 5);
+    EXPECT_EQ(loaded->rows, 5);
+    EXPECT_EQ(loaded->batches, 5);
+    EXPECT_EQ(rows(), (std::vector<std::string>{"bitcoin 1", "bitcoin 2", "bitcoin 3", "bitcoin 4",
+                                                "bitcoin 5"}));
+    EXPECT_EQ(forgetful.followed().front(), Offset(1));
+    EXPECT_EQ(forgetful.followed().back(), Offset(-1)) << "nothing followed the last batch";
+}
+
 // Watches over the commits that are under way; the first waits for one of another partition.
 class WatchedStore : public FaultyStore {
 public:
     using FaultyStore::FaultyStore;
 
-    Result<Committed> commit(const Batch& batch) override {
+    Result<Committed> commit(const Batch& batch, const IsFollowed& is_followed) override {
         const TopicPartition at = batch.advances[0].at;
         {
             std::unique_lock lock(mutex_);
@@ -276,7 +333,7 @@ public:
             changed_.notify_all();
             changed_.wait_for(lock, std::chrono::seconds(10), [&] { return most_ > 1; });
         }
-        auto done = FaultyStore::commit(batch);
+        auto done = FaultyStore::commit(batch, is_followed);
         const std::lock_guard lock(mutex_);
         under_way_.erase(at);
         return done;
@@ -322,7 +379,7 @@ TEST_F(LoaderTest, CommitsToTwoPartitionsAtOnceAndToEachInOrder) {
 class HalfRefusingStore : public FaultyStore {
 public:
     using FaultyStore::FaultyStore;
-    Result<Committed> commit(const Batch& batch) override {
+    Result<Committed> commit(const Batch& batch, const IsFollowed& /*is_followed*/) override {
         if (batch.advances[0].at.partition == Partition(0)) {
             return Error{ErrorKind::rejected, "no such table"};
         }

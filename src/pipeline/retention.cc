@@ -45,6 +45,13 @@ Result<> discard_loaded(Tape& tape, Store& store, Timestamp before) {
         const auto keep = first_to_keep(tape, at, extent->earliest, limit, before);
         if (!keep) return keep.error();
         if (*keep <= extent->earliest) continue;
+        // A commit that was followed at once may not be on the store's disk yet: one that is not
+        // brings it there, before the messages go that could be loaded again.
+        const std::vector<Statement> touch{
+            {"update offsets set next_offset = next_offset where topic = $1 and partition = $2",
+             {at.topic, static_cast<std::int64_t>(at.partition.value())},
+             {}}};
+        if (auto touched = store.transact(touch); !touched) return touched.error();
         if (auto discarded = tape.discard(at, *keep); !discarded) return discarded;
     }
     return {};

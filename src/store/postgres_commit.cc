@@ -43,15 +43,19 @@ Result<> copy_into(PostgresConnection& connection, const std::string& sql, std::
     return connection.drain();
 }
 
+std::string commit_sql(const IsFollowed& is_followed) {
+    return is_followed && is_followed() ? "set local synchronous_commit = off; commit" : "commit";
+}
+
 }  // namespace
 
 Result<Committed> BatchCommitter::commit(PostgresConnection& connection, const Batch& batch,
-                                         Timestamp recorded_at) {
+                                         Timestamp recorded_at, const IsFollowed& is_followed) {
     TAPEDECK_ASSERT(
         std::ranges::is_sorted(batch.advances, std::ranges::less(), &Batch::Advance::at));
     recorded_at_ = recorded_at;
     if (staged_batches_left_ == 0) {
-        auto committed = commit_directly(connection, batch);
+        auto committed = commit_directly(connection, batch, is_followed);
         if (committed) return committed;
         connection.reset();
         const std::string& sqlstate = connection.sqlstate();
@@ -59,7 +63,7 @@ Result<Committed> BatchCommitter::commit(PostgresConnection& connection, const B
         if (!again || !connection.usable()) return committed;
         staged_batches_left_ = kStagedBatches;
     }
-    auto committed = commit_staged(connection, batch);
+    auto committed = commit_staged(connection, batch, is_followed);
     if (!committed) {
         connection.reset();
         return committed;
@@ -149,7 +153,8 @@ std::string BatchCommitter::batches_sql(const Batch& batch) const {
 }
 
 Result<Committed> BatchCommitter::commit_directly(PostgresConnection& connection,
-                                                  const Batch& batch) {
+                                                  const Batch& batch,
+                                                  const IsFollowed& is_followed) {
     begin(batch);
     for (const std::int64_t rows : rows_of_) counts_.rows += rows;
     letters_.begin();
@@ -157,25 +162,15 @@ Result<Committed> BatchCommitter::commit_directly(PostgresConnection& connection
     encode_dead_letters(encoded_->refused());
     letters_bytes_ = letters_.end();
     std::string sql = guards_sql(batch) + accounts_sql(batch);
-    bool copies = false;
     for (const Part& part : encoded_->parts()) {
         if (part.places.empty()) continue;
         sql += copy_sql(part.table);
-        copies = true;
     }
-    if (counts_.dead_letters > 0) {
-        sql += kLettersCopy;
-        copies = true;
-    }
+    if (counts_.dead_letters > 0) sql += kLettersCopy;
     sql += batches_sql(batch);
-    // The server waits for a COPY's rows, so the guards are known before it can come to "commit";
-    // without a COPY the commit is sent when they are known.
-    if (copies) sql += "commit";
     if (auto sent = connection.send(sql); !sent) return sent.error();
     if (auto read = read_answers(connection, batch); !read) return read.error();
-    if (!copies) {
-        if (auto done = connection.execute("commit"); !done) return done.error();
-    }
+    if (auto done = connection.execute(commit_sql(is_followed)); !done) return done.error();
     return counts_;
 }
 
@@ -217,8 +212,8 @@ Error BatchCommitter::not_at(PostgresConnection& connection, const Batch::Advanc
                         to_string(advance.at), where, advance.from.value())};
 }
 
-Result<Committed> BatchCommitter::commit_staged(PostgresConnection& connection,
-                                                const Batch& batch) {
+Result<Committed> BatchCommitter::commit_staged(PostgresConnection& connection, const Batch& batch,
+                                                const IsFollowed& is_followed) {
     begin(batch);
     if (auto sent = connection.send(guards_sql(batch) + accounts_sql(batch)); !sent) {
         return sent.error();
@@ -237,7 +232,8 @@ Result<Committed> BatchCommitter::commit_staged(PostgresConnection& connection,
         auto copied = copy_into(connection, std::string(kLettersCopy), letters_bytes_);
         if (!copied) return copied.error();
     }
-    if (auto done = connection.execute(batches_sql(batch) + "commit"); !done) return done.error();
+    auto done = connection.execute(batches_sql(batch) + commit_sql(is_followed));
+    if (!done) return done.error();
     return counts_;
 }
 

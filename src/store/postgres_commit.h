@@ -13,8 +13,8 @@ namespace tapedeck {
 
 // Writes batches, each in one transaction. What a batch writes is encoded before the transaction
 // begins (Store::prepare, or here where that was not called); then guards of the ledger, COPY
-// BINARY into the tables, accounts and commit travel as one query of several statements, so that a
-// batch costs two round trips.
+// BINARY into the tables and accounts travel as one query of several statements, so that a batch
+// costs three round trips with its commit, which waits for the disk unless the batch is followed.
 //
 // A key that is there already makes the batch go again by way of a staging table that keeps what
 // is new and counts the rest, and the next batches too (duplicates come in swarms); data that the
@@ -26,7 +26,7 @@ public:
 
     // Errors as Store::commit; the connection is without a transaction afterwards, or broken.
     Result<Committed> commit(PostgresConnection& connection, const Batch& batch,
-                             Timestamp recorded_at);
+                             Timestamp recorded_at, const IsFollowed& is_followed);
 
 private:
     using Part = EncodedBatch::Part;
@@ -37,9 +37,11 @@ private:
     std::string accounts_sql(const Batch& batch) const;
     std::string batches_sql(const Batch& batch) const;
 
-    Result<Committed> commit_directly(PostgresConnection& connection, const Batch& batch);
+    Result<Committed> commit_directly(PostgresConnection& connection, const Batch& batch,
+                                      const IsFollowed& is_followed);
     Result<> read_answers(PostgresConnection& connection, const Batch& batch);
-    Result<Committed> commit_staged(PostgresConnection& connection, const Batch& batch);
+    Result<Committed> commit_staged(PostgresConnection& connection, const Batch& batch,
+                                    const IsFollowed& is_followed);
     Result<> stage(PostgresConnection& connection, const Batch& batch, const Part& part);
     Result<> load_staged(PostgresConnection& connection, const Batch& batch, const Part& part,
                          std::size_t from, std::size_t to);

@@ -142,12 +142,16 @@ bool PostgresConnection::usable() const {
 
 bool PostgresConnection::alive() {
     if (broken_ || PQstatus(handle_) != CONNECTION_OK) return false;
-    pollfd one{PQsocket(handle_), POLLIN, 0};
-    const int ready = ::poll(&one, 1, 0);
-    if (ready == 0) return true;
-    // Something came without being asked for: a notice, or the end.
-    if (ready < 0 || PQconsumeInput(handle_) == 0 || PQisBusy(handle_) != 0) broken_ = true;
-    return !broken_ && PQstatus(handle_) == CONNECTION_OK;
+    // What came without being asked for is a notice, or a last word with the end behind it.
+    constexpr int kMostNotices = 100;
+    for (int i = 0; i < kMostNotices; ++i) {
+        pollfd one{PQsocket(handle_), POLLIN, 0};
+        const int ready = ::poll(&one, 1, 0);
+        if (ready == 0) return true;
+        if (ready < 0 || PQconsumeInput(handle_) == 0 || PQisBusy(handle_) != 0) broken_ = true;
+        if (broken_ || PQstatus(handle_) != CONNECTION_OK) return false;
+    }
+    return false;
 }
 
 void PostgresConnection::reset() {

@@ -138,7 +138,7 @@ Result<Committed> SqliteStore::commit_in_transaction(const Batch& batch) {
     return committed;
 }
 
-Result<Committed> SqliteStore::commit(const Batch& batch) {
+Result<Committed> SqliteStore::commit(const Batch& batch, const IsFollowed& /*is_followed*/) {
     const WriteGate::Pass pass(*gate_);
     auto committed = commit_in_transaction(batch);
     if (!committed) return in_context("committing a batch", committed.error());

@@ -130,6 +130,10 @@ public:
     virtual ~Lease() = default;
 };
 
+// Asked once the rows of a batch are written, right before its commit: whether another batch of the
+// same partitions follows at once.
+using IsFollowed = std::function<bool()>;
+
 // The seam to the database. Every implementation passes tests/conformance/store_suite.h.
 // All functions may be called from any thread; readers never wait for the writer.
 // Errors: `unavailable` (away, locked, full: nothing was changed), `conflict` (a guard failed:
@@ -146,8 +150,10 @@ public:
     virtual void prepare(Batch& /*batch*/) {}
 
     // Writes the batch in one transaction in which every advance moves the ledger from `from` to
-    // `to`; `conflict` where one is not at `from`: then nothing was written.
-    virtual Result<Committed> commit(const Batch& batch) = 0;
+    // `to`; `conflict` where one is not at `from`: then nothing was written. A batch that is
+    // followed need not be on the disk on return, as the commit after it brings both there: a crash
+    // of the server may take it back, rows and ledger together. Every other is on the disk.
+    virtual Result<Committed> commit(const Batch& batch, const IsFollowed& is_followed = {}) = 0;
 
     // Runs one reading statement; `sink` gets the rows in order and may end it with an error.
     virtual Result<> query(const Statement& statement, const RowSink& sink) = 0;

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <atomic>
+#include <csignal>
 #include <thread>
 
 #include "tests/integration/postgres/batches.h"
@@ -191,6 +192,45 @@ TEST(PostgresServer, MayDieAtOnceAndComeBackBetweenCommits) {
     EXPECT_EQ(outsider.value("select count(*) from coin_records"), std::to_string(kMessages));
     EXPECT_EQ(outsider.value("select next_offset from offsets where partition = 0"),
               std::to_string(kMessages));
+}
+
+// A server process that dies takes all of the server's memory with it, at once; then the server
+// comes back by itself from what its disk has.
+void crash(const PostgresUrl& url, PostgresStore& store) {
+    ASSERT_EQ(::kill(std::stoi(Outsider(url).value("select pg_backend_pid()")), SIGKILL), 0);
+    const std::vector<TopicPartition> partitions{coin_topic()};
+    while (store.ledger(partitions)) std::this_thread::yield();  // until the others are gone, too
+    while (!store.ledger(partitions)) std::this_thread::sleep_for(10ms);
+    Batch nothing;  // each connection finds out by itself that it is gone
+    for (int tries = 0; !store.commit(nothing) && tries < 100; ++tries) {
+    }
+}
+
+TEST(PostgresServer, ACrashTakesBackAFollowedBatchWithItsLedgerAndNoOther) {
+    Server server("postgres.py", {"--set", "wal_writer_delay=10s"});
+    const PostgresUrl url = new_database(server);
+    ManualClock clock(kTestStart);
+    const auto store = open_store(url, clock);
+    make_coins(*store);
+    const auto append = [&](std::int64_t at, bool is_followed) {
+        return store->commit(batch_of(at, {coin("bitcoin", "1", {})}),
+                             [is_followed] { return is_followed; });
+    };
+    std::int64_t at = 0;
+    int taken_back = 0;
+    for (int i = 0; i < 20 && taken_back == 0; ++i) {
+        ASSERT_TRUE(append(at, true));
+        ASSERT_TRUE(append(at + 1, false)) << "brings the one before to the disk as well";
+        ASSERT_TRUE(append(at + 2, true));
+        crash(url, *store);
+        const std::int64_t next = next_offset(*store);
+        ASSERT_TRUE(next == at + 2 || next == at + 3) << next - at;
+        EXPECT_EQ(Outsider(url).value("select count(*) from coin_records"), std::to_string(next));
+        if (next == at + 2) ++taken_back;
+        at = next;
+    }
+    EXPECT_EQ(taken_back, 1);
+    EXPECT_TRUE(append(at, false));
 }
 
 // A line that loses what the server says from its n-th byte on, for many n: sooner or later it is
