@@ -11,7 +11,17 @@
 namespace tapedeck {
 namespace {
 
+using std::chrono::steady_clock;
 using Settings = std::vector<std::pair<std::string, std::string>>;
+
+constexpr std::chrono::milliseconds kBetweenTries{20};
+
+// A group's coordinator is about to be made, or to move.
+bool has_no_coordinator(rd_kafka_resp_err_t code) {
+    return code == RD_KAFKA_RESP_ERR_NOT_COORDINATOR ||
+           code == RD_KAFKA_RESP_ERR_COORDINATOR_NOT_AVAILABLE ||
+           code == RD_KAFKA_RESP_ERR_COORDINATOR_LOAD_IN_PROGRESS;
+}
 
 KafkaHandle<rd_kafka_AdminOptions_t> admin_options(const KafkaClient& client,
                                                    rd_kafka_admin_op_t operation) {
@@ -146,8 +156,16 @@ Result<std::map<TopicPartition, Offset>> committed_offsets(
     for (const TopicPartition& at : partitions) asked.emplace_back(at, Offset(0));
     const auto list = partition_list(asked);
     const std::string doing = fmt::format("asking for the offsets of group {}", group);
-    const auto code =
-        rd_kafka_committed((*client)->get(), list.get(), (*client)->request_timeout_ms());
+    const auto until =
+        steady_clock::now() + std::chrono::milliseconds((*client)->request_timeout_ms());
+    const auto ask = [&] {
+        return rd_kafka_committed((*client)->get(), list.get(), (*client)->request_timeout_ms());
+    };
+    auto code = ask();
+    while (has_no_coordinator(code) && steady_clock::now() < until) {
+        std::this_thread::sleep_for(kBetweenTries);
+        code = ask();
+    }
     if (code != RD_KAFKA_RESP_ERR_NO_ERROR) return (*client)->error(code, doing);
     std::map<TopicPartition, Offset> out;
     for (int i = 0; i < list->cnt; ++i) {

@@ -40,7 +40,7 @@ std::string_view hint_for(const KafkaOptions& options) {
         return "";
     }
     return "; or the broker is Kafka 4, to which this librdkafka cannot log in by SCRAM: use plain "
-           "over TLS, or a certificate";
+           "over TLS, a certificate, or a newer library (tools/librdkafka.sh)";
 }
 
 std::string_view protocol_of(const KafkaOptions& options) {
@@ -135,6 +135,11 @@ Result<std::shared_ptr<KafkaClient>> KafkaClient::open(const KafkaOptions& optio
     KafkaHandle<rd_kafka_conf_t> conf(rd_kafka_conf_new());
     KafkaSettings all = common_settings(options);
     all.insert(all.end(), settings.begin(), settings.end());
+    // A consumer whose queue is full stops asking; since 2.2, for a second, if it is not told.
+    constexpr int kPausesWhenFull = 0x020200ff;
+    if (type == RD_KAFKA_CONSUMER && rd_kafka_version() >= kPausesWhenFull) {
+        all.emplace_back("fetch.queue.backoff.ms", "2");
+    }
     for (const auto& [name, value] : all) {
         if (rd_kafka_conf_set(conf.get(), name.c_str(), value.c_str(), fault.data(),
                               fault.size()) != RD_KAFKA_CONF_OK) {
