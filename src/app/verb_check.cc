@@ -8,6 +8,7 @@
 
 #include "app/demo.h"
 #include "app/load_globals.h"
+#include "app/open_parts.h"
 #include "app/pipe_status.h"
 #include "app/probe.h"
 #include "app/spans.h"
@@ -162,7 +163,10 @@ private:
         if (!reader && reader.error().what.starts_with("there is no ")) {
             return check_folder(name, reader.error().what);
         }
-        if (!reader) return add(name, false, reader.error().what);
+        if (!reader) {
+            add(name, false, reader.error().what);
+            return check_brokers();
+        }
         Store& store = reader->assembly->store();
         const std::string path = store_path();
         if (path.empty()) {
@@ -199,6 +203,20 @@ private:
                         whole ? "checked whole, " : "", rows));
         check_tape(*reader);
         check_recorded(*reader);
+    }
+
+    // Whether the brokers answer, where no ledger can say what is loaded.
+    void check_brokers() {
+        if (!is_kafka(*settings_)) return;
+        const SystemClock clock;
+        Log log(-1, LogFormat::text, Severity::error, clock);
+        auto tape = open_tape(*settings_, clock, log, TapeUse::look, nullptr);
+        if (!tape) return add("tape", false, tape.error().what);
+        const auto described = tape->kafka->describe({}, settings_->load.group);
+        if (!described) return add("tape", false, described.error().what);
+        add("tape", true,
+            fmt::format("{}: {} brokers", to_string(settings_->tape.url),
+                        described->brokers.size()));
     }
 
     void check_tape(Reader& reader) {
