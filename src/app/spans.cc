@@ -79,29 +79,51 @@ Result<Reader> open_reader(const Globals& globals) {
     return reader;
 }
 
+namespace {
+
+std::vector<Expectation> expectations_of(const Reader& reader, const std::string& feed) {
+    std::vector<Expectation> out;
+    for (const Expectation& one : reader.expectations) {
+        if (one.feed == feed) out.push_back(one);
+    }
+    return out;
+}
+
+// The instruments of closed slots; of one instrument where one is named.
+std::int64_t count_closed(std::span<const Expectation> of_feed, const std::string& instrument,
+                          Span span, Timestamp now) {
+    std::int64_t closed = 0;
+    for (const Expectation& one : of_feed) {
+        const auto count =
+            instrument.empty()
+                ? static_cast<std::int64_t>(one.instruments.size())
+                : static_cast<std::int64_t>(std::ranges::count(one.instruments, instrument));
+        one.schedule->for_each_instant(std::max(span.from, one.from),
+                                       std::min({span.to, one.to, now}), [&](Timestamp, bool open) {
+                                           if (!open) closed += count;
+                                       });
+    }
+    return closed;
+}
+
+}  // namespace
+
 Result<std::vector<CoverageRow>> coverage_now(Reader& reader, const SpanOptions& options, Span span,
                                               std::int64_t* closed) {
     CoverageLedger ledger(reader.assembly->store(), reader.assembly->tape(), reader.feeds);
     std::vector<CoverageRow> rows;
     for (const auto& [name, feed] : reader.feeds) {
         if (!options.feed.empty() && options.feed != name) continue;
-        std::vector<Expectation> of_feed;
-        for (const Expectation& one : reader.expectations) {
-            if (one.feed == name) of_feed.push_back(one);
-        }
+        const auto of_feed = expectations_of(reader, name);
         if (of_feed.empty()) continue;
         const Timestamp from = std::max(span.from, of_feed.front().from);
         if (from >= span.to) continue;
-        auto stored = ledger.stored(name, from, span.to);
+        const auto open_from = ledger.open_from(name, from, span.to);
+        if (!open_from) return open_from.error();
+        auto stored = ledger.stored(name, from, *open_from);
         if (!stored) return stored.error();
-        const auto pending =
-            std::ranges::find(*stored, CoverageState::pending,
-                              [](const CoverageRow& row) { return row.verdict.state; });
-        Timestamp open_from = stored->empty() ? from : stored->back().slot + 1us;
-        if (pending != stored->end()) open_from = pending->slot;
-        auto derived = ledger.derive_range(of_feed, open_from, span.to, reader.now);
+        auto derived = ledger.derive_range(of_feed, *open_from, span.to, reader.now);
         if (!derived) return derived.error();
-        std::erase_if(*stored, [&](const CoverageRow& row) { return row.slot >= open_from; });
         for (auto* part : {&*stored, &*derived}) {
             for (CoverageRow& row : *part) {
                 if (!options.instrument.empty() && options.instrument != row.instrument) continue;
@@ -109,20 +131,34 @@ Result<std::vector<CoverageRow>> coverage_now(Reader& reader, const SpanOptions&
             }
         }
         if (closed == nullptr) continue;
-        for (const Expectation& one : of_feed) {
-            const auto count = options.instrument.empty()
-                                   ? one.instruments.size()
-                                   : static_cast<std::size_t>(
-                                         std::ranges::count(one.instruments, options.instrument));
-            const Timestamp end = std::min({span.to, one.to, reader.now});
-            one.schedule->for_each_instant(std::max(from, one.from), end,
-                                           [&](Timestamp, bool open) {
-                                               if (!open)
-                                                   *closed += static_cast<std::int64_t>(count);
-                                           });
-        }
+        *closed += count_closed(of_feed, options.instrument, {from, span.to}, reader.now);
     }
     return rows;
+}
+
+Result<CoverageSpan> coverage_sum(Reader& reader, const std::string& feed, Span span) {
+    CoverageSpan out;
+    const auto of_feed = expectations_of(reader, feed);
+    if (of_feed.empty()) return out;
+    CoverageLedger ledger(reader.assembly->store(), reader.assembly->tape(), reader.feeds);
+    const Timestamp from = std::max(span.from, of_feed.front().from);
+    if (from >= span.to) return out;
+    const auto open_from = ledger.open_from(feed, from, span.to);
+    if (!open_from) return open_from.error();
+    auto stored = ledger.sum_stored(feed, from, *open_from);
+    if (!stored) return stored.error();
+    out.sum = *std::move(stored);
+    const auto derived = ledger.derive_range(of_feed, *open_from, span.to, reader.now);
+    if (!derived) return derived.error();
+    for (const CoverageRow& row : *derived) out.sum.add(row.verdict.state);
+    if (!derived->empty()) {
+        out.last_slot = derived->back().slot;
+    } else if (out.sum.expected > 0) {  // nothing is pending: what follows the last slot is open
+        out.last_slot = *open_from - 1us;
+    }
+    const auto closed = count_closed(of_feed, {}, {from, span.to}, reader.now);
+    if (closed > 0) out.sum.add(CoverageState::closed, closed);
+    return out;
 }
 
 }  // namespace tapedeck

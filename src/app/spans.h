@@ -31,4 +31,11 @@ Exit check_names(const Reader& reader, const SpanOptions& options);
 Result<std::vector<CoverageRow>> coverage_now(Reader& reader, const SpanOptions& options, Span span,
                                               std::int64_t* closed);
 
+// What the coverage of one feed in [from, to) adds up to, closed slots included.
+struct CoverageSpan {
+    CoverageSum sum;
+    std::optional<Timestamp> last_slot;  // of those that are not closed
+};
+Result<CoverageSpan> coverage_sum(Reader& reader, const std::string& feed, Span span);
+
 }  // namespace tapedeck

@@ -89,29 +89,19 @@ Result<std::vector<LastPrice>> last_prices(Store& store, const Feed& feed) {
 Result<FeedStatus> feed_status(Reader& reader, const std::string& name) {
     FeedStatus status;
     status.name = name;
-    SpanOptions of_feed;
-    of_feed.feed = name;
-    const Span all{Timestamp(0s), reader.now + 1us};
-    std::int64_t closed = 0;
-    const auto rows = coverage_now(reader, of_feed, all, &closed);
-    if (!rows) return rows.error();
     const Timestamp day = std::chrono::floor<std::chrono::days>(reader.now);
-    for (const CoverageRow& row : *rows) {
-        status.all.add(row.verdict.state);
-        if (row.slot >= day) status.today.add(row.verdict.state);
-        status.last_slot = row.slot;
-    }
-    if (closed > 0) status.all.add(CoverageState::closed, closed);
-    std::int64_t closed_today = 0;
+    const Timestamp end = reader.now + 1us;
+    const auto all = coverage_sum(reader, name, {Timestamp(0s), end});
+    if (!all) return all.error();
+    const auto today = coverage_sum(reader, name, {day, end});
+    if (!today) return today.error();
+    status.all = all->sum;
+    status.today = today->sum;
+    status.last_slot = all->last_slot;
     for (const Expectation& one : reader.expectations) {
-        if (one.feed != name) continue;
-        one.schedule->for_each_instant(
-            std::max(day, one.from), std::min(reader.now, one.to), [&](Timestamp, bool open) {
-                if (!open) closed_today += static_cast<std::int64_t>(one.instruments.size());
-            });
-        if (one.to > reader.now) status.next_slot = one.schedule->next_open(reader.now);
+        if (one.feed != name || one.to <= reader.now) continue;
+        status.next_slot = one.schedule->next_open(reader.now);
     }
-    if (closed_today > 0) status.today.add(CoverageState::closed, closed_today);
     const auto feed = reader.assembly->feeds().find(name);
     if (feed != reader.assembly->feeds().end()) {
         auto prices = last_prices(reader.assembly->store(), feed->second);

@@ -54,6 +54,16 @@ std::optional<CoverageState> coverage_state_named(std::string_view name) {
 
 std::span<const CoverageState> coverage_states() { return kStates; }
 
+namespace {
+
+Result<CoverageState> state_of(std::string_view stored) {
+    const auto state = coverage_state_named(stored);
+    if (state) return *state;
+    return Error{ErrorKind::corrupt, fmt::format("coverage holds the state '{}'", stored)};
+}
+
+}  // namespace
+
 Verdict derive(const SlotFacts& slot, const InstrumentFacts& instrument,
                const std::optional<Offset>& loaded, bool still_listed, Timestamp now) {
     if (instrument.row) {
@@ -270,26 +280,63 @@ Result<std::vector<CoverageRow>> CoverageLedger::derive_range(
 Result<std::vector<CoverageRow>> CoverageLedger::stored(const std::string& feed, Timestamp from,
                                                         Timestamp to) {
     std::vector<CoverageRow> rows;
+    auto done =
+        store_.query({"select slot, instrument, state, reason, what from coverage where "
+                      "feed = $1 and slot >= $2 and slot < $3 order by slot, instrument",
+                      {feed, from, to},
+                      {}},
+                     [&](const RowView& row) -> Result<> {
+                         const auto state = state_of(row.text(2));
+                         if (!state) return state.error();
+                         rows.push_back({feed,
+                                         row.timestamp(0),
+                                         std::string(row.text(1)),
+                                         {*state, row.is_null(3) ? "" : std::string(row.text(3)),
+                                          row.is_null(4) ? "" : std::string(row.text(4))}});
+                         return {};
+                     });
+    if (!done) return done.error();
+    return rows;
+}
+
+Result<CoverageSum> CoverageLedger::sum_stored(const std::string& feed, Timestamp from,
+                                               Timestamp to) {
+    CoverageSum sum;
     auto done = store_.query(
-        {"select slot, instrument, state, reason, what from coverage where "
-         "feed = $1 and slot >= $2 and slot < $3 order by slot, instrument",
+        {"select state, count(*) from coverage where feed = $1 and slot >= $2 and slot < $3 group "
+         "by state",
          {feed, from, to},
          {}},
         [&](const RowView& row) -> Result<> {
-            const auto state = coverage_state_named(row.text(2));
-            if (!state) {
-                return Error{ErrorKind::corrupt,
-                             fmt::format("coverage holds the state '{}'", row.text(2))};
-            }
-            rows.push_back({feed,
-                            row.timestamp(0),
-                            std::string(row.text(1)),
-                            {*state, row.is_null(3) ? "" : std::string(row.text(3)),
-                             row.is_null(4) ? "" : std::string(row.text(4))}});
+            const auto state = state_of(row.text(0));
+            if (!state) return state.error();
+            sum.add(*state, row.integer(1));
             return {};
         });
     if (!done) return done.error();
-    return rows;
+    return sum;
+}
+
+Result<Timestamp> CoverageLedger::open_from(const std::string& feed, Timestamp from, Timestamp to) {
+    std::optional<Timestamp> found;
+    const RowSink note = [&](const RowView& row) -> Result<> {
+        if (!row.is_null(0)) found = row.timestamp(0);
+        return {};
+    };
+    auto done = store_.query({"select min(slot) from coverage where feed = $1 and state = 'pending'"
+                              " and slot >= $2 and slot < $3",
+                              {feed, from, to},
+                              {}},
+                             note);
+    if (!done) return done.error();
+    if (found) return *found;
+    done =
+        store_.query({"select max(slot) from coverage where feed = $1 and slot >= $2 and slot < $3",
+                      {feed, from, to},
+                      {}},
+                     note);
+    if (!done) return done.error();
+    return found ? *found + std::chrono::microseconds(1) : from;
 }
 
 Result<std::vector<CoverageRow>> CoverageLedger::save_changes(
@@ -395,27 +442,11 @@ Result<std::vector<CoverageRow>> CoverageLedger::settle(std::span<const Expectat
     std::set<std::string> names;
     for (const Expectation& expectation : expectations) names.insert(expectation.feed);
     for (const std::string& feed : names) {
-        std::optional<Timestamp> from;
-        auto done = store_.query(
-            {"select min(slot) from coverage where feed = $1 and state = 'pending'", {feed}, {}},
-            [&](const RowView& row) -> Result<> {
-                if (!row.is_null(0)) from = row.timestamp(0);
-                return {};
-            });
-        if (!done) return done.error();
-        std::optional<Timestamp> newest;
-        done = store_.query({"select max(slot) from coverage where feed = $1", {feed}, {}},
-                            [&](const RowView& row) -> Result<> {
-                                if (!row.is_null(0)) newest = row.timestamp(0);
-                                return {};
-                            });
-        if (!done) return done.error();
-        Timestamp begin = Timestamp::min();
-        if (newest) begin = *newest + std::chrono::microseconds(1);
-        if (from) begin = std::min(begin, *from);
+        const auto open = open_from(feed, Timestamp(), now);
+        if (!open) return open.error();
         const auto late = came_late(feeds_.at(feed), now);
         if (!late) return late.error();
-        if (*late) begin = std::min(begin, **late);
+        const Timestamp begin = std::min(*open, late->value_or(*open));
         auto rows = settle_range(expectations, feed, begin, now, now);
         if (!rows) return rows.error();
         std::ranges::move(*rows, std::back_inserter(changed));

@@ -123,6 +123,11 @@ public:
 
     // The table's rows of [from, to), in order of feed, slot and instrument.
     Result<std::vector<CoverageRow>> stored(const std::string& feed, Timestamp from, Timestamp to);
+    // What they add up to, counted by the store.
+    Result<CoverageSum> sum_stored(const std::string& feed, Timestamp from, Timestamp to);
+    // From where in [from, to) on the table does not know the last word: the first pending slot, or
+    // what follows its last.
+    Result<Timestamp> open_from(const std::string& feed, Timestamp from, Timestamp to);
 
 private:
     struct Facts;
