@@ -157,9 +157,9 @@ LoaderOptions loader_options(const Settings& settings) {
         options.topics.push_back({feed.topic, PriceTable{feed.table, feed.form}});
     }
     options.group = settings.load.group;
-    options.batch_rows = static_cast<std::size_t>(settings.load.batch_rows);
+    options.batch.rows = static_cast<std::size_t>(settings.load.batch_rows);
     options.topics.push_back({std::string(kOutcomesTopic), std::nullopt});
-    options.batch_bytes = static_cast<std::size_t>(settings.load.batch_bytes.value());
+    options.batch.bytes = static_cast<std::size_t>(settings.load.batch_bytes.value());
     return options;
 }
 

@@ -166,7 +166,7 @@ TEST_F(LoaderTest, WritesDownWhatRetentionTakesWhileItReads) {
         append(tape, price("bitcoin", std::to_string(slot + 1), slot));
     }
     LoaderOptions options = loading_of(feed);
-    options.batch_bytes = 1;  // a message in each batch
+    options.batch.bytes = 1;  // a message in each batch
     bool discarded = false;
     // On the commit thread: reading stands still meanwhile, a few messages further on.
     Loader loader(tape, *store, clock, log, options, [&](const Batch&, const Committed&) {
@@ -304,7 +304,7 @@ TEST_F(LoaderTest, LoadsAgainWhatTheStoresServerHadNotBroughtToItsDisk) {
     ForgetfulStore forgetful(*store, calls);
     HastyClock hasty{kSlot};
     LoaderOptions options = loading_of(feed);
-    options.batch_bytes = 1;  // each message is a batch
+    options.batch.bytes = 1;  // each message is a batch
     Loader loader(tape, forgetful, hasty, log, options);
     const auto loaded = loader.run({}, true);
     ASSERT_TRUE(loaded) << loaded.error().what;
@@ -356,7 +356,7 @@ TEST_F(LoaderTest, CommitsToTwoPartitionsAtOnceAndToEachInOrder) {
         }
     }
     LoaderOptions options = loading_of(feed);
-    options.batch_bytes = 1;  // the partitions take turns
+    options.batch.bytes = 1;  // the partitions take turns
     options.committers = 2;
     Calls calls;
     WatchedStore watched(*store, calls);
@@ -404,45 +404,6 @@ TEST_F(LoaderTest, EndsOnAnErrorThoughAnotherPartitionsBatchIsTriedAgain) {
     EXPECT_EQ(loaded.error().kind, ErrorKind::rejected);
 }
 
-TEST(BytesToRead, IsAPartOfTheLimitAsLongAsNothingIsKnownOfATopic) {
-    LoaderOptions options;
-    options.batch_bytes = 1'600'000;
-    EXPECT_EQ(bytes_to_read(options, {}), 100'000U);
-}
-
-TEST(BytesToRead, GivesAsManyRowsAsOneTransactionMayHave) {
-    LoaderOptions options;
-    options.batch_rows = 3'000;
-    EXPECT_EQ(bytes_to_read(options, {10, 400, 60}), 3'000U * 400 / 60);  // arrays of six coins
-}
-
-TEST(BytesToRead, GivesAsMuchAsMayBeHeldInMemory) {
-    LoaderOptions options;
-    const ChunkSize ours{100, 33'000, 100};
-    const std::size_t bytes = bytes_to_read(options, ours);
-    EXPECT_LT(bytes, options.batch_memory / 2);  // a row is there several times
-    options.batch_memory *= 2;
-    const std::size_t twice = bytes_to_read(options, ours);
-    EXPECT_TRUE(twice == 2 * bytes || twice == 2 * bytes + 1) << twice;
-}
-
-TEST(BytesToRead, IsNeverMoreThanTheLimitAndNeverNothing) {
-    LoaderOptions options;
-    options.batch_bytes = 4096;
-    EXPECT_EQ(bytes_to_read(options, {1, 900'000, 0}), 4096U);
-    options.batch_rows = 1;
-    EXPECT_EQ(bytes_to_read(options, {1, 10, 100}), 1U);
-}
-
-TEST(PlanResume, GoesOnAtTheLedgerWhereTheTapeStillHasIt) {
-    const LedgerEntry ledger{{"t", Partition(0)}, Offset(7), kSlot, sha256("last")};
-    const TapeMessage last{Offset(6), kSlot, "", "last"};
-    const auto plan = plan_resume(ledger, {Offset(2), Offset(9)}, last);
-    ASSERT_TRUE(std::holds_alternative<Resume>(plan));
-    EXPECT_EQ(std::get<Resume>(plan).from, Offset(7));
-    EXPECT_FALSE(std::get<Resume>(plan).gap);
-}
-
 TEST_F(LoaderTest, KeepsToTheRowsOfOneTransactionAndAMessageWhole) {
     append(tape, price("bitcoin", "1", 5));
     append(tape, R"([{"coin_name":"bitcoin","current_price":2},)"
@@ -450,7 +411,7 @@ TEST_F(LoaderTest, KeepsToTheRowsOfOneTransactionAndAMessageWhole) {
                  R"({"coin_name":"solana","current_price":4}])");
     append(tape, price("ethereum", "5", 5));
     LoaderOptions options = loading_of(feed);
-    options.batch_rows = 2;
+    options.batch.rows = 2;
     Loader loader(tape, *store, clock, log, options);
     auto loaded = loader.run({}, true);
     ASSERT_TRUE(loaded) << loaded.error().what;

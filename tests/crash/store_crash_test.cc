@@ -103,7 +103,7 @@ Result<> live(const std::string& path, Calls& calls) {
         if (!done) break;
         LoaderOptions loading;
         loading.topics = {{kTopic, kTable}, {std::string(kOutcomesTopic), std::nullopt}};
-        loading.batch_bytes = 400;  // several batches a round
+        loading.batch.bytes = 400;  // several batches a round
         Loader loader(tape, store, clock, log, loading);
         const auto loaded = loader.run({}, true);
         if (!loaded) done = loaded.error();

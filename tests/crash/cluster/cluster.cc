@@ -159,11 +159,13 @@ void Cluster::prepare(const Plan& plan) {
 std::vector<std::string> Cluster::loader_command(bool until_end, const std::string& store) {
     const std::string target = store.empty() ? url(servers().postgres().number("port")) : store;
     const std::string config = folder_.file(fmt::format("tapedeck-{}.toml", started_));
+    const std::string rows =
+        plan_.batch_rows > 0 ? fmt::format("batch_rows = {}\n", plan_.batch_rows) : "";
     std::ofstream(config) << fmt::format(
         "[store]\nurl = \"{}\"\n[tape]\nurl = \"kafka://{}\"\n"
-        "[load]\ngroup = \"{}\"\nsession_timeout = \"2s\"\n"
+        "[load]\ngroup = \"{}\"\nsession_timeout = \"2s\"\n{}"
         "[feed.coin]\ntopic = \"{}\"\n[feed.stock]\ntopic = \"{}\"\n",
-        target, brokers(), name_, coin_topic(), stock_topic());
+        target, brokers(), name_, rows, coin_topic(), stock_topic());
     std::vector<std::string> command{TAPEDECK_PROGRAM, "--config", config, "load"};
     if (until_end) command.emplace_back("--until-end");
     return command;

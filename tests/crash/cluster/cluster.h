@@ -53,6 +53,7 @@ struct Plan {
     TrafficShape shape;
     bool is_kafka_proxied = false;  // for producer and loaders
     std::string tablespace;         // of the database; empty: the usual one
+    int batch_rows = 0;             // of the loaders; 0: the usual
 };
 
 // A database and topics of its own, with a producer and loaders. Each test prints its seed;

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <csignal>
 #include <filesystem>
 #include <thread>
 
@@ -44,6 +45,29 @@ TEST_F(PostgresFault, LosesAndDoublesNothingInAnImmediateShutdownWithinACopy) {
         servers().postgres().start();
         ASSERT_TRUE(wait_for_progress(200));
     }
+    finish();
+}
+
+// A process of the server that is killed takes the memory of all with it. In a backlog the last
+// commits may have been there alone.
+TEST_F(PostgresFault, LoadsAgainWhatACrashedServerHadInItsMemoryAlone) {
+    Plan plan;
+    plan.batch_rows = 20;
+    prepare(plan);
+    database().run("alter system set wal_writer_delay = '10s'");
+    database().run("select pg_reload_conf()");
+    start_loader();
+    const auto went_back = [&] { return said().find("ledger_went_back") != std::string::npos; };
+    for (int tries = 0; tries < 30 && !went_back(); ++tries) {
+        producer().send_slots(60);
+        ASSERT_TRUE(wait_for_progress(100));
+        const auto pid = static_cast<pid_t>(database().number("select pg_backend_pid()"));
+        ASSERT_EQ(::kill(pid, SIGKILL), 0);
+        ASSERT_TRUE(wait_for_progress(1));
+    }
+    EXPECT_TRUE(went_back());
+    database().run("alter system reset wal_writer_delay");
+    database().run("select pg_reload_conf()");
     finish();
 }
 

@@ -276,7 +276,7 @@ TEST_F(KafkaFault, WritesDownAsAGapWhatRetentionTakesWhileItIsRead) {
     const auto topic = new_topic(*tape, "retained-meanwhile");
     ASSERT_TRUE(tape->append(observations(topic, 0, kMessages)));
     Loading loading(*tape, topic);
-    loading.options().batch_bytes = 32 * 1024;
+    loading.options().batch.bytes = 32 * 1024;
     std::once_flag once;
     // On the loader's own commit thread, so that reading stands still meanwhile.
     loading.start([&](const Batch&, const Committed&) {

@@ -1,0 +1,263 @@
+#include "pipeline/commit_queue.h"
+
+#include <algorithm>
+
+#include "events/recording.h"
+#include "tape/tape_rules.h"
+
+namespace tapedeck {
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr std::size_t kWaitingBatches = 1;
+constexpr std::size_t kRooms = 3;  // kept: for the batch that is made, and those that wait
+
+void add(LoadSummary& sum, const LoadSummary& counts, int times) {
+    sum.messages += times * counts.messages;
+    sum.rows += times * counts.rows;
+    sum.absorbed += times * counts.absorbed;
+    sum.duplicates += times * counts.duplicates;
+    sum.dead_letters += times * counts.dead_letters;
+    sum.outcomes += times * counts.outcomes;
+    sum.gaps += times * counts.gaps;
+    sum.batches += times * counts.batches;
+}
+
+LoadSummary counts_of(const BatchWork& work, const Committed& committed) {
+    LoadSummary counts;
+    counts.messages = work.messages;
+    counts.rows = committed.rows;
+    counts.absorbed = committed.absorbed;
+    counts.duplicates = committed.duplicates;
+    counts.dead_letters = committed.dead_letters;
+    counts.outcomes = static_cast<std::int64_t>(work.batch.outcomes.size());
+    for (const TapeGap& gap : work.batch.gaps) counts.gaps += gap.to.value() - gap.from.value();
+    counts.batches = 1;
+    return counts;
+}
+
+}  // namespace
+
+CommitQueue::CommitQueue(Store& store, Clock& clock, Log& log, int give_up_after,
+                         OnCommitted committed)
+    : store_(store),
+      clock_(clock),
+      log_(log),
+      give_up_after_(give_up_after),
+      on_committed_(std::move(committed)) {}
+
+CommitQueue::~CommitQueue() { finish(); }
+
+void CommitQueue::start(int threads) {
+    for (int i = 0; i < threads; ++i) {
+        threads_.emplace_back([this](std::stop_token stop) { commit_loop(stop); });
+    }
+}
+
+void CommitQueue::finish() {
+    for (std::jthread& thread : threads_) thread.request_stop();
+    threads_.clear();  // joined
+}
+
+bool CommitQueue::wait_for_room() {
+    std::unique_lock lock(mutex_);
+    changed_.wait(lock, [&] { return error_ || waiting_.size() < kWaitingBatches; });
+    return !error_;
+}
+
+void CommitQueue::hand_over(std::unique_ptr<BatchWork> work) {
+    if (!wait_for_room()) return;  // the caller's thread alone fills the room
+    const std::lock_guard lock(mutex_);
+    waiting_.push_back(std::move(work));
+    changed_.notify_all();
+}
+
+void CommitQueue::drain() {
+    std::unique_lock lock(mutex_);
+    changed_.wait(lock, [&] { return error_ || (waiting_.empty() && committing_.empty()); });
+}
+
+bool CommitQueue::is_busy() const {
+    const std::lock_guard lock(mutex_);
+    return !committing_.empty() || !waiting_.empty() || !loaded_.empty();
+}
+
+Result<> CommitQueue::failed() const {
+    const std::lock_guard lock(mutex_);
+    if (error_) return *error_;
+    return {};
+}
+
+BatchRows CommitQueue::take_room() {
+    const std::lock_guard lock(mutex_);
+    if (rooms_.empty()) return {};
+    BatchRows room = std::move(rooms_.back());
+    rooms_.pop_back();
+    return room;
+}
+
+std::map<TopicPartition, Offset> CommitQueue::take_loaded() {
+    const std::lock_guard lock(mutex_);
+    return std::exchange(loaded_, {});
+}
+
+std::map<TopicPartition, std::uint64_t> CommitQueue::lost() const {
+    const std::lock_guard lock(mutex_);
+    return lost_;
+}
+
+LoadSummary CommitQueue::summary() const {
+    const std::lock_guard lock(mutex_);
+    return summary_;
+}
+
+// The first batch that waits and whose partition nobody is committing to.
+CommitQueue::Works::iterator CommitQueue::next_work() {
+    return std::ranges::find_if(waiting_, [&](const std::unique_ptr<BatchWork>& work) {
+        return !committing_.contains(work->advance().at);
+    });
+}
+
+void CommitQueue::commit_loop(std::stop_token stop) {
+    for (;;) {
+        std::unique_ptr<BatchWork> work;
+        TopicPartition at;
+        {
+            std::unique_lock lock(mutex_);
+            changed_.wait(lock, stop, [&] { return next_work() != waiting_.end(); });
+            const auto next = next_work();
+            if (next == waiting_.end()) return;
+            work = std::move(*next);
+            waiting_.erase(next);
+            changed_.notify_all();
+            at = work->advance().at;
+            const auto lost = lost_.find(at);
+            if (lost != lost_.end() && work->epoch <= lost->second) continue;
+            committing_.insert(at);
+        }
+        const auto done = commit(*work);
+        std::vector<BatchRows> rooms = std::move(work->batch.rows);
+        work.reset();
+        const std::lock_guard lock(mutex_);
+        committing_.erase(at);
+        for (BatchRows& room : rooms) {
+            if (rooms_.size() < kRooms) rooms_.push_back(std::move(room));
+        }
+        if (!done && !error_) {
+            error_ = done.error();
+            waiting_.clear();
+            halted_.request_stop();
+        }
+        changed_.notify_all();
+    }
+}
+
+Result<> CommitQueue::commit(const BatchWork& work) {
+    const Batch::Advance& advance = work.advance();
+    const auto began = clock_.steady();
+    for (int tries = 1;; ++tries) {
+        bool followed = false;
+        const auto committed =
+            store_.commit(work.batch, [&] { return followed = is_followed(advance.at); });
+        if (committed) {
+            if (tries > 1) {
+                log_.emit(Recovered{"store", (clock_.steady() - began).count() / 1000});
+            }
+            tell(work, *committed, !followed);
+            return {};
+        }
+        const Error& error = committed.error();
+        const bool is_lost = error.kind == ErrorKind::conflict;
+        if (!is_lost && !retryable(error.kind)) {
+            return in_context("loading " + to_string(advance.at), error);
+        }
+        if (!is_lost && tries == 1) log_.emit(Waiting{"store", error.what});
+        // Was it committed before the connection broke, by this try or one before? The ledger says.
+        const auto ledger = ledger_of(advance.at);
+        const bool may_be_ours = !is_lost || tries > 1;
+        if (may_be_ours && ledger && ledger->next == advance.to &&
+            ledger->last_digest == advance.last_digest) {
+            tell(work, Committed{}, false);
+            return {};
+        }
+        if (is_lost) {
+            lose(work, ledger ? std::optional(ledger->next) : std::nullopt, error.what);
+            return {};
+        }
+        if (!ledger && ledger.error().kind == ErrorKind::conflict) continue;  // commit says so too
+        const bool give_up = give_up_after_ > 0 && tries >= give_up_after_;
+        if (give_up || halted_.stop_requested()) return error;
+        clock_.sleep_until(clock_.now() + 1s, halted_.get_token());
+    }
+}
+
+// Whether the next batch of the partition waits: nobody takes it before this one is committed.
+bool CommitQueue::is_followed(const TopicPartition& at) const {
+    const std::lock_guard lock(mutex_);
+    return std::ranges::any_of(
+        waiting_, [&](const std::unique_ptr<BatchWork>& work) { return work->advance().at == at; });
+}
+
+Result<LedgerEntry> CommitQueue::ledger_of(const TopicPartition& at) {
+    const std::vector<TopicPartition> partitions{at};
+    auto ledger = store_.ledger(partitions);
+    if (!ledger) return ledger.error();
+    return ledger->front();
+}
+
+// The ledger is not where the batch begins: behind it where the store's server lost what it had
+// committed, elsewhere where somebody else loaded.
+void CommitQueue::lose(const BatchWork& work, std::optional<Offset> ledger, std::string_view why) {
+    const Batch::Advance& advance = work.advance();
+    const TopicPartition& at = advance.at;
+    const bool went_back = ledger && *ledger < advance.from;
+    if (went_back) {
+        log_.emit(
+            LedgerWentBack{at.topic, at.partition.value(), ledger->value(), advance.from.value()});
+    } else {
+        log_.emit(PartitionFenced{at.topic, at.partition.value(), why});
+    }
+    const std::lock_guard lock(mutex_);
+    lost_[at] = work.epoch;
+    const auto told = not_on_disk_.extract(at);
+    if (!went_back) {
+        ++summary_.fenced;
+        return;
+    }
+    summary_.taken_back += advance.from.value() - ledger->value();
+    if (told.empty()) return;
+    for (const Told& one : told.mapped()) {
+        if (one.to > *ledger) add(summary_, one.counts, -1);
+    }
+}
+
+void CommitQueue::tell(const BatchWork& work, const Committed& committed, bool is_on_disk) {
+    const Batch& batch = work.batch;
+    const Batch::Advance& advance = work.advance();
+    const LoadSummary counts = counts_of(work, committed);
+    log_.emit(BatchLoaded{advance.at.topic, advance.at.partition.value(), advance.from.value(),
+                          advance.to.value(), committed.rows, committed.absorbed,
+                          committed.duplicates, committed.dead_letters});
+    if (!batch.dead_letters.empty()) {
+        const DeadLetter& first = batch.dead_letters.front();
+        log_.emit(
+            MessagesUnreadable{first.at.topic, first.at.partition.value(), first.offset.value(),
+                               static_cast<std::int64_t>(batch.dead_letters.size()), first.reason});
+    }
+    {
+        const std::lock_guard lock(mutex_);
+        add(summary_, counts, 1);
+        if (is_on_disk) {
+            not_on_disk_.erase(advance.at);
+        } else {
+            not_on_disk_[advance.at].push_back({advance.to, counts});
+        }
+        loaded_[advance.at] = advance.to;
+    }
+    if (!on_committed_) return;
+    const std::lock_guard lock(committed_mutex_);
+    on_committed_(batch, committed);
+}
+
+}  // namespace tapedeck

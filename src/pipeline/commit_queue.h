@@ -1,0 +1,124 @@
+#pragma once
+
+#include <condition_variable>
+#include <deque>
+#include <functional>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <set>
+#include <stop_token>
+#include <string_view>
+#include <thread>
+#include <vector>
+
+#include "events/log.h"
+#include "market/record.h"
+#include "store/store.h"
+#include "tape/tape.h"
+
+namespace tapedeck {
+
+struct LoadSummary {
+    std::int64_t messages = 0;
+    std::int64_t rows = 0;
+    std::int64_t absorbed = 0;
+    std::int64_t duplicates = 0;
+    std::int64_t dead_letters = 0;
+    std::int64_t outcomes = 0;
+    std::int64_t gaps = 0;  // messages that the tape no longer had
+    std::int64_t batches = 0;
+    std::int64_t fenced = 0;      // partitions left to somebody else
+    std::int64_t taken_back = 0;  // messages whose commits the store's server lost: loaded again
+    std::int64_t refused = 0;     // partitions whose topic was made anew
+};
+
+// A batch of one partition on its way to the store, with what it borrows from.
+struct BatchWork {
+    std::shared_ptr<const Chunk> chunk;  // keeps the bytes alive; shared: its batches
+    std::int64_t messages = 0;
+    TextArena arena;
+    Batch batch;
+    std::uint64_t epoch = 0;  // of the partition's assignment
+
+    const Batch::Advance& advance() const { return batch.advances[0]; }
+};
+
+// Commits batches on threads of its own, several at once, but those of one partition one after
+// another; one waits for its turn. A commit is tried until it is made, or somebody else turns out
+// to have loaded the partition, or the store says that waiting cannot help. The other functions are
+// for the one thread that makes the batches.
+class CommitQueue {
+public:
+    // Called after each commit, on the thread that made it; never twice at once.
+    using OnCommitted = std::function<void(const Batch&, const Committed&)>;
+
+    // `give_up_after`: failed tries of one commit, seconds apart; 0: never. All are borrowed.
+    CommitQueue(Store& store, Clock& clock, Log& log, int give_up_after, OnCommitted committed);
+    ~CommitQueue();
+
+    void start(int threads);
+    void finish();  // waits for the commits under way; what waits stays undone
+
+    // Ends every wait soon: commits that fail are not tried again.
+    void halt() { halted_.request_stop(); }
+    // Asked to halt, or halted by an error.
+    std::stop_token halted() const { return halted_.get_token(); }
+
+    // Waits until a batch may be handed over; false where an error has ended the committing.
+    bool wait_for_room();
+    void hand_over(std::unique_ptr<BatchWork> work);
+    // Waits until everything that was handed over is committed, or cannot be.
+    void drain();
+    // Something was handed over whose end `take_loaded` has not told yet.
+    bool is_busy() const;
+    Result<> failed() const;
+
+    // The memory of a batch that is done with, for another; empty where there is none.
+    BatchRows take_room();
+    // How far partitions were loaded since the last call.
+    std::map<TopicPartition, Offset> take_loaded();
+    // The partitions whose ledger was not where a batch began, with the assignment that lost them:
+    // no batch of it is committed any more.
+    std::map<TopicPartition, std::uint64_t> lost() const;
+    LoadSummary summary() const;
+
+private:
+    struct Told {  // of a commit that may not be on the store's disk yet
+        Offset to;
+        LoadSummary counts;
+    };
+    using Works = std::deque<std::unique_ptr<BatchWork>>;
+
+    void commit_loop(std::stop_token stop);
+    Works::iterator next_work();
+    Result<> commit(const BatchWork& work);
+    bool is_followed(const TopicPartition& at) const;
+    Result<LedgerEntry> ledger_of(const TopicPartition& at);
+    void lose(const BatchWork& work, std::optional<Offset> ledger, std::string_view why);
+    void tell(const BatchWork& work, const Committed& committed, bool is_on_disk);
+
+    Store& store_;
+    Clock& clock_;
+    Log& log_;
+    const int give_up_after_;
+    const OnCommitted on_committed_;
+    std::mutex committed_mutex_;  // held while on_committed_ is called
+
+    mutable std::mutex mutex_;  // guards what follows
+    std::condition_variable_any changed_;
+    Works waiting_;
+    std::set<TopicPartition> committing_;
+    std::map<TopicPartition, std::uint64_t> lost_;
+    std::map<TopicPartition, Offset> loaded_;
+    std::map<TopicPartition, std::vector<Told>> not_on_disk_;
+    std::vector<BatchRows> rooms_;
+    std::optional<Error> error_;
+    LoadSummary summary_;
+
+    std::stop_source halted_;
+    std::vector<std::jthread> threads_;
+};
+
+}  // namespace tapedeck

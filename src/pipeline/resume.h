@@ -1,0 +1,25 @@
+#pragma once
+
+#include <optional>
+#include <string>
+#include <variant>
+
+#include "store/store.h"
+#include "tape/tape.h"
+
+namespace tapedeck {
+
+// How loading of a partition goes on, decided from the ledger and the tape alone.
+struct Resume {
+    Offset from;
+    std::optional<TapeGap> gap;  // what the tape no longer has
+};
+struct RefusePartition {
+    std::string why;
+};
+// `last` is the message at offset ledger.next - 1 where the tape still has it. A topic that was
+// deleted and made anew is refused: its end lies below the ledger, or its last message differs.
+std::variant<Resume, RefusePartition> plan_resume(const LedgerEntry& ledger, const Extent& extent,
+                                                  const std::optional<TapeMessage>& last);
+
+}  // namespace tapedeck
