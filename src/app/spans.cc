@@ -136,28 +136,30 @@ Result<std::vector<CoverageRow>> coverage_now(Reader& reader, const SpanOptions&
     return rows;
 }
 
-Result<CoverageSpan> coverage_sum(Reader& reader, const std::string& feed, Span span) {
-    CoverageSpan out;
+Result<CoverageSpans> coverage_sums(Reader& reader, const std::string& feed, Timestamp day) {
+    CoverageSpans out;
     const auto of_feed = expectations_of(reader, feed);
     if (of_feed.empty()) return out;
     CoverageLedger ledger(reader.assembly->store(), reader.assembly->tape(), reader.feeds);
-    const Timestamp from = std::max(span.from, of_feed.front().from);
-    if (from >= span.to) return out;
-    const auto open_from = ledger.open_from(feed, from, span.to);
+    const Timestamp begin = of_feed.front().from;
+    const Timestamp end = reader.now + 1us;
+    const auto open_from = ledger.open_from(feed, begin, end);
     if (!open_from) return open_from.error();
-    auto stored = ledger.sum_stored(feed, from, *open_from);
-    if (!stored) return stored.error();
-    out.sum = *std::move(stored);
-    const auto derived = ledger.derive_range(of_feed, *open_from, span.to, reader.now);
+    const auto derived = ledger.derive_range(of_feed, *open_from, end, reader.now);
     if (!derived) return derived.error();
-    for (const CoverageRow& row : *derived) out.sum.add(row.verdict.state);
-    if (!derived->empty()) {
-        out.last_slot = derived->back().slot;
-    } else if (out.sum.expected > 0) {  // nothing is pending: what follows the last slot is open
-        out.last_slot = *open_from - 1us;
+    for (CoverageSpan* span : {&out.all, &out.today}) {
+        const Timestamp from = span == &out.all ? begin : std::max(begin, day);
+        auto stored = ledger.sum_stored(feed, from, *open_from);
+        if (!stored) return stored.error();
+        *span = *std::move(stored);
+        for (const CoverageRow& row : *derived) {
+            if (row.slot < from) continue;
+            span->sum.add(row.verdict.state);
+            span->last_slot = row.slot;
+        }
+        const auto closed = count_closed(of_feed, {}, {from, end}, reader.now);
+        if (closed > 0) span->sum.add(CoverageState::closed, closed);
     }
-    const auto closed = count_closed(of_feed, {}, {from, span.to}, reader.now);
-    if (closed > 0) out.sum.add(CoverageState::closed, closed);
     return out;
 }
 

@@ -31,11 +31,12 @@ Exit check_names(const Reader& reader, const SpanOptions& options);
 Result<std::vector<CoverageRow>> coverage_now(Reader& reader, const SpanOptions& options, Span span,
                                               std::int64_t* closed);
 
-// What the coverage of one feed in [from, to) adds up to, closed slots included.
-struct CoverageSpan {
-    CoverageSum sum;
-    std::optional<Timestamp> last_slot;  // of those that are not closed
+// What the coverage of one feed until now adds up to, closed slots included: all, and from `day`
+// on.
+struct CoverageSpans {
+    CoverageSpan all;
+    CoverageSpan today;
 };
-Result<CoverageSpan> coverage_sum(Reader& reader, const std::string& feed, Span span);
+Result<CoverageSpans> coverage_sums(Reader& reader, const std::string& feed, Timestamp day);
 
 }  // namespace tapedeck

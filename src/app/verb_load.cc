@@ -126,7 +126,8 @@ Exit verb_load(const Globals& globals, const LoadVerbOptions& options) {
                           summary->duplicates));
         if (summary->taken_back > 0) {
             print(
-                fmt::format("{} messages were loaded again: the database had lost their commits\n",
+                fmt::format("the database lost commits: the ledger went back by {} messages, "
+                            "which are loaded, and counted, again\n",
                             summary->taken_back));
         }
         if (summary->gaps > 0) {

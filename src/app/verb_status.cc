@@ -90,14 +90,11 @@ Result<FeedStatus> feed_status(Reader& reader, const std::string& name) {
     FeedStatus status;
     status.name = name;
     const Timestamp day = std::chrono::floor<std::chrono::days>(reader.now);
-    const Timestamp end = reader.now + 1us;
-    const auto all = coverage_sum(reader, name, {Timestamp(0s), end});
-    if (!all) return all.error();
-    const auto today = coverage_sum(reader, name, {day, end});
-    if (!today) return today.error();
-    status.all = all->sum;
-    status.today = today->sum;
-    status.last_slot = all->last_slot;
+    const auto sums = coverage_sums(reader, name, day);
+    if (!sums) return sums.error();
+    status.all = sums->all.sum;
+    status.today = sums->today.sum;
+    status.last_slot = sums->all.last_slot;
     for (const Expectation& one : reader.expectations) {
         if (one.feed != name || one.to <= reader.now) continue;
         status.next_slot = one.schedule->next_open(reader.now);

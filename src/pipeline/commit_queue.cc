@@ -13,30 +13,6 @@ using namespace std::chrono_literals;
 constexpr std::size_t kWaitingBatches = 1;
 constexpr std::size_t kRooms = 3;  // kept: for the batch that is made, and those that wait
 
-void add(LoadSummary& sum, const LoadSummary& counts, int times) {
-    sum.messages += times * counts.messages;
-    sum.rows += times * counts.rows;
-    sum.absorbed += times * counts.absorbed;
-    sum.duplicates += times * counts.duplicates;
-    sum.dead_letters += times * counts.dead_letters;
-    sum.outcomes += times * counts.outcomes;
-    sum.gaps += times * counts.gaps;
-    sum.batches += times * counts.batches;
-}
-
-LoadSummary counts_of(const BatchWork& work, const Committed& committed) {
-    LoadSummary counts;
-    counts.messages = work.messages;
-    counts.rows = committed.rows;
-    counts.absorbed = committed.absorbed;
-    counts.duplicates = committed.duplicates;
-    counts.dead_letters = committed.dead_letters;
-    counts.outcomes = static_cast<std::int64_t>(work.batch.outcomes.size());
-    for (const TapeGap& gap : work.batch.gaps) counts.gaps += gap.to.value() - gap.from.value();
-    counts.batches = 1;
-    return counts;
-}
-
 }  // namespace
 
 CommitQueue::CommitQueue(Store& store, Clock& clock, Log& log, int give_up_after,
@@ -157,14 +133,12 @@ Result<> CommitQueue::commit(const BatchWork& work) {
     const Batch::Advance& advance = work.advance();
     const auto began = clock_.steady();
     for (int tries = 1;; ++tries) {
-        bool followed = false;
-        const auto committed =
-            store_.commit(work.batch, [&] { return followed = is_followed(advance.at); });
+        const auto committed = store_.commit(work.batch, [&] { return is_followed(advance.at); });
         if (committed) {
             if (tries > 1) {
                 log_.emit(Recovered{"store", (clock_.steady() - began).count() / 1000});
             }
-            tell(work, *committed, !followed);
+            tell(work, *committed);
             return {};
         }
         const Error& error = committed.error();
@@ -178,16 +152,17 @@ Result<> CommitQueue::commit(const BatchWork& work) {
         const bool may_be_ours = !is_lost || tries > 1;
         if (may_be_ours && ledger && ledger->next == advance.to &&
             ledger->last_digest == advance.last_digest) {
-            tell(work, Committed{}, false);
+            tell(work, Committed{});
             return {};
         }
-        if (is_lost) {
-            lose(work, ledger ? std::optional(ledger->next) : std::nullopt, error.what);
+        if (is_lost && ledger) {
+            lose(work, ledger->next, error.what);
             return {};
         }
         if (!ledger && ledger.error().kind == ErrorKind::conflict) continue;  // commit says so too
+        if (!ledger && !retryable(ledger.error().kind)) return ledger.error();
         const bool give_up = give_up_after_ > 0 && tries >= give_up_after_;
-        if (give_up || halted_.stop_requested()) return error;
+        if (give_up || halted_.stop_requested()) return is_lost ? ledger.error() : error;
         clock_.sleep_until(clock_.now() + 1s, halted_.get_token());
     }
 }
@@ -208,34 +183,28 @@ Result<LedgerEntry> CommitQueue::ledger_of(const TopicPartition& at) {
 
 // The ledger is not where the batch begins: behind it where the store's server lost what it had
 // committed, elsewhere where somebody else loaded.
-void CommitQueue::lose(const BatchWork& work, std::optional<Offset> ledger, std::string_view why) {
+void CommitQueue::lose(const BatchWork& work, Offset ledger, std::string_view why) {
     const Batch::Advance& advance = work.advance();
     const TopicPartition& at = advance.at;
-    const bool went_back = ledger && *ledger < advance.from;
-    if (went_back) {
+    const std::int64_t back = advance.from.value() - ledger.value();
+    if (back > 0) {
         log_.emit(
-            LedgerWentBack{at.topic, at.partition.value(), ledger->value(), advance.from.value()});
+            LedgerWentBack{at.topic, at.partition.value(), ledger.value(), advance.from.value()});
     } else {
         log_.emit(PartitionFenced{at.topic, at.partition.value(), why});
     }
     const std::lock_guard lock(mutex_);
     lost_[at] = work.epoch;
-    const auto told = not_on_disk_.extract(at);
-    if (!went_back) {
+    if (back > 0) {
+        summary_.taken_back += back;
+    } else {
         ++summary_.fenced;
-        return;
-    }
-    summary_.taken_back += advance.from.value() - ledger->value();
-    if (told.empty()) return;
-    for (const Told& one : told.mapped()) {
-        if (one.to > *ledger) add(summary_, one.counts, -1);
     }
 }
 
-void CommitQueue::tell(const BatchWork& work, const Committed& committed, bool is_on_disk) {
+void CommitQueue::tell(const BatchWork& work, const Committed& committed) {
     const Batch& batch = work.batch;
     const Batch::Advance& advance = work.advance();
-    const LoadSummary counts = counts_of(work, committed);
     log_.emit(BatchLoaded{advance.at.topic, advance.at.partition.value(), advance.from.value(),
                           advance.to.value(), committed.rows, committed.absorbed,
                           committed.duplicates, committed.dead_letters});
@@ -247,12 +216,14 @@ void CommitQueue::tell(const BatchWork& work, const Committed& committed, bool i
     }
     {
         const std::lock_guard lock(mutex_);
-        add(summary_, counts, 1);
-        if (is_on_disk) {
-            not_on_disk_.erase(advance.at);
-        } else {
-            not_on_disk_[advance.at].push_back({advance.to, counts});
-        }
+        summary_.messages += work.messages;
+        summary_.rows += committed.rows;
+        summary_.absorbed += committed.absorbed;
+        summary_.duplicates += committed.duplicates;
+        summary_.dead_letters += committed.dead_letters;
+        summary_.outcomes += static_cast<std::int64_t>(batch.outcomes.size());
+        for (const TapeGap& gap : batch.gaps) summary_.gaps += gap.to.value() - gap.from.value();
+        ++summary_.batches;
         loaded_[advance.at] = advance.to;
     }
     if (!on_committed_) return;

@@ -29,9 +29,11 @@ struct LoadSummary {
     std::int64_t outcomes = 0;
     std::int64_t gaps = 0;  // messages that the tape no longer had
     std::int64_t batches = 0;
-    std::int64_t fenced = 0;      // partitions left to somebody else
-    std::int64_t taken_back = 0;  // messages whose commits the store's server lost: loaded again
-    std::int64_t refused = 0;     // partitions whose topic was made anew
+    std::int64_t fenced = 0;  // partitions left to somebody else
+    // By how many offsets the ledger went back, as the store's server had lost commits: what they
+    // hold is loaded again, and counted again above.
+    std::int64_t taken_back = 0;
+    std::int64_t refused = 0;  // partitions whose topic was made anew
 };
 
 // A batch of one partition on its way to the store, with what it borrows from.
@@ -85,10 +87,6 @@ public:
     LoadSummary summary() const;
 
 private:
-    struct Told {  // of a commit that may not be on the store's disk yet
-        Offset to;
-        LoadSummary counts;
-    };
     using Works = std::deque<std::unique_ptr<BatchWork>>;
 
     void commit_loop(std::stop_token stop);
@@ -96,8 +94,8 @@ private:
     Result<> commit(const BatchWork& work);
     bool is_followed(const TopicPartition& at) const;
     Result<LedgerEntry> ledger_of(const TopicPartition& at);
-    void lose(const BatchWork& work, std::optional<Offset> ledger, std::string_view why);
-    void tell(const BatchWork& work, const Committed& committed, bool is_on_disk);
+    void lose(const BatchWork& work, Offset ledger, std::string_view why);
+    void tell(const BatchWork& work, const Committed& committed);
 
     Store& store_;
     Clock& clock_;
@@ -112,7 +110,6 @@ private:
     std::set<TopicPartition> committing_;
     std::map<TopicPartition, std::uint64_t> lost_;
     std::map<TopicPartition, Offset> loaded_;
-    std::map<TopicPartition, std::vector<Told>> not_on_disk_;
     std::vector<BatchRows> rooms_;
     std::optional<Error> error_;
     LoadSummary summary_;

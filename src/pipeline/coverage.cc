@@ -143,15 +143,22 @@ Result<> CoverageLedger::read_outcomes(const Feed& feed, Timestamp from, Timesta
         });
 }
 
+// Of two readings the lower one counts.
+Result<> CoverageLedger::read_ledger(Facts& facts) {
+    return store_.query({"select topic, partition, next_offset from offsets", {}, {}},
+                        [&](const RowView& row) -> Result<> {
+                            const TopicPartition at{
+                                std::string(row.text(0)),
+                                Partition(static_cast<std::int32_t>(row.integer(1)))};
+                            const Offset next(row.integer(2));
+                            Offset& known = facts.loaded.try_emplace(at, next).first->second;
+                            known = std::min(known, next);
+                            return {};
+                        });
+}
+
 Result<> CoverageLedger::read_positions(const Feed& feed, Facts& facts) {
-    auto done = store_.query({"select topic, partition, next_offset from offsets", {}, {}},
-                             [&](const RowView& row) -> Result<> {
-                                 const TopicPartition at{
-                                     std::string(row.text(0)),
-                                     Partition(static_cast<std::int32_t>(row.integer(1)))};
-                                 facts.loaded[at] = Offset(row.integer(2));
-                                 return {};
-                             });
+    auto done = read_ledger(facts);
     if (!done) return done;
     done = store_.query(
         {"select topic, partition, message_offset from dead_letters where topic = $1",
@@ -204,10 +211,12 @@ Result<CoverageLedger::Facts> CoverageLedger::read_facts(const Expectation& expe
     TAPEDECK_ASSERT(found != feeds_.end());
     const Feed& feed = found->second;
     Facts facts;
-    // Positions first: what is loaded meanwhile can only make a row appear, never a loss.
+    // Positions first: what is loaded meanwhile can only make a row appear, never a loss. And again
+    // last: where the store's server crashed in between, the ledger may stand behind what it said.
     if (auto done = read_positions(feed, facts); !done) return done.error();
     if (auto done = read_outcomes(feed, from, to, facts); !done) return done.error();
     if (auto done = read_rows(feed, from, to, facts); !done) return done.error();
+    if (auto done = read_ledger(facts); !done) return done.error();
     auto done = store_.query({"select slot from dag_runs where dag = $1 and slot >= $2 and slot < "
                               "$3 and state in ('queued', 'running', 'up_for_retry')",
                               {expectation.dag, from, to},
@@ -299,22 +308,23 @@ Result<std::vector<CoverageRow>> CoverageLedger::stored(const std::string& feed,
     return rows;
 }
 
-Result<CoverageSum> CoverageLedger::sum_stored(const std::string& feed, Timestamp from,
-                                               Timestamp to) {
-    CoverageSum sum;
+Result<CoverageSpan> CoverageLedger::sum_stored(const std::string& feed, Timestamp from,
+                                                Timestamp to) {
+    CoverageSpan span;
     auto done = store_.query(
-        {"select state, count(*) from coverage where feed = $1 and slot >= $2 and slot < $3 group "
-         "by state",
+        {"select state, count(*), max(slot) from coverage where feed = $1 and slot >= $2 and "
+         "slot < $3 group by state",
          {feed, from, to},
          {}},
         [&](const RowView& row) -> Result<> {
             const auto state = state_of(row.text(0));
             if (!state) return state.error();
-            sum.add(*state, row.integer(1));
+            span.sum.add(*state, row.integer(1));
+            span.last_slot = std::max(span.last_slot, std::optional(row.timestamp(2)));
             return {};
         });
     if (!done) return done.error();
-    return sum;
+    return span;
 }
 
 Result<Timestamp> CoverageLedger::open_from(const std::string& feed, Timestamp from, Timestamp to) {

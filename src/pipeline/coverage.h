@@ -97,6 +97,11 @@ struct CoverageSum {
     }
 };
 
+struct CoverageSpan {
+    CoverageSum sum;
+    std::optional<Timestamp> last_slot;  // of those that are not closed
+};
+
 // Derives the coverage of feeds from the facts in store and tape, and keeps the table `coverage`.
 // The table has a row for each open slot and instrument from its instant on; closed ones follow
 // from the calendar and are not stored.
@@ -124,7 +129,7 @@ public:
     // The table's rows of [from, to), in order of feed, slot and instrument.
     Result<std::vector<CoverageRow>> stored(const std::string& feed, Timestamp from, Timestamp to);
     // What they add up to, counted by the store.
-    Result<CoverageSum> sum_stored(const std::string& feed, Timestamp from, Timestamp to);
+    Result<CoverageSpan> sum_stored(const std::string& feed, Timestamp from, Timestamp to);
     // From where in [from, to) on the table does not know the last word: the first pending slot, or
     // what follows its last.
     Result<Timestamp> open_from(const std::string& feed, Timestamp from, Timestamp to);
@@ -135,6 +140,7 @@ private:
     Result<Facts> read_facts(const Expectation& expectation, Timestamp from, Timestamp to);
     Result<> read_rows(const Feed& feed, Timestamp from, Timestamp to, Facts& facts);
     Result<> read_outcomes(const Feed& feed, Timestamp from, Timestamp to, Facts& facts);
+    Result<> read_ledger(Facts& facts);
     Result<> read_positions(const Feed& feed, Facts& facts);
     Result<std::vector<CoverageRow>> save_changes(const std::vector<CoverageRow>& derived,
                                                   const std::vector<CoverageRow>& known,

@@ -46,12 +46,16 @@ Result<> discard_loaded(Tape& tape, Store& store, Timestamp before) {
         if (!keep) return keep.error();
         if (*keep <= extent->earliest) continue;
         // A commit that was followed at once may not be on the store's disk yet: one that is not
-        // brings it there, before the messages go that could be loaded again.
+        // brings it there, before the messages go that could be loaded again. A ledger that stands
+        // before them now was taken back by a crash since it was read.
         const std::vector<Statement> touch{
-            {"update offsets set next_offset = next_offset where topic = $1 and partition = $2",
-             {at.topic, static_cast<std::int64_t>(at.partition.value())},
-             {}}};
-        if (auto touched = store.transact(touch); !touched) return touched.error();
+            {"update offsets set next_offset = next_offset where topic = $1 and partition = $2 and "
+             "next_offset > $3",
+             {at.topic, static_cast<std::int64_t>(at.partition.value()), keep->value()},
+             1}};
+        const auto touched = store.transact(touch);
+        if (!touched && touched.error().kind == ErrorKind::conflict) continue;
+        if (!touched) return touched.error();
         if (auto discarded = tape.discard(at, *keep); !discarded) return discarded;
     }
     return {};

@@ -126,7 +126,9 @@ Result<std::unique_ptr<PostgresConnection>> PostgresConnection::open(
         "set timezone = 'UTC'; set standard_conforming_strings = on; set datestyle = 'ISO';"
         " set lock_timeout = {}; set statement_timeout = {};"
         " set idle_in_transaction_session_timeout = {};"
-        " set default_transaction_read_only = {}",
+        " set default_transaction_read_only = {};"
+        " select set_config('synchronous_commit', 'on', false)"
+        " where current_setting('synchronous_commit') = 'off'",
         settings.lock_timeout.count(), settings.statement_timeout.count(),
         settings.statement_timeout.count(), settings.reads_only ? "on" : "default"));
     if (!done) return done.error();

@@ -138,7 +138,7 @@ Result<std::shared_ptr<KafkaClient>> KafkaClient::open(const KafkaOptions& optio
     // A consumer whose queue is full stops asking; since 2.2, for a second, if it is not told.
     constexpr int kPausesWhenFull = 0x020200ff;
     if (type == RD_KAFKA_CONSUMER && rd_kafka_version() >= kPausesWhenFull) {
-        all.emplace_back("fetch.queue.backoff.ms", "2");
+        all.emplace_back("fetch.queue.backoff.ms", "10");
     }
     for (const auto& [name, value] : all) {
         if (rd_kafka_conf_set(conf.get(), name.c_str(), value.c_str(), fault.data(),

@@ -207,7 +207,10 @@ bool Cluster::wait_until(const std::function<bool()>& done, std::chrono::seconds
     while (!done()) {
         for (const auto& loader : loaders_) {
             if (const auto code = loader->ended()) {
-                ADD_FAILURE() << "a loader ended by itself, with " << *code;
+                constexpr std::size_t kLastWords = 1'000;
+                const std::string words = loader->said();
+                ADD_FAILURE() << "a loader ended by itself, with " << *code << ": "
+                              << words.substr(words.size() - std::min(words.size(), kLastWords));
                 return false;
             }
         }

@@ -1,8 +1,10 @@
 #pragma once
 
 #include <gtest/gtest.h>
+#include <librdkafka/rdkafka.h>
 
 #include <chrono>
+#include <cstdlib>
 #include <memory>
 #include <string>
 #include <vector>
@@ -15,6 +17,10 @@ namespace tapedeck {
 // The broker of this test program. It is started when it is first asked for, and ends with the
 // program; topics of different tests have different names.
 inline Server& broker() {
+    if (std::getenv("TAPEDECK_NEWER_LIBRARY") != nullptr) {
+        constexpr int kNewer = 0x020600ff;
+        EXPECT_GT(rd_kafka_version(), kNewer) << rd_kafka_version_str() << " is not the newer one";
+    }
     static Server server("kafka.py");  // one for all tests: a start takes seconds
     return server;
 }
