@@ -145,7 +145,6 @@ public:
         return scheme + "://127.0.0.1:" + std::to_string(port_) + path;
     }
     int connections() const { return connections_; }  // accepted so far
-    int most_at_once() const { return most_at_once_; }
 
 private:
     void accept_all() {
@@ -158,7 +157,6 @@ private:
             }
             ++connections_;
             open_.push_back(fd);
-            most_at_once_ = std::max(most_at_once_.load(), static_cast<int>(open_.size()));
             threads_.emplace_back([this, fd] { serve(fd); });
         }
     }
@@ -180,7 +178,6 @@ private:
     int listener_ = -1;
     int port_ = 0;
     std::atomic<int> connections_{0};
-    std::atomic<int> most_at_once_{0};
     std::mutex mutex_;
     bool stopping_ = false;  // guarded by mutex_
     std::vector<int> open_;  // guarded by mutex_
