@@ -31,8 +31,8 @@ Exit check_names(const Reader& reader, const SpanOptions& options);
 Result<std::vector<CoverageRow>> coverage_now(Reader& reader, const SpanOptions& options, Span span,
                                               std::int64_t* closed);
 
-// What the coverage of one feed until now adds up to, closed slots included: all, and from `day`
-// on.
+// What the coverage of one feed until now adds up to, closed slots included: all of it, and from
+// `day` on.
 struct CoverageSpans {
     CoverageSpan all;
     CoverageSpan today;

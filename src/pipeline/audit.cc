@@ -199,17 +199,14 @@ Result<AuditReport> audit(Store& store, Tape& tape, const std::map<std::string, 
     AuditReport report;
     CoverageLedger ledger(store, tape, feeds);
     for (const auto& [name, feed] : feeds) {
-        std::vector<Expectation> of_feed;
-        for (const Expectation& one : expectations) {
-            if (one.feed == name) of_feed.push_back(one);
-        }
-        if (!of_feed.empty()) {
+        const auto expected = of_feed(expectations, name);
+        if (!expected.empty()) {
             std::int64_t closed = 0;
             // Stored first: a slot that ends meanwhile must not look like a difference.
-            const Timestamp begin = std::max(from, of_feed.front().from);
+            const Timestamp begin = std::max(from, expected.front().from);
             auto stored = ledger.stored(name, begin, std::min(to, now));
             if (!stored) return stored.error();
-            auto derived = ledger.derive_range(of_feed, from, to, now, &closed);
+            auto derived = ledger.derive_range(expected, from, to, now, &closed);
             if (!derived) return derived.error();
             Timestamp settled = Timestamp::min();
             auto done = store.query({"select max(slot) from coverage where feed = $1", {name}, {}},

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <iterator>
 #include <limits>
 #include <set>
 
@@ -40,6 +41,12 @@ std::string place_of(const Outcome::Sent& sent) {
     return fmt::format("{}[{}] offset {}", sent.topic, sent.partition.value(), sent.offset.value());
 }
 
+Result<CoverageState> state_of(std::string_view stored) {
+    const auto state = coverage_state_named(stored);
+    if (state) return *state;
+    return Error{ErrorKind::corrupt, fmt::format("coverage holds the state '{}'", stored)};
+}
+
 }  // namespace
 
 std::string_view to_string(CoverageState state) {
@@ -54,15 +61,13 @@ std::optional<CoverageState> coverage_state_named(std::string_view name) {
 
 std::span<const CoverageState> coverage_states() { return kStates; }
 
-namespace {
-
-Result<CoverageState> state_of(std::string_view stored) {
-    const auto state = coverage_state_named(stored);
-    if (state) return *state;
-    return Error{ErrorKind::corrupt, fmt::format("coverage holds the state '{}'", stored)};
+std::vector<Expectation> of_feed(std::span<const Expectation> expectations,
+                                 const std::string& feed) {
+    std::vector<Expectation> out;
+    std::ranges::copy_if(expectations, std::back_inserter(out),
+                         [&](const Expectation& one) { return one.feed == feed; });
+    return out;
 }
-
-}  // namespace
 
 Verdict derive(const SlotFacts& slot, const InstrumentFacts& instrument,
                const std::optional<Offset>& loaded, bool still_listed, Timestamp now) {
@@ -380,11 +385,7 @@ Result<std::vector<CoverageRow>> CoverageLedger::save_changes(
 Result<std::vector<CoverageRow>> CoverageLedger::settle_range(
     std::span<const Expectation> expectations, const std::string& feed, Timestamp from,
     Timestamp to, Timestamp now) {
-    std::vector<Expectation> of_feed;
-    for (const Expectation& expectation : expectations) {
-        if (expectation.feed == feed) of_feed.push_back(expectation);
-    }
-    auto derived = derive_range(of_feed, from, to, now);
+    auto derived = derive_range(of_feed(expectations, feed), from, to, now);
     if (!derived) return derived.error();
     auto known = stored(feed, from, to);
     if (!known) return known.error();

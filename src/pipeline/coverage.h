@@ -39,6 +39,8 @@ struct Expectation {
     std::shared_ptr<const Schedule> schedule;
     std::vector<std::string> instruments;
 };
+std::vector<Expectation> of_feed(std::span<const Expectation> expectations,
+                                 const std::string& feed);
 
 // What is known of one slot and instrument.
 struct InstrumentFacts {
