@@ -3,18 +3,13 @@
 #include <fmt/format.h>
 
 #include <array>
-#include <chrono>
-#include <thread>
 
 #include "tape/tape_rules.h"
 
 namespace tapedeck {
 namespace {
 
-using std::chrono::steady_clock;
 using Settings = std::vector<std::pair<std::string, std::string>>;
-
-constexpr std::chrono::milliseconds kBetweenTries{20};
 
 // A group's coordinator is about to be made, or to move.
 bool has_no_coordinator(rd_kafka_resp_err_t code) {
@@ -156,16 +151,10 @@ Result<std::map<TopicPartition, Offset>> committed_offsets(
     for (const TopicPartition& at : partitions) asked.emplace_back(at, Offset(0));
     const auto list = partition_list(asked);
     const std::string doing = fmt::format("asking for the offsets of group {}", group);
-    const auto until =
-        steady_clock::now() + std::chrono::milliseconds((*client)->request_timeout_ms());
     const auto ask = [&] {
         return rd_kafka_committed((*client)->get(), list.get(), (*client)->request_timeout_ms());
     };
-    auto code = ask();
-    while (has_no_coordinator(code) && steady_clock::now() < until) {
-        std::this_thread::sleep_for(kBetweenTries);
-        code = ask();
-    }
+    const auto code = ask_again((*client)->request_timeout(), ask, has_no_coordinator);
     if (code != RD_KAFKA_RESP_ERR_NO_ERROR) return (*client)->error(code, doing);
     std::map<TopicPartition, Offset> out;
     for (int i = 0; i < list->cnt; ++i) {

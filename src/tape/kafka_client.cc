@@ -4,8 +4,6 @@
 
 #include <algorithm>
 #include <array>
-#include <chrono>
-#include <thread>
 
 #include "base/assert.h"
 #include "tape/tape_rules.h"
@@ -189,23 +187,21 @@ Error KafkaClient::error(rd_kafka_resp_err_t code, std::string_view doing) const
 }
 
 Result<Extent> KafkaClient::extent(const TopicPartition& at) const {
-    const auto deadline =
-        std::chrono::steady_clock::now() + std::chrono::milliseconds(request_timeout_ms_);
-    for (;;) {
-        std::int64_t low = 0;
-        std::int64_t high = 0;
-        const auto code = rd_kafka_query_watermark_offsets(
-            handle_, at.topic.c_str(), at.partition.value(), &low, &high, request_timeout_ms_);
-        if (code == RD_KAFKA_RESP_ERR_NO_ERROR) return Extent{Offset(low), Offset(high)};
-        if (code == RD_KAFKA_RESP_ERR__UNKNOWN_PARTITION) return no_partition(at);
-        // A new partition gets its leader a moment after it shows; an old one changes it.
-        const bool is_settling = code == RD_KAFKA_RESP_ERR_NOT_LEADER_FOR_PARTITION ||
-                                 code == RD_KAFKA_RESP_ERR_LEADER_NOT_AVAILABLE;
-        if (!is_settling || std::chrono::steady_clock::now() > deadline) {
-            return error(code, fmt::format("asking for the extent of {}", to_string(at)));
-        }
-        std::this_thread::sleep_for(std::chrono::milliseconds(20));
-    }
+    std::int64_t low = 0;
+    std::int64_t high = 0;
+    const auto ask = [&] {
+        return rd_kafka_query_watermark_offsets(handle_, at.topic.c_str(), at.partition.value(),
+                                                &low, &high, request_timeout_ms_);
+    };
+    // A new partition gets its leader a moment after it shows; an old one changes it.
+    const auto is_settling = [](rd_kafka_resp_err_t code) {
+        return code == RD_KAFKA_RESP_ERR_NOT_LEADER_FOR_PARTITION ||
+               code == RD_KAFKA_RESP_ERR_LEADER_NOT_AVAILABLE;
+    };
+    const auto code = ask_again(request_timeout(), ask, is_settling);
+    if (code == RD_KAFKA_RESP_ERR_NO_ERROR) return Extent{Offset(low), Offset(high)};
+    if (code == RD_KAFKA_RESP_ERR__UNKNOWN_PARTITION) return no_partition(at);
+    return error(code, fmt::format("asking for the extent of {}", to_string(at)));
 }
 
 KafkaHandle<rd_kafka_topic_partition_list_t> partition_list(

@@ -2,10 +2,12 @@
 
 #include <librdkafka/rdkafka.h>
 
+#include <chrono>
 #include <memory>
 #include <mutex>
 #include <string>
 #include <string_view>
+#include <thread>
 #include <utility>
 #include <vector>
 
@@ -44,6 +46,20 @@ KafkaSettings common_settings(const KafkaOptions& options);
 // `unavailable`: trying again loses nothing.
 ErrorKind kind_of(rd_kafka_resp_err_t code);
 
+// Asks until the answer is none of those that pass with time, or `timeout` is over: the last
+// answer.
+template <class Ask, class Passes>
+auto ask_again(std::chrono::milliseconds timeout, const Ask& ask, const Passes& passes) {
+    constexpr std::chrono::milliseconds kBetweenTries{20};
+    const auto until = std::chrono::steady_clock::now() + timeout;
+    auto answer = ask();
+    while (passes(answer) && std::chrono::steady_clock::now() < until) {
+        std::this_thread::sleep_for(kBetweenTries);
+        answer = ask();
+    }
+    return answer;
+}
+
 // One instance of librdkafka with its own threads and connections. Connects in the background and
 // by itself after a failure. Any thread; shared, as messages that were fetched live inside it.
 class KafkaClient {
@@ -58,6 +74,9 @@ public:
     KafkaClient& operator=(const KafkaClient&) = delete;
 
     rd_kafka_t* get() const { return handle_; }
+    std::chrono::milliseconds request_timeout() const {
+        return std::chrono::milliseconds(request_timeout_ms_);
+    }
     int request_timeout_ms() const { return request_timeout_ms_; }
 
     // An error with its code's text and, where the far side is away, the last thing that

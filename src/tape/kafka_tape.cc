@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <iterator>
-#include <thread>
 
 #include "tape/kafka_reader.h"
 #include "tape/tape_rules.h"
@@ -27,16 +26,14 @@ Result<> KafkaTape::ensure_topic(const std::string& topic, int partitions) {
         forget(topic);  // it may have been another of the same name
         if (auto made = create_topic(*control_, options_, topic, partitions); !made) return made;
         // A broker that does not know of the new topic yet may answer.
-        const auto deadline = std::chrono::steady_clock::now() + options_.request_timeout;
-        for (;;) {
-            count = count_partitions(*control_, topic);
-            if (!count && !retryable(count.error().kind)) return count.error();
-            if (count && *count) break;
-            if (std::chrono::steady_clock::now() > deadline) {
-                return Error{ErrorKind::unavailable,
-                             fmt::format("Kafka: topic {} was made but does not show", topic)};
-            }
-            std::this_thread::sleep_for(std::chrono::milliseconds(20));
+        using Count = Result<std::optional<int>>;
+        count = ask_again(
+            options_.request_timeout, [&] { return count_partitions(*control_, topic); },
+            [](const Count& told) { return told ? !*told : retryable(told.error().kind); });
+        if (!count) return count.error();
+        if (!*count) {
+            return Error{ErrorKind::unavailable,
+                         fmt::format("Kafka: topic {} was made but does not show", topic)};
         }
     }
     if (**count != partitions) return other_partitions(topic, **count, partitions);
