@@ -65,9 +65,6 @@ TEST(Derive, EveryStateFollowsFromFactsAlone) {
 class CoverageTest : public ::testing::Test {
 protected:
     void SetUp() override {
-        auto opened = SqliteStore::open(":memory:", clock);
-        ASSERT_TRUE(opened) << opened.error().what;
-        store = *std::move(opened);
         feeds["coin"] = feed_of({"bitcoin", "ethereum"}, {});
         ASSERT_TRUE(store->ensure_table(feeds["coin"].table));
         ASSERT_TRUE(tape.ensure_topic("coin_topic", 1));
@@ -157,7 +154,7 @@ protected:
     std::map<std::string, Feed> feeds;
     std::vector<Expectation> expected;
     MemoryTape tape;
-    std::unique_ptr<SqliteStore> store;
+    std::unique_ptr<Store> store = testing::store_in_memory(clock);
 };
 
 TEST_F(CoverageTest, PendingDrainsIntoRecordedFailedAndMissed) {

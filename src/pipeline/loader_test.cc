@@ -21,9 +21,6 @@ using testing::loading_of;
 class LoaderTest : public ::testing::Test {
 protected:
     void SetUp() override {
-        auto opened = SqliteStore::open(":memory:", clock);
-        ASSERT_TRUE(opened) << opened.error().what;
-        store = *std::move(opened);
         ASSERT_TRUE(store->ensure_table(feed.table));
         make_topics(tape);
     }
@@ -77,7 +74,7 @@ protected:
     Log log{-1, LogFormat::text, Severity::error, clock};
     Feed feed = feed_of({"bitcoin", "ethereum"}, {});
     MemoryTape tape;
-    std::unique_ptr<SqliteStore> store;
+    std::unique_ptr<Store> store = testing::store_in_memory(clock);
 };
 
 TEST_F(LoaderTest, LoadsEveryMessageOnceWithItsExactDigits) {
@@ -197,9 +194,7 @@ TEST_F(LoaderTest, AFaultAtAnyCallLosesAndDoublesNothing) {
     ASSERT_GT(counting.count(), 5U);
     for (std::uint64_t at = 1; at <= counting.count(); ++at) {
         for (const Fault fault : {Fault::fail_before, Fault::fail_after}) {
-            auto fresh = SqliteStore::open(":memory:", clock);
-            ASSERT_TRUE(fresh);
-            store = *std::move(fresh);
+            store = testing::store_in_memory(clock);
             ASSERT_TRUE(store->ensure_table(feed.table));
             Calls calls(at, fault);
             FaultyTape faulty_tape(tape, calls);

@@ -31,12 +31,7 @@ TEST(Parity, CarriesFromByteToByte) {
 }
 
 struct ParityTest : ::testing::Test {
-    ParityTest() {
-        auto opened = SqliteStore::open(":memory:", clock);
-        EXPECT_TRUE(opened);
-        store = *std::move(opened);
-        EXPECT_TRUE(store->ensure_table(feed.table));
-    }
+    ParityTest() { EXPECT_TRUE(store->ensure_table(feed.table)); }
 
     Parity after(const std::string& price, const std::string& state) {
         const std::vector<Statement> statements{
@@ -59,7 +54,7 @@ struct ParityTest : ::testing::Test {
 
     ManualClock clock{kSlot};
     Feed feed = testing::feed_of({"bitcoin"}, {});
-    std::unique_ptr<SqliteStore> store;
+    std::unique_ptr<Store> store = testing::store_in_memory(clock);
 };
 
 TEST_F(ParityTest, TellsADigitAndAStateApart) {

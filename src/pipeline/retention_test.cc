@@ -29,9 +29,6 @@ private:
 class RetentionTest : public ::testing::Test {
 protected:
     void SetUp() override {
-        auto opened = SqliteStore::open(":memory:", clock_);
-        ASSERT_TRUE(opened) << opened.error().what;
-        store_ = *std::move(opened);
         ASSERT_TRUE(tape_.ensure_topic(kAt.topic, 1));
         const std::vector<OutgoingMessage> messages(4, {kAt.topic, "bitcoin", "{}", kSlot, {}});
         ASSERT_TRUE(tape_.append(messages));
@@ -49,7 +46,7 @@ protected:
 
     testing::SkippingClock clock_{kSlot};
     MemoryTape tape_;
-    std::unique_ptr<SqliteStore> store_;
+    std::unique_ptr<Store> store_ = testing::store_in_memory(clock_);
     const Timestamp later_ = kSlot + std::chrono::hours(1);
 };
 

@@ -62,6 +62,12 @@ inline Feed feed_of(std::vector<std::string> instruments,
     return feed;
 }
 
+inline std::unique_ptr<Store> store_in_memory(const Clock& clock) {
+    auto store = SqliteStore::open(":memory:", clock);
+    EXPECT_TRUE(store) << store.error().what;
+    return store ? *std::move(store) : nullptr;
+}
+
 inline CollectJob job_of(const Feed& feed, Timestamp slot = kSlot, int try_number = 1) {
     return {"run/" + format_rfc3339(slot),    slot,    try_number, feed.instruments,
             slot + std::chrono::seconds(150), "digest"};

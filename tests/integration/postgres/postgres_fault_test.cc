@@ -201,9 +201,6 @@ void crash(const PostgresUrl& url, PostgresStore& store) {
     const std::vector<TopicPartition> partitions{coin_topic()};
     while (store.ledger(partitions)) std::this_thread::yield();  // until the others are gone, too
     while (!store.ledger(partitions)) std::this_thread::sleep_for(10ms);
-    Batch nothing;  // each connection finds out by itself that it is gone
-    for (int tries = 0; !store.commit(nothing) && tries < 100; ++tries) {
-    }
 }
 
 TEST(PostgresServer, ACrashTakesBackAFollowedBatchWithItsLedgerAndNoOther) {

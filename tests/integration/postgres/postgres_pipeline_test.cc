@@ -254,9 +254,8 @@ TEST(PostgresPipeline, SaysTheSameAsSqlite) {
     day.run(kSlot + 5min, "22471");
     day.strangers(kSlot);
     const auto postgres = open_store(new_database(), day.clock);
-    auto sqlite = SqliteStore::open(":memory:", day.clock);
-    ASSERT_TRUE(sqlite);
-    const Told of_sqlite(day, **sqlite);
+    const auto sqlite = testing::store_in_memory(day.clock);
+    const Told of_sqlite(day, *sqlite);
     const Told of_postgres(day, *postgres);
     EXPECT_GT(of_sqlite.lines().size(), 20U);
     EXPECT_EQ(of_postgres.lines(), of_sqlite.lines());
