@@ -7,13 +7,12 @@
 // alone on the same answers, in the same run.
 #include <fmt/format.h>
 
-#include <filesystem>
-
 #include "bench/slow_server.h"
 #include "net/curl_client.h"
 #include "pipeline/collector.h"
 #include "store/capture_store.h"
 #include "tape/sqlite_tape.h"
+#include "tests/conformance/temp_folder.h"
 
 namespace tapedeck {
 namespace {
@@ -94,7 +93,7 @@ void fetch_alone(CurlClient& client, int port) {
 
 class Bench {
 public:
-    Bench(const std::string& folder, int port, bool page, CurlClient& client)
+    Bench(const TempFolder& folder, int port, bool page, CurlClient& client)
         : tape_(open_tape(folder)),
           captures_(open_captures(folder)),
           states_(log_),
@@ -128,13 +127,13 @@ public:
     }
 
 private:
-    std::unique_ptr<SqliteTape> open_tape(const std::string& folder) {
-        auto tape = SqliteTape::open(folder + "/t.db", clock_);
+    std::unique_ptr<SqliteTape> open_tape(const TempFolder& folder) {
+        auto tape = SqliteTape::open(folder.file("t.db"), clock_);
         TAPEDECK_ASSERT(tape);
         return *std::move(tape);
     }
-    std::unique_ptr<CaptureStore> open_captures(const std::string& folder) {
-        auto captures = CaptureStore::open(folder + "/t.captures.db", clock_);
+    std::unique_ptr<CaptureStore> open_captures(const TempFolder& folder) {
+        auto captures = CaptureStore::open(folder.file("t.captures.db"), clock_);
         TAPEDECK_ASSERT(captures);
         return *std::move(captures);
     }
@@ -160,9 +159,7 @@ int run() {
     for (const bool page : {false, true}) {
         const std::string body = page ? page_of_1_mb() : json_of_2_kb();
         const ServerProcess server(body);
-        std::string folder =
-            (std::filesystem::temp_directory_path() / "tapedeck-bench-XXXXXX").string();
-        TAPEDECK_ASSERT(::mkdtemp(folder.data()) != nullptr);
+        const TempFolder folder;
         const SystemClock clock;
         CurlOptions options;
         options.max_connections = options.max_per_host = kConnections;
@@ -186,7 +183,6 @@ int run() {
                 if (whole && !page) held = held && one.wall <= 1'300ms && one.peak_mb < 64;
             }
         }
-        std::filesystem::remove_all(folder);
     }
     fmt::print("2 kB an answer, 1.3 times the limit and 64 MiB: {}\n", held ? "held" : "NOT held");
     return held ? 0 : 1;

@@ -10,11 +10,11 @@
 
 #include <chrono>
 #include <cstdlib>
-#include <filesystem>
 
 #include "pipeline/loader.h"
 #include "store/sqlite_store.h"
 #include "tape/sqlite_tape.h"
+#include "tests/conformance/temp_folder.h"
 
 using namespace tapedeck;
 
@@ -116,13 +116,12 @@ double bare_loop(const std::string& path, int messages) {
 
 int main(int argc, char** argv) {
     const int messages = argc > 1 ? std::atoi(argv[1]) : 300'000;
-    char folder[] = "/tmp/tapedeck-bench-XXXXXX";
-    check(::mkdtemp(folder) != nullptr, "no folder");
+    const TempFolder folder;
     const SystemClock clock;
     SystemClock waiting;
     Log log(2, LogFormat::text, Severity::error, clock);
-    const std::string ours = std::string(folder) + "/ours.db";
-    const std::string bare = std::string(folder) + "/bare.db";
+    const std::string ours = folder.file("ours.db");
+    const std::string bare = folder.file("bare.db");
     {
         auto store = SqliteStore::open(bare, clock);
         check(store && (*store)->ensure_table(kTable), "bare table");
@@ -150,5 +149,4 @@ int main(int argc, char** argv) {
     fmt::print("tapedeck load:      {:>10.0f} rows/s ({:.2f} of the bare loop), {} batches\n",
                messages / seconds, limit / seconds, loaded->batches);
     fmt::print("largest resident memory of both: {} MiB\n", usage.ru_maxrss / 1024);
-    std::filesystem::remove_all(folder);
 }
