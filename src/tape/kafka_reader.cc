@@ -161,10 +161,16 @@ Error KafkaReader::next_fault() {
 Polled KafkaReader::next_news() {
     Polled told = std::move(news_.front());
     news_.pop_front();
-    if (const auto* revoked = std::get_if<Revoked>(&told)) {
-        for (const TopicPartition& at : revoked->partitions) gone_.erase(at);
-    }
     return told;
+}
+
+// Whether the group took it away and poll is about to tell: perhaps after having told that it came,
+// where it comes and goes between two polls.
+bool KafkaReader::is_going(const TopicPartition& at) const {
+    return std::ranges::any_of(news_, [&](const Polled& news) {
+        const auto* revoked = std::get_if<Revoked>(&news);
+        return revoked != nullptr && std::ranges::count(revoked->partitions, at) > 0;
+    });
 }
 
 milliseconds KafkaReader::longest_wait(std::optional<Clock::time_point> deadline) const {
@@ -221,7 +227,6 @@ void KafkaReader::take_revoked(const rd_kafka_topic_partition_list_t& list) {
         drop_fetched(found->second);
         last_found_ = nullptr;
         owned_.erase(found);
-        gone_.insert(at);
     }
     const auto unassigned = partition_list(fetching);
     check(rd_kafka_incremental_unassign(client_->get(), unassigned.get()), "giving up partitions");
@@ -261,7 +266,7 @@ Result<> KafkaReader::start(const TopicPartition& at, Offset from) {
     serve_group();
     const auto found = owned_.find(at);
     if (found == owned_.end()) {
-        if (gone_.contains(at)) return {};  // poll is about to tell
+        if (is_going(at)) return {};
         return Error{ErrorKind::rejected,
                      fmt::format("{} is not this reader's to read", to_string(at))};
     }

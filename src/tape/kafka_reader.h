@@ -5,7 +5,6 @@
 #include <map>
 #include <memory>
 #include <optional>
-#include <set>
 #include <string>
 #include <vector>
 
@@ -79,6 +78,7 @@ private:
 
     Error next_fault();
     Polled next_news();
+    bool is_going(const TopicPartition& at) const;
 
     // The group.
     void serve_group();
@@ -113,8 +113,7 @@ private:
     std::map<TopicPartition, Owned> owned_;
     std::deque<Polled> news_;  // Assigned and Revoked, not told yet
     std::deque<Error> faults_;
-    std::set<TopicPartition> gone_;  // revoked and not told yet
-    bool has_heard_ = false;         // of the group, ever
+    bool has_heard_ = false;  // of the group, ever
 
     bool is_any_lost_ = false;
 
