@@ -59,9 +59,7 @@ void read_tape(Assembly& assembly, const std::map<TopicPartition, Offset>& ledge
     if (assembly.kafka() == nullptr || pipe.away) return;
     const auto described = assembly.kafka()->describe({}, assembly.settings().load.group);
     if (!described) return;
-    for (const KafkaBroker& broker : described->brokers) {
-        pipe.brokers.push_back(fmt::format("{}:{}", broker.host, broker.port));
-    }
+    pipe.brokers = addresses_of(described->brokers);
 }
 
 Result<> read_batches(Store& store, Timestamp now, PipeStatus& pipe) {
@@ -134,6 +132,12 @@ std::string number_or_dash(const std::optional<std::int64_t>& value) {
 
 }  // namespace
 
+std::vector<std::string> addresses_of(const std::vector<KafkaBroker>& brokers) {
+    std::vector<std::string> out;
+    for (const KafkaBroker& one : brokers) out.push_back(fmt::format("{}:{}", one.host, one.port));
+    return out;
+}
+
 Result<PipeStatus> pipe_status(Assembly& assembly, Timestamp now) {
     PipeStatus pipe;
     pipe.tape = to_string(assembly.settings().tape.url);
@@ -175,12 +179,10 @@ void write_pipe(JsonWriter& json, const PipeStatus& pipe) {
 }
 
 void show_pipe(const PipeStatus& pipe, Timestamp now) {
-    std::string brokers;
-    for (const std::string& broker : pipe.brokers) {
-        brokers += (brokers.empty() ? ", brokers " : " ") + broker;
-    }
-    print(fmt::format("tape {}{}\n", pipe.tape,
-                      pipe.away ? fmt::format(" IS AWAY: {}", *pipe.away) : brokers));
+    std::string more;
+    if (!pipe.brokers.empty()) more = fmt::format(", brokers {}", fmt::join(pipe.brokers, " "));
+    if (pipe.away) more = fmt::format(" IS AWAY: {}", *pipe.away);
+    print(fmt::format("tape {}{}\n", pipe.tape, more));
     Table tape({{"topic"},
                 {"partition", Align::right},
                 {"earliest", Align::right},

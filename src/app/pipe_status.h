@@ -41,6 +41,8 @@ struct PipeStatus {
     std::optional<SpoolSizes> spool;
 };
 
+std::vector<std::string> addresses_of(const std::vector<KafkaBroker>& brokers);
+
 // Errors are the store's; a tape that is away is part of the answer.
 Result<PipeStatus> pipe_status(Assembly& assembly, Timestamp now);
 

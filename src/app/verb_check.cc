@@ -215,8 +215,8 @@ private:
         const auto described = tape->kafka->describe({}, settings_->load.group);
         if (!described) return add("tape", false, described.error().what);
         add("tape", true,
-            fmt::format("{}: {} brokers", to_string(settings_->tape.url),
-                        described->brokers.size()));
+            fmt::format("{}: brokers {}", to_string(settings_->tape.url),
+                        fmt::join(addresses_of(described->brokers), " ")));
     }
 
     void check_tape(Reader& reader) {
@@ -227,8 +227,8 @@ private:
         std::int64_t lag = 0;
         for (const PartitionStatus& one : pipe->partitions) lag += one.lag().value_or(0);
         add("tape", true,
-            fmt::format("{}: {} brokers, {} partitions, {} messages not loaded yet", pipe->tape,
-                        pipe->brokers.size(), pipe->partitions.size(), lag));
+            fmt::format("{}: brokers {}; {} partitions, {} messages not loaded yet", pipe->tape,
+                        fmt::join(pipe->brokers, " "), pipe->partitions.size(), lag));
         if (pipe->spool) {
             add("spool", pipe->spool->refused == 0,
                 fmt::format("{}: {} messages wait, {} were refused by the tape", pipe->spool_file,
