@@ -37,9 +37,19 @@ void CommitQueue::finish() {
 }
 
 bool CommitQueue::wait_for_room() {
-    std::unique_lock lock(mutex_);
-    changed_.wait(lock, [&] { return error_ || waiting_.size() < kWaitingBatches; });
-    return !error_;
+    Works spent;  // freed here, and not between two commits
+    {
+        std::unique_lock lock(mutex_);
+        changed_.wait(lock, [&] { return error_ || waiting_.size() < kWaitingBatches; });
+        spent.swap(spent_);
+        if (error_) return false;
+    }
+    for (const std::unique_ptr<BatchWork>& work : spent) {
+        for (BatchRows& room : work->batch.rows) {
+            if (rooms_.size() < kRooms) rooms_.push_back(std::move(room));
+        }
+    }
+    return true;
 }
 
 void CommitQueue::hand_over(std::unique_ptr<BatchWork> work) {
@@ -66,7 +76,6 @@ Result<> CommitQueue::failed() const {
 }
 
 BatchRows CommitQueue::take_room() {
-    const std::lock_guard lock(mutex_);
     if (rooms_.empty()) return {};
     BatchRows room = std::move(rooms_.back());
     rooms_.pop_back();
@@ -96,36 +105,30 @@ CommitQueue::Works::iterator CommitQueue::next_work() {
 }
 
 void CommitQueue::commit_loop(std::stop_token stop) {
+    std::unique_lock lock(mutex_);
     for (;;) {
-        std::unique_ptr<BatchWork> work;
-        TopicPartition at;
-        {
-            std::unique_lock lock(mutex_);
-            changed_.wait(lock, stop, [&] { return next_work() != waiting_.end(); });
-            const auto next = next_work();
-            if (next == waiting_.end()) return;
-            work = std::move(*next);
-            waiting_.erase(next);
-            changed_.notify_all();
-            at = work->advance().at;
-            const auto lost = lost_.find(at);
-            if (lost != lost_.end() && work->epoch <= lost->second) continue;
-            committing_.insert(at);
-        }
-        const auto done = commit(*work);
-        std::vector<BatchRows> rooms = std::move(work->batch.rows);
-        work.reset();
-        const std::lock_guard lock(mutex_);
-        committing_.erase(at);
-        for (BatchRows& room : rooms) {
-            if (rooms_.size() < kRooms) rooms_.push_back(std::move(room));
-        }
-        if (!done && !error_) {
-            error_ = done.error();
-            waiting_.clear();
-            halted_.request_stop();
-        }
+        changed_.wait(lock, stop, [&] { return next_work() != waiting_.end(); });
+        const auto next = next_work();
+        if (next == waiting_.end()) return;
+        std::unique_ptr<BatchWork> work = std::move(*next);
+        waiting_.erase(next);
         changed_.notify_all();
+        const TopicPartition at = work->advance().at;
+        const auto lost = lost_.find(at);
+        if (lost == lost_.end() || work->epoch > lost->second) {
+            committing_.insert(at);
+            lock.unlock();
+            const auto done = commit(*work);
+            lock.lock();  // until the next is taken: nobody need be woken for it
+            committing_.erase(at);
+            if (!done && !error_) {
+                error_ = done.error();
+                waiting_.clear();
+                halted_.request_stop();
+            }
+            changed_.notify_all();
+        }
+        spent_.push_back(std::move(work));
     }
 }
 

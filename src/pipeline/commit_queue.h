@@ -110,10 +110,11 @@ private:
     std::set<TopicPartition> committing_;
     std::map<TopicPartition, std::uint64_t> lost_;
     std::map<TopicPartition, Offset> loaded_;
-    std::vector<BatchRows> rooms_;
+    Works spent_;  // done with
     std::optional<Error> error_;
     LoadSummary summary_;
 
+    std::vector<BatchRows> rooms_;  // the batch-making thread's own
     std::stop_source halted_;
     std::vector<std::jthread> threads_;
 };
