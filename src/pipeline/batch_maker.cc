@@ -9,16 +9,17 @@ namespace tapedeck {
 namespace {
 
 // Beside its bytes, a message costs its place in a chunk; a row is there decoded and, while it is
-// written, encoded (sizes seen with tapedeck's own messages).
+// written, encoded: its numbers and lengths, and its texts, half of the message at most.
 constexpr std::size_t kMessageMemory = 96;
-constexpr std::size_t kRowMemory = sizeof(Record) + sizeof(Offset) + sizeof(Timestamp) + 200;
+constexpr std::size_t kRowMemory = sizeof(Record) + sizeof(Offset) + sizeof(Timestamp) + 100;
 constexpr std::size_t kPartAtFirst = 16;
 
 }  // namespace
 
 std::size_t bytes_to_read(const BatchLimits& limits, const ChunkSize& last) {
     if (last.bytes == 0) return std::max<std::size_t>(1, limits.bytes / kPartAtFirst);
-    const std::size_t memory = last.bytes + last.messages * kMessageMemory + last.rows * kRowMemory;
+    const std::size_t memory =
+        last.bytes + last.bytes / 2 + last.messages * kMessageMemory + last.rows * kRowMemory;
     const auto share = [&](std::size_t limit, std::size_t used) {
         return static_cast<std::size_t>(static_cast<Int128>(limit) * last.bytes / used);
     };
