@@ -69,14 +69,7 @@ protected:
         ASSERT_TRUE(store->ensure_table(feeds["coin"].table));
         ASSERT_TRUE(tape.ensure_topic("coin_topic", 1));
         ASSERT_TRUE(tape.ensure_topic(std::string(kOutcomesTopic), 1));
-        auto schedule = Schedule::make({"*/5 * * * *"});
-        ASSERT_TRUE(schedule);
-        expected = {{"coin",
-                     "coin_market_record",
-                     kSlot,
-                     Timestamp::max(),
-                     std::make_shared<const Schedule>(*std::move(schedule)),
-                     {"bitcoin", "ethereum"}}};
+        expected = {testing::expected_of(feeds["coin"])};
     }
 
     void send(const std::string& coin, Timestamp slot, const std::string& digits) {
@@ -87,38 +80,18 @@ protected:
         const std::vector<OutgoingMessage> messages{message_of(feeds["coin"], slot, found)};
         auto done = tape.append(messages);
         ASSERT_TRUE(done && (*done)[0]);
-        RunOutcomes run{"run/" + format_rfc3339(slot),
-                        "coin",
-                        slot,
-                        1,
-                        slot,
-                        slot + 1s,
-                        "digest",
-                        "test:1",
-                        {}};
         Outcome outcome;
         outcome.instrument = coin;
         outcome.sent = sent_at((*done)[0]->offset.value());
-        run.outcomes.push_back(outcome);
-        account(run);
+        account(testing::run_of(feeds["coin"], slot, {outcome}));
     }
 
     void fail(const std::string& coin, Timestamp slot, Reason reason) {
-        RunOutcomes run{"run/" + format_rfc3339(slot),
-                        "coin",
-                        slot,
-                        2,
-                        slot,
-                        slot + 1s,
-                        "digest",
-                        "test:1",
-                        {}};
         Outcome outcome;
         outcome.instrument = coin;
         outcome.reason = reason;
         outcome.what = "scripted";
-        run.outcomes.push_back(outcome);
-        account(run);
+        account(testing::run_of(feeds["coin"], slot, {outcome}, 2));
     }
 
     void account(const RunOutcomes& run) {

@@ -112,11 +112,7 @@ struct StoreAwayTest : ::testing::Test {
         return dag;
     }
 
-    std::vector<Expectation> expectations() const {
-        auto schedule = Schedule::make({"*/5 * * * *"});
-        return {{"coin", "coin_market_record", kStart, Timestamp::max(),
-                 std::make_shared<const Schedule>(*std::move(schedule)), feed.instruments}};
-    }
+    std::vector<Expectation> expectations() const { return {testing::expected_of(feed, kStart)}; }
 
     Result<> record(Timestamp from, Timestamp to) {
         const auto before = accounts();

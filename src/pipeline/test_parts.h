@@ -9,6 +9,7 @@
 
 #include "net/memory_http_client.h"
 #include "pipeline/collector.h"
+#include "pipeline/coverage.h"
 #include "pipeline/loader.h"
 #include "store/sqlite_store.h"
 #include "tape/memory_tape.h"
@@ -71,6 +72,24 @@ inline std::unique_ptr<Store> store_in_memory(const Clock& clock) {
 inline CollectJob job_of(const Feed& feed, Timestamp slot = kSlot, int try_number = 1) {
     return {"run/" + format_rfc3339(slot),    slot,    try_number, feed.instruments,
             slot + std::chrono::seconds(150), "digest"};
+}
+
+// Every five minutes.
+inline Expectation expected_of(const Feed& feed, Timestamp from = kSlot) {
+    auto schedule = Schedule::make({"*/5 * * * *"});
+    EXPECT_TRUE(schedule) << schedule.error().what;
+    return {feed.name,
+            feed.name + "_market_record",
+            from,
+            Timestamp::max(),
+            std::make_shared<const Schedule>(*std::move(schedule)),
+            feed.instruments};
+}
+
+inline RunOutcomes run_of(const Feed& feed, Timestamp slot, std::vector<Outcome> outcomes,
+                          int try_number = 1) {
+    return {"run/" + format_rfc3339(slot),  feed.name, slot,     try_number,         slot,
+            slot + std::chrono::seconds(1), "digest",  "test:1", std::move(outcomes)};
 }
 
 inline LoaderOptions loading_of(const Feed& feed) {

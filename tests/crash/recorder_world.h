@@ -134,15 +134,7 @@ struct World {
         return dag;
     }
 
-    Expectation expectation() const {
-        auto schedule = Schedule::make({"*/5 * * * *"});
-        return {"coin",
-                "coin_market_record",
-                kStart,
-                Timestamp::max(),
-                std::make_shared<const Schedule>(*std::move(schedule)),
-                feed.instruments};
-    }
+    Expectation expectation() const { return testing::expected_of(feed, kStart); }
 
     // What is in the store, as text; and whether an audit finds nothing to say.
     std::vector<std::string> facts(Timestamp now) {

@@ -26,14 +26,7 @@ public:
         feeds["coin"] = feed_of({"bitcoin", "ethereum"}, {});
         EXPECT_TRUE(tape.ensure_topic("coin_topic", 1));
         EXPECT_TRUE(tape.ensure_topic(std::string(kOutcomesTopic), 1));
-        auto schedule = Schedule::make({"*/5 * * * *"});
-        EXPECT_TRUE(schedule);
-        expected = {{"coin",
-                     "coin_market_record",
-                     kSlot,
-                     Timestamp::max(),
-                     std::make_shared<const Schedule>(*std::move(schedule)),
-                     {"bitcoin", "ethereum"}}};
+        expected = {testing::expected_of(feeds["coin"])};
     }
 
     // A run that got bitcoin's price and was refused ethereum's.
@@ -55,15 +48,7 @@ public:
             "",
             {gave}};
         Outcome ethereum{"ethereum", {}, Reason::throttled, "it's too much", {refused}};
-        const RunOutcomes account{"run/" + format_rfc3339(slot),
-                                  "coin",
-                                  slot,
-                                  1,
-                                  slot,
-                                  slot + 1s,
-                                  "digest",
-                                  "test:1",
-                                  {bitcoin, ethereum}};
+        const auto account = testing::run_of(feeds["coin"], slot, {bitcoin, ethereum});
         const std::vector<OutgoingMessage> message{
             {std::string(kOutcomesTopic), "coin", encode_outcomes(account), account.ended, {}}};
         const auto told = tape.append(message);
