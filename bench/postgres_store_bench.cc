@@ -8,14 +8,13 @@
 //     postgres_store_bench URL [ROWS]        default: 1,000,000; the database's tables are dropped
 #include <fmt/format.h>
 
-#include <time.h>
-
 #include <charconv>
 #include <string>
 #include <variant>
 #include <vector>
 
 #include "base/clock.h"
+#include "bench/store_parts.h"
 #include "config/urls.h"
 #include "store/postgres_connection.h"
 #include "store/postgres_copy.h"
@@ -23,79 +22,6 @@
 
 namespace tapedeck {
 namespace {
-
-constexpr std::size_t kBatch = 10'000;
-constexpr std::size_t kInstruments = 1'000;
-constexpr Timestamp kStart{std::chrono::microseconds(1'764'000'000'000'000)};
-const PriceTable kTable{"coin_records", RecordForm::coin};
-const TopicPartition kAt{"coin_topic", Partition(0)};
-
-[[noreturn]] void fail(const std::string& what) {
-    fmt::print(stderr, "{}\n", what);
-    std::exit(1);
-}
-
-template <class T>
-T must(Result<T> result) {
-    if (!result) fail(result.error().what);
-    return *std::move(result);
-}
-
-struct Texts {
-    std::vector<std::string> instruments;
-    std::string capture = std::string(64, 'c');
-
-    Texts() {
-        for (std::size_t i = 0; i < kInstruments; ++i) {
-            instruments.push_back(fmt::format("instrument-{:04}", i));
-        }
-    }
-};
-
-Batch batch_from(std::size_t first, std::size_t count, const Texts& texts) {
-    BatchRows rows{kTable, 0, {}, {}, {}};
-    for (std::size_t i = first; i < first + count; ++i) {
-        Record record;
-        record.instrument = record.name = texts.instruments[i % kInstruments];
-        record.price = must(Decimal::from_parts(static_cast<Int128>(2'247'052 + i % 100'000), 2));
-        record.currency = "USD";
-        record.slot = kStart + std::chrono::minutes(5) * (i / kInstruments);
-        record.observed_at = *record.slot + std::chrono::microseconds(i % kInstruments * 413);
-        record.source = "coinmarketcap";
-        record.capture = texts.capture;
-        rows.records.push_back(record);
-        rows.offsets.emplace_back(static_cast<std::int64_t>(i));
-        rows.timestamps.push_back(*record.observed_at);
-    }
-    Batch batch;
-    batch.rows.push_back(std::move(rows));
-    batch.advances.push_back({kAt, Offset(static_cast<std::int64_t>(first)),
-                              Offset(static_cast<std::int64_t>(first + count)), kStart,
-                              sha256("last")});
-    return batch;
-}
-
-struct Cost {
-    double wall = 0;
-    double cpu = 0;
-
-    static Cost now() {
-        timespec cpu{};
-        ::clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &cpu);
-        const std::chrono::duration<double> wall = std::chrono::steady_clock::now() - kOrigin;
-        return {wall.count(),
-                static_cast<double>(cpu.tv_sec) + static_cast<double>(cpu.tv_nsec) / 1'000'000'000};
-    }
-    void add_since(const Cost& begin) {
-        const Cost end = now();
-        wall += end.wall - begin.wall;
-        cpu += end.cpu - begin.cpu;
-    }
-
-private:
-    static inline const std::chrono::steady_clock::time_point kOrigin =
-        std::chrono::steady_clock::now();
-};
 
 // Empty tables, and nothing of the round before left to be written.
 std::unique_ptr<PostgresStore> fresh_store(PostgresConnection& admin, const PostgresUrl& url,

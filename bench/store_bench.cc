@@ -8,8 +8,6 @@
 //     store_bench [ROWS] [FOLDER]        default: 1,000,000 rows in a temporary folder
 #include <fmt/format.h>
 
-#include <time.h>
-
 #include <algorithm>
 #include <charconv>
 #include <filesystem>
@@ -17,83 +15,13 @@
 #include <vector>
 
 #include "base/clock.h"
+#include "bench/store_parts.h"
 #include "store/schema.h"
 #include "store/sqlite_store.h"
 #include "tape/sqlite_tape.h"
 
 namespace tapedeck {
 namespace {
-
-constexpr std::size_t kBatch = 10'000;
-constexpr std::size_t kInstruments = 1'000;
-constexpr Timestamp kStart{std::chrono::microseconds(1'764'000'000'000'000)};
-const PriceTable kTable{"coin_records", RecordForm::coin};
-const TopicPartition kAt{"coin_topic", Partition(0)};
-
-[[noreturn]] void fail(const std::string& what) {
-    fmt::print(stderr, "{}\n", what);
-    std::exit(1);
-}
-
-template <class T>
-T must(Result<T> result) {
-    if (!result) fail(result.error().what);
-    return *std::move(result);
-}
-
-// The texts that the records of a batch borrow.
-struct Texts {
-    std::vector<std::string> instruments;
-    std::string capture = std::string(64, 'c');
-
-    Texts() {
-        for (std::size_t i = 0; i < kInstruments; ++i) {
-            instruments.push_back(fmt::format("instrument-{:04}", i));
-        }
-    }
-};
-
-BatchRows rows_from(std::size_t first, std::size_t count, const Texts& texts) {
-    BatchRows rows{kTable, 0, {}, {}, {}};
-    for (std::size_t i = first; i < first + count; ++i) {
-        Record record;
-        record.instrument = record.name = texts.instruments[i % kInstruments];
-        record.price = must(Decimal::from_parts(static_cast<Int128>(2'247'052 + i % 100'000), 2));
-        record.currency = "USD";
-        record.slot = kStart + std::chrono::minutes(5) * (i / kInstruments);
-        record.observed_at = *record.slot + std::chrono::microseconds(i % kInstruments * 413);
-        record.source = "coinmarketcap";
-        record.rule = "price-class";
-        record.capture = texts.capture;
-        rows.records.push_back(record);
-        rows.offsets.emplace_back(static_cast<std::int64_t>(i));
-        rows.timestamps.push_back(*record.observed_at);
-    }
-    return rows;
-}
-
-// Wall time, and this thread's CPU time: on a busy machine only the latter tells.
-struct Cost {
-    double wall = 0;
-    double cpu = 0;
-
-    static Cost now() {
-        timespec cpu{};
-        ::clock_gettime(CLOCK_THREAD_CPUTIME_ID, &cpu);
-        const std::chrono::duration<double> wall = std::chrono::steady_clock::now() - kOrigin;
-        return {wall.count(),
-                static_cast<double>(cpu.tv_sec) + static_cast<double>(cpu.tv_nsec) / 1'000'000'000};
-    }
-    Cost since(const Cost& begin) const { return {wall - begin.wall, cpu - begin.cpu}; }
-    void add(const Cost& other) {
-        wall += other.wall;
-        cpu += other.cpu;
-    }
-
-private:
-    static inline const std::chrono::steady_clock::time_point kOrigin =
-        std::chrono::steady_clock::now();
-};
 
 // The limit: the same rows into the same table, their values prepared beforehand.
 Cost bare_loop(const std::string& path, std::size_t rows, const Texts& texts) {
@@ -124,7 +52,7 @@ Cost bare_loop(const std::string& path, std::size_t rows, const Texts& texts) {
             if (insert.run_code() != SQLITE_DONE) fail("the bare loop failed");
         }
         must(database->execute("commit"));
-        cost.add(Cost::now().since(begin));
+        cost.add_since(begin);
     }
     return cost;
 }
@@ -136,15 +64,11 @@ Cost commits(const std::string& path, std::size_t rows, const Texts& texts) {
     must(store->ledger(std::vector{kAt}));
     Cost cost;
     for (std::size_t first = 0; first < rows; first += kBatch) {
-        Batch batch;
         const std::size_t count = std::min(kBatch, rows - first);
-        batch.rows.push_back(rows_from(first, count, texts));
-        batch.advances.push_back({kAt, Offset(static_cast<std::int64_t>(first)),
-                                  Offset(static_cast<std::int64_t>(first + count)), kStart,
-                                  sha256("last")});
+        const Batch batch = batch_from(first, count, texts);
         const Cost begin = Cost::now();
         const auto committed = must(store->commit(batch));
-        cost.add(Cost::now().since(begin));
+        cost.add_since(begin);
         if (committed.rows != static_cast<std::int64_t>(count)) fail("rows are missing");
     }
     return cost;
