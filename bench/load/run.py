@@ -99,7 +99,7 @@ def verdict(medians):
 
     def hold(what, value, wanted, at_least=True):
         good = value >= wanted if at_least else value <= wanted
-        lines.append(f"| {what} | {'at least' if at_least else 'at most'} {wanted:g} | {value:.2f} | "
+        lines.append(f"| {what} | {'at least' if at_least else 'at most'} {wanted:g} | {value:.3g} | "
                      f"{'yes' if good else 'NO'} |")
 
     for form, title in FORMS.items():
