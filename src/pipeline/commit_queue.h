@@ -68,7 +68,8 @@ public:
     // Asked to halt, or halted by an error.
     std::stop_token halted() const { return halted_.get_token(); }
 
-    // Waits until a batch may be handed over; false where an error has ended the committing.
+    // Waits until a batch may be handed over, and frees those that are done with; false where an
+    // error has ended the committing.
     bool wait_for_room();
     void hand_over(std::unique_ptr<BatchWork> work);
     // Waits until everything that was handed over is committed, or cannot be.

@@ -154,7 +154,7 @@ Result<std::map<TopicPartition, Offset>> committed_offsets(
     const auto ask = [&] {
         return rd_kafka_committed((*client)->get(), list.get(), (*client)->request_timeout_ms());
     };
-    const auto code = ask_again((*client)->request_timeout(), ask, has_no_coordinator);
+    const auto code = (*client)->ask_again(ask, has_no_coordinator);
     if (code != RD_KAFKA_RESP_ERR_NO_ERROR) return (*client)->error(code, doing);
     std::map<TopicPartition, Offset> out;
     for (int i = 0; i < list->cnt; ++i) {

@@ -198,7 +198,7 @@ Result<Extent> KafkaClient::extent(const TopicPartition& at) const {
         return code == RD_KAFKA_RESP_ERR_NOT_LEADER_FOR_PARTITION ||
                code == RD_KAFKA_RESP_ERR_LEADER_NOT_AVAILABLE;
     };
-    const auto code = ask_again(request_timeout(), ask, is_settling);
+    const auto code = ask_again(ask, is_settling);
     if (code == RD_KAFKA_RESP_ERR_NO_ERROR) return Extent{Offset(low), Offset(high)};
     if (code == RD_KAFKA_RESP_ERR__UNKNOWN_PARTITION) return no_partition(at);
     return error(code, fmt::format("asking for the extent of {}", to_string(at)));

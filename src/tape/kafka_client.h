@@ -46,20 +46,6 @@ KafkaSettings common_settings(const KafkaOptions& options);
 // `unavailable`: trying again loses nothing.
 ErrorKind kind_of(rd_kafka_resp_err_t code);
 
-// Asks until the answer is none of those that pass with time, or `timeout` is over: the last
-// answer.
-template <class Ask, class Passes>
-auto ask_again(std::chrono::milliseconds timeout, const Ask& ask, const Passes& passes) {
-    constexpr std::chrono::milliseconds kBetweenTries{20};
-    const auto until = std::chrono::steady_clock::now() + timeout;
-    auto answer = ask();
-    while (passes(answer) && std::chrono::steady_clock::now() < until) {
-        std::this_thread::sleep_for(kBetweenTries);
-        answer = ask();
-    }
-    return answer;
-}
-
 // One instance of librdkafka with its own threads and connections. Connects in the background and
 // by itself after a failure. Any thread; shared, as messages that were fetched live inside it.
 class KafkaClient {
@@ -74,14 +60,26 @@ public:
     KafkaClient& operator=(const KafkaClient&) = delete;
 
     rd_kafka_t* get() const { return handle_; }
-    std::chrono::milliseconds request_timeout() const {
-        return std::chrono::milliseconds(request_timeout_ms_);
-    }
     int request_timeout_ms() const { return request_timeout_ms_; }
 
     // An error with its code's text and, where the far side is away, the last thing that
     // librdkafka complained of: "connection refused", "certificate verify failed".
     Error error(rd_kafka_resp_err_t code, std::string_view doing) const;
+
+    // Asks until the answer is none of those that pass with time, or the time for a request is
+    // over: the last answer.
+    template <class Ask, class Passes>
+    auto ask_again(const Ask& ask, const Passes& passes) const {
+        constexpr std::chrono::milliseconds kBetweenTries{20};
+        const auto until =
+            std::chrono::steady_clock::now() + std::chrono::milliseconds(request_timeout_ms_);
+        auto answer = ask();
+        while (passes(answer) && std::chrono::steady_clock::now() < until) {
+            std::this_thread::sleep_for(kBetweenTries);
+            answer = ask();
+        }
+        return answer;
+    }
 
     // What the broker still has of a partition, by asking its leader.
     Result<Extent> extent(const TopicPartition& at) const;

@@ -27,8 +27,8 @@ Result<> KafkaTape::ensure_topic(const std::string& topic, int partitions) {
         if (auto made = create_topic(*control_, options_, topic, partitions); !made) return made;
         // A broker that does not know of the new topic yet may answer.
         using Count = Result<std::optional<int>>;
-        count = ask_again(
-            options_.request_timeout, [&] { return count_partitions(*control_, topic); },
+        count = control_->ask_again(
+            [&] { return count_partitions(*control_, topic); },
             [](const Count& told) { return told ? !*told : retryable(told.error().kind); });
         if (!count) return count.error();
         if (!*count) {
