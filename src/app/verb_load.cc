@@ -111,7 +111,7 @@ Exit verb_load(const Globals& globals, const LoadVerbOptions& options) {
     LoaderOptions loading = loader_options(assembly.settings());
     if (options.until_end) loading.give_up_after = 5;
     if (std::holds_alternative<PostgresUrl>(assembly.settings().store.url.target)) {
-        // While one transaction is brought to the disk, another partition's rows come in.
+        // It writes each transaction with one process, on one core.
         loading.committers = 2;
     }
     auto summary = load(assembly, loading, signals.token(), options.until_end,

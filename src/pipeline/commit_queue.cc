@@ -13,6 +13,18 @@ using namespace std::chrono_literals;
 constexpr std::size_t kWaitingBatches = 1;
 constexpr std::size_t kRooms = 3;  // kept: for the batch that is made, and those that wait
 
+constexpr std::size_t kRowsWorthIt = 1000;  // of another transaction at the same time
+// The batch before may be waiting for a key that a later one has written.
+constexpr auto kPatience = 100ms;
+constexpr int kInTurnAfterGivingWay = 256;  // batches
+
+// Outcomes change what others have written: they keep to their order.
+bool may_overlap(const Batch& batch) {
+    std::size_t rows = 0;
+    for (const BatchRows& of : batch.rows) rows += of.records.size();
+    return rows >= kRowsWorthIt && batch.outcomes.empty() && batch.gaps.empty();
+}
+
 }  // namespace
 
 CommitQueue::CommitQueue(Store& store, Clock& clock, Log& log, int give_up_after,
@@ -97,10 +109,17 @@ LoadSummary CommitQueue::summary() const {
     return summary_;
 }
 
-// The first batch that waits and whose partition nobody is committing to.
 CommitQueue::Works::iterator CommitQueue::next_work() {
-    return std::ranges::find_if(waiting_, [&](const std::unique_ptr<BatchWork>& work) {
-        return !committing_.contains(work->advance().at);
+    return std::ranges::find_if(
+        waiting_, [&](const std::unique_ptr<BatchWork>& work) { return may_begin(*work); });
+}
+
+// Whether nobody is committing to its partition, or the batch may be written at the same time.
+bool CommitQueue::may_begin(const BatchWork& work) const {
+    const bool overlaps = in_turn_ == 0 && may_overlap(work.batch);
+    return std::ranges::all_of(committing_, [&](const Turn& other) {
+        if (other.at() != work.advance().at) return true;
+        return overlaps && other.has_begun_ && !other.has_failed_;
     });
 }
 
@@ -112,31 +131,49 @@ void CommitQueue::commit_loop(std::stop_token stop) {
         if (next == waiting_.end()) return;
         std::unique_ptr<BatchWork> work = std::move(*next);
         waiting_.erase(next);
+        if (in_turn_ > 0) --in_turn_;
+        const auto turn = committing_.emplace(committing_.end(), *this, *work);
         changed_.notify_all();
-        const TopicPartition at = work->advance().at;
-        const auto lost = lost_.find(at);
-        if (lost == lost_.end() || work->epoch > lost->second) {
-            committing_.insert(at);
-            lock.unlock();
-            const auto done = commit(*work);
-            lock.lock();  // until the next is taken: nobody need be woken for it
-            committing_.erase(at);
-            if (!done && !error_) {
-                error_ = done.error();
-                waiting_.clear();
-                halted_.request_stop();
-            }
-            changed_.notify_all();
+        lock.unlock();
+        const auto done = commit(*turn);
+        lock.lock();  // until the next is taken: nobody need be woken for it
+        committing_.erase(turn);
+        if (!done && !error_) {
+            error_ = done.error();
+            waiting_.clear();
+            halted_.request_stop();
         }
+        changed_.notify_all();
         spent_.push_back(std::move(work));
     }
 }
 
-Result<> CommitQueue::commit(const BatchWork& work) {
+Result<> CommitQueue::commit(Turn& turn) {
+    const bool was_early = turn.is_early();
+    if (was_early) {
+        const auto committed = store_.commit(turn.work_.batch, turn);
+        if (committed) {
+            tell(turn.work_, *committed);
+            return {};
+        }
+        std::unique_lock lock(mutex_);
+        in_turn_ = kInTurnAfterGivingWay;
+        changed_.wait(lock, [&] { return is_first(turn); });
+    }
+    {
+        const std::lock_guard lock(mutex_);
+        if (error_ || is_lost(turn.work_)) return {};
+    }
+    return commit_in_turn(turn, was_early);
+}
+
+// `may_be_ours`: an earlier try may have been made, and its answer lost.
+Result<> CommitQueue::commit_in_turn(Turn& turn, bool may_be_ours) {
+    const BatchWork& work = turn.work_;
     const Batch::Advance& advance = work.advance();
     const auto began = clock_.steady();
     for (int tries = 1;; ++tries) {
-        const auto committed = store_.commit(work.batch, [&] { return is_followed(advance.at); });
+        const auto committed = store_.commit(work.batch, turn);
         if (committed) {
             if (tries > 1) {
                 log_.emit(Recovered{"store", (clock_.steady() - began).count() / 1000});
@@ -145,36 +182,77 @@ Result<> CommitQueue::commit(const BatchWork& work) {
             return {};
         }
         const Error& error = committed.error();
-        const bool is_lost = error.kind == ErrorKind::conflict;
-        if (!is_lost && !retryable(error.kind)) {
+        const bool is_conflict = error.kind == ErrorKind::conflict;
+        if (!is_conflict && !retryable(error.kind)) {
             return in_context("loading " + to_string(advance.at), error);
         }
-        if (!is_lost && tries == 1) log_.emit(Waiting{"store", error.what});
+        if (!is_conflict && tries == 1) log_.emit(Waiting{"store", error.what});
+        {
+            const std::lock_guard lock(mutex_);
+            turn.has_failed_ = true;
+            changed_.notify_all();
+        }
         // Was it committed before the connection broke, by this try or one before? The ledger says.
+        may_be_ours = may_be_ours || !is_conflict;
         const auto ledger = ledger_of(advance.at);
-        const bool may_be_ours = !is_lost || tries > 1;
         if (may_be_ours && ledger && ledger->next == advance.to &&
             ledger->last_digest == advance.last_digest) {
             tell(work, Committed{});
             return {};
         }
-        if (is_lost && ledger) {
+        if (is_conflict && ledger) {
             lose(work, ledger->next, error.what);
             return {};
         }
         if (!ledger && ledger.error().kind == ErrorKind::conflict) continue;  // commit says so too
         if (!ledger && !retryable(ledger.error().kind)) return ledger.error();
         const bool give_up = give_up_after_ > 0 && tries >= give_up_after_;
-        if (give_up || halted_.stop_requested()) return is_lost ? ledger.error() : error;
+        if (give_up || halted_.stop_requested()) return is_conflict ? ledger.error() : error;
         clock_.sleep_until(clock_.now() + 1s, halted_.get_token());
     }
 }
 
-// Whether the next batch of the partition waits: nobody takes it before this one is committed.
-bool CommitQueue::is_followed(const TopicPartition& at) const {
-    const std::lock_guard lock(mutex_);
-    return std::ranges::any_of(
-        waiting_, [&](const std::unique_ptr<BatchWork>& work) { return work->advance().at == at; });
+// Whether no earlier batch of its partition is being committed.
+bool CommitQueue::is_first(const Turn& turn) const {
+    const auto first = std::ranges::find(committing_, turn.at(), &Turn::at);
+    return &*first == &turn;
+}
+
+bool CommitQueue::is_lost(const BatchWork& work) const {
+    const auto lost = lost_.find(work.advance().at);
+    return lost != lost_.end() && work.epoch <= lost->second;
+}
+
+bool CommitQueue::Turn::is_early() const {
+    const std::lock_guard lock(queue_.mutex_);
+    return !queue_.is_first(*this);
+}
+
+void CommitQueue::Turn::begun() const {
+    const std::lock_guard lock(queue_.mutex_);
+    has_begun_ = true;
+    queue_.changed_.notify_all();
+}
+
+bool CommitQueue::Turn::wait_for_turn() const {
+    std::unique_lock lock(queue_.mutex_);
+    const auto before_failed = [&] {
+        return std::ranges::find(queue_.committing_, at(), &Turn::at)->has_failed_;
+    };
+    queue_.changed_.wait_for(lock, kPatience,
+                             [&] { return queue_.is_first(*this) || before_failed(); });
+    return queue_.is_first(*this) && !queue_.error_ && !queue_.is_lost(work_);
+}
+
+bool CommitQueue::Turn::is_followed() const {
+    const std::lock_guard lock(queue_.mutex_);
+    const auto is_next = [&](const TopicPartition& other) { return other == at(); };
+    const auto own =
+        std::ranges::find(queue_.committing_, this, [](const Turn& turn) { return &turn; });
+    return std::any_of(std::next(own), queue_.committing_.end(),
+                       [&](const Turn& turn) { return is_next(turn.at()); }) ||
+           std::ranges::any_of(queue_.waiting_,
+                               [&](const auto& work) { return is_next(work->advance().at); });
 }
 
 Result<LedgerEntry> CommitQueue::ledger_of(const TopicPartition& at) {

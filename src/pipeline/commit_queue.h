@@ -3,11 +3,11 @@
 #include <condition_variable>
 #include <deque>
 #include <functional>
+#include <list>
 #include <map>
 #include <memory>
 #include <mutex>
 #include <optional>
-#include <set>
 #include <stop_token>
 #include <string_view>
 #include <thread>
@@ -47,10 +47,11 @@ struct BatchWork {
     const Batch::Advance& advance() const { return batch.advances[0]; }
 };
 
-// Commits batches on threads of its own, several at once, but those of one partition one after
-// another; one waits for its turn. A commit is tried until it is made, or somebody else turns out
-// to have loaded the partition, or the store says that waiting cannot help. The other functions are
-// for the one thread that makes the batches.
+// Commits batches on threads of its own, several at once, those of one partition in their order;
+// one more waits. A large batch of prices may be written while the one before it is committed;
+// where the two get into each other's way, it is rolled back and goes again in its turn. A commit
+// is tried until it is made, or somebody else turns out to have loaded the partition, or the store
+// says that waiting cannot help. The other functions are for the one thread that makes the batches.
 class CommitQueue {
 public:
     // Called after each commit, on the thread that made it; never twice at once.
@@ -90,10 +91,32 @@ public:
 private:
     using Works = std::deque<std::unique_ptr<BatchWork>>;
 
+    // A commit under way, and its order among those of its partition.
+    class Turn : public CommitOrder {
+    public:
+        Turn(CommitQueue& queue, const BatchWork& work) : queue_(queue), work_(work) {}
+        bool is_early() const override;
+        void begun() const override;
+        bool wait_for_turn() const override;
+        bool is_followed() const override;
+
+        const TopicPartition& at() const { return work_.advance().at; }
+
+    private:
+        friend class CommitQueue;
+        CommitQueue& queue_;
+        const BatchWork& work_;
+        mutable bool has_begun_ = false;
+        bool has_failed_ = false;  // once or more
+    };
+
     void commit_loop(std::stop_token stop);
     Works::iterator next_work();
-    Result<> commit(const BatchWork& work);
-    bool is_followed(const TopicPartition& at) const;
+    bool may_begin(const BatchWork& work) const;
+    Result<> commit(Turn& turn);
+    Result<> commit_in_turn(Turn& turn, bool may_be_ours);
+    bool is_first(const Turn& turn) const;
+    bool is_lost(const BatchWork& work) const;
     Result<LedgerEntry> ledger_of(const TopicPartition& at);
     void lose(const BatchWork& work, Offset ledger, std::string_view why);
     void tell(const BatchWork& work, const Committed& committed);
@@ -108,7 +131,8 @@ private:
     mutable std::mutex mutex_;  // guards what follows
     std::condition_variable_any changed_;
     Works waiting_;
-    std::set<TopicPartition> committing_;
+    std::list<Turn> committing_;  // in the order of their beginning
+    int in_turn_ = 0;             // so many batches more are not begun early
     std::map<TopicPartition, std::uint64_t> lost_;
     std::map<TopicPartition, Offset> loaded_;
     Works spent_;  // done with

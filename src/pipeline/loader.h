@@ -20,14 +20,14 @@ struct LoaderOptions {
     std::vector<LoadedTopic> topics;
     std::string group = "tapedeck";
     BatchLimits batch;
-    int committers = 1;     // transactions at once, each of another partition
+    int committers = 1;     // transactions at once
     int give_up_after = 0;  // failed tries of one commit, seconds apart; 0: never give up
 };
 
 // Loads the tape into the store. The reading thread is the caller's; commits run on threads of
-// their own, so that decoding one batch overlaps with writing the one before, and the batches of
-// one partition follow one another. At most one batch waits between them, and the next is decoded
-// when it is gone. The offset ledger, never the tape's own notes, says where to go on.
+// their own, so that decoding one batch overlaps with writing those before; the batches of one
+// partition are committed in their order. At most one batch waits between them, and the next is
+// decoded when it is gone. The offset ledger, never the tape's own notes, says where to go on.
 class Loader {
 public:
     using OnCommitted = CommitQueue::OnCommitted;

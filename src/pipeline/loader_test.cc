@@ -215,13 +215,13 @@ class RivalledStore : public FaultyStore {
 public:
     RivalledStore(Store& inner, Calls& calls) : FaultyStore(inner, calls), store_(inner) {}
 
-    Result<Committed> commit(const Batch& batch, const IsFollowed& is_followed) override {
+    Result<Committed> commit(const Batch& batch, const CommitOrder& order) override {
         if (!std::exchange(was_beaten_, true)) {
             Batch first;
             first.advances = {{batch.advances[0].at, Offset(0), Offset(1), {}, {}}};
             if (auto done = store_.commit(first); !done) return done.error();
         }
-        return FaultyStore::commit(batch, is_followed);
+        return FaultyStore::commit(batch, order);
     }
 
 private:
@@ -263,11 +263,11 @@ class ForgetfulStore : public FaultyStore {
 public:
     ForgetfulStore(Store& inner, Calls& calls) : FaultyStore(inner, calls), store_(inner) {}
 
-    Result<Committed> commit(const Batch& batch, const IsFollowed& is_followed) override {
+    Result<Committed> commit(const Batch& batch, const CommitOrder& order) override {
         followed_.push_back(batch.advances[0].to);
         if (followed_.size() == 1) {
             run({"create table offsets_before as select * from offsets"});
-            for (int looks = 0; !is_followed() && looks < 10'000; ++looks) {
+            for (int looks = 0; !order.is_followed() && looks < 10'000; ++looks) {
                 std::this_thread::sleep_for(std::chrono::milliseconds(1));
             }
         }
@@ -276,8 +276,8 @@ public:
                  "insert into offsets select * from offsets_before"});
             return Error{ErrorKind::unavailable, "the server went away"};
         }
-        if (!is_followed()) followed_.back() = Offset(-1);
-        return FaultyStore::commit(batch, is_followed);
+        if (!order.is_followed()) followed_.back() = Offset(-1);
+        return FaultyStore::commit(batch, order);
     }
     const std::vector<Offset>& followed() const { return followed_; }  // -1: was not
 
@@ -319,7 +319,7 @@ class WatchedStore : public FaultyStore {
 public:
     using FaultyStore::FaultyStore;
 
-    Result<Committed> commit(const Batch& batch, const IsFollowed& is_followed) override {
+    Result<Committed> commit(const Batch& batch, const CommitOrder& order) override {
         const TopicPartition at = batch.advances[0].at;
         {
             std::unique_lock lock(mutex_);
@@ -328,7 +328,7 @@ public:
             changed_.notify_all();
             changed_.wait_for(lock, std::chrono::seconds(10), [&] { return most_ > 1; });
         }
-        auto done = FaultyStore::commit(batch, is_followed);
+        auto done = FaultyStore::commit(batch, order);
         const std::lock_guard lock(mutex_);
         under_way_.erase(at);
         return done;
@@ -374,7 +374,7 @@ TEST_F(LoaderTest, CommitsToTwoPartitionsAtOnceAndToEachInOrder) {
 class HalfRefusingStore : public FaultyStore {
 public:
     using FaultyStore::FaultyStore;
-    Result<Committed> commit(const Batch& batch, const IsFollowed& /*is_followed*/) override {
+    Result<Committed> commit(const Batch& batch, const CommitOrder& /*order*/) override {
         if (batch.advances[0].at.partition == Partition(0)) {
             return Error{ErrorKind::rejected, "no such table"};
         }

@@ -62,9 +62,9 @@ public:
         if (away()) return gone();
         return store_.ledger(at);
     }
-    Result<Committed> commit(const Batch& batch, const IsFollowed& is_followed) override {
+    Result<Committed> commit(const Batch& batch, const CommitOrder& order) override {
         if (away()) return gone();
-        return store_.commit(batch, is_followed);
+        return store_.commit(batch, order);
     }
     Result<> query(const Statement& statement, const RowSink& sink) override {
         if (away()) return gone();

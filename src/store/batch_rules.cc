@@ -25,6 +25,10 @@ DeadLetter refused_record(const BatchRows& rows, std::size_t index, const TopicP
     return letter;
 }
 
+Error out_of_turn() {
+    return {ErrorKind::unavailable, "the batch before this one is not committed"};
+}
+
 std::string_view capture_of(const Outcome& outcome) {
     std::string_view last;
     for (const Attempt& attempt : outcome.attempts) {

@@ -17,6 +17,9 @@ bool holds_zero_byte(const Record& record);
 DeadLetter refused_record(const BatchRows& rows, std::size_t index, const TopicPartition& at,
                           const std::string& reason);
 
+// Why a batch is not committed though nothing is wrong with it: see CommitOrder.
+Error out_of_turn();
+
 // The page that the outcome rests on: the one that gave the price, else the last one seen.
 std::string_view capture_of(const Outcome& outcome);
 

@@ -43,19 +43,27 @@ Result<> copy_into(PostgresConnection& connection, const std::string& sql, std::
     return connection.drain();
 }
 
-std::string commit_sql(const IsFollowed& is_followed) {
-    return is_followed && is_followed() ? "set local synchronous_commit = off; commit" : "commit";
+std::string commit_sql(const CommitOrder& order) {
+    return order.is_followed() ? "set local synchronous_commit = off; commit" : "commit";
 }
+
+constexpr std::string_view kBegin = "begin;";
+// Its guard is to see what the batch before has committed meanwhile; and whoever holds a lock, it
+// goes again in its turn rather than to wait.
+constexpr std::string_view kBeginEarly =
+    "begin isolation level read committed; set local lock_timeout = '100ms';";
 
 }  // namespace
 
 Result<Committed> BatchCommitter::commit(PostgresConnection& connection, const Batch& batch,
-                                         Timestamp recorded_at, const IsFollowed& is_followed) {
+                                         Timestamp recorded_at, const CommitOrder& order) {
     TAPEDECK_ASSERT(
         std::ranges::is_sorted(batch.advances, std::ranges::less(), &Batch::Advance::at));
     recorded_at_ = recorded_at;
+    const bool is_early = order.is_early();
     if (staged_batches_left_ == 0) {
-        auto committed = commit_directly(connection, batch, is_followed);
+        order.begun();
+        auto committed = commit_directly(connection, batch, is_early, order);
         if (committed) return committed;
         connection.reset();
         const std::string& sqlstate = connection.sqlstate();
@@ -63,7 +71,8 @@ Result<Committed> BatchCommitter::commit(PostgresConnection& connection, const B
         if (!again || !connection.usable()) return committed;
         staged_batches_left_ = kStagedBatches;
     }
-    auto committed = commit_staged(connection, batch, is_followed);
+    if (is_early) return out_of_turn();
+    auto committed = commit_staged(connection, batch, order);
     if (!committed) {
         connection.reset();
         return committed;
@@ -106,7 +115,7 @@ void BatchCommitter::encode_dead_letters(const std::vector<DeadLetter>& letters)
 }
 
 std::string BatchCommitter::guards_sql(const Batch& batch) const {
-    std::string sql = "begin;";
+    std::string sql;
     for (const Batch::Advance& advance : batch.advances) {
         TAPEDECK_ASSERT(advance.from <= advance.to);
         sql += fmt::format("update offsets set next_offset = {}", advance.to.value());
@@ -153,42 +162,65 @@ std::string BatchCommitter::batches_sql(const Batch& batch) const {
 }
 
 Result<Committed> BatchCommitter::commit_directly(PostgresConnection& connection,
-                                                  const Batch& batch,
-                                                  const IsFollowed& is_followed) {
+                                                  const Batch& batch, bool is_early,
+                                                  const CommitOrder& order) {
     begin(batch);
     for (const std::int64_t rows : rows_of_) counts_.rows += rows;
     letters_.begin();
     encode_dead_letters(batch.dead_letters);
     encode_dead_letters(encoded_->refused());
     letters_bytes_ = letters_.end();
-    std::string sql = guards_sql(batch) + accounts_sql(batch);
+    std::string sql(is_early ? kBeginEarly : kBegin);
+    if (!is_early) sql += guards_sql(batch);
+    sql += accounts_sql(batch);
     for (const Part& part : encoded_->parts()) {
         if (part.places.empty()) continue;
         sql += copy_sql(part.table);
     }
     if (counts_.dead_letters > 0) sql += kLettersCopy;
-    sql += batches_sql(batch);
+    if (!is_early) sql += batches_sql(batch);
     if (auto sent = connection.send(sql); !sent) return sent.error();
-    if (auto read = read_answers(connection, batch); !read) return read.error();
-    if (auto done = connection.execute(commit_sql(is_followed)); !done) return done.error();
+    if (auto read = read_answers(connection, batch, !is_early); !read) return read.error();
+    if (is_early) {
+        if (!order.wait_for_turn()) return out_of_turn();
+        if (auto moved = move_ledger(connection, batch); !moved) return moved.error();
+    }
+    if (auto done = connection.execute(commit_sql(order)); !done) return done.error();
     return counts_;
 }
 
-// Reads the answers to what commit_directly sent, and sends the rows where they are waited for.
-Result<> BatchCommitter::read_answers(PostgresConnection& connection, const Batch& batch) {
-    std::size_t statement = 0;  // "begin" is the first, the guards follow
+Result<> BatchCommitter::move_ledger(PostgresConnection& connection, const Batch& batch) {
+    if (auto sent = connection.send(guards_sql(batch) + batches_sql(batch)); !sent) return sent;
+    if (auto read = read_guards(connection, batch); !read) return read;
+    return connection.drain();
+}
+
+// Reads the answers to the guards, which come next.
+Result<> BatchCommitter::read_guards(PostgresConnection& connection, const Batch& batch) {
+    for (const Batch::Advance& advance : batch.advances) {
+        auto result = connection.next();
+        if (!result) return result.error();
+        TAPEDECK_ASSERT(*result);
+        if (changed_rows(result->get()) == 1) continue;
+        connection.reset();
+        return not_at(connection, advance);
+    }
+    return {};
+}
+
+// Reads the answers to what a transaction began with, and sends the rows where they are waited for.
+Result<> BatchCommitter::read_answers(PostgresConnection& connection, const Batch& batch,
+                                      bool has_guards) {
+    if (auto begun = connection.next(); !begun) return begun.error();
+    if (has_guards) {
+        if (auto read = read_guards(connection, batch); !read) return read;
+    }
     const std::span<const Part> parts = encoded_->parts();
     std::size_t part = 0;
-    for (;; ++statement) {
+    for (;;) {
         auto result = connection.next();
         if (!result) return result.error();
         if (!*result) return {};
-        if (statement >= 1 && statement <= batch.advances.size()) {
-            const Batch::Advance& advance = batch.advances[statement - 1];
-            if (changed_rows(result->get()) == 1) continue;
-            connection.reset();
-            return not_at(connection, advance);
-        }
         if (PQresultStatus(result->get()) != PGRES_COPY_IN) continue;
         while (part < parts.size() && parts[part].places.empty()) ++part;
         const std::string_view bytes = part < parts.size() ? parts[part].bytes : letters_bytes_;
@@ -213,12 +245,11 @@ Error BatchCommitter::not_at(PostgresConnection& connection, const Batch::Advanc
 }
 
 Result<Committed> BatchCommitter::commit_staged(PostgresConnection& connection, const Batch& batch,
-                                                const IsFollowed& is_followed) {
+                                                const CommitOrder& order) {
     begin(batch);
-    if (auto sent = connection.send(guards_sql(batch) + accounts_sql(batch)); !sent) {
-        return sent.error();
-    }
-    if (auto read = read_answers(connection, batch); !read) return read.error();
+    const std::string sql = std::string(kBegin) + guards_sql(batch) + accounts_sql(batch);
+    if (auto sent = connection.send(sql); !sent) return sent.error();
+    if (auto read = read_answers(connection, batch, true); !read) return read.error();
     for (const Part& part : encoded_->parts()) {
         if (auto staged = stage(connection, batch, part); !staged) return staged.error();
     }
@@ -232,7 +263,7 @@ Result<Committed> BatchCommitter::commit_staged(PostgresConnection& connection, 
         auto copied = copy_into(connection, std::string(kLettersCopy), letters_bytes_);
         if (!copied) return copied.error();
     }
-    auto done = connection.execute(batches_sql(batch) + commit_sql(is_followed));
+    auto done = connection.execute(batches_sql(batch) + commit_sql(order));
     if (!done) return done.error();
     return counts_;
 }

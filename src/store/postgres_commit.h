@@ -26,7 +26,7 @@ public:
 
     // Errors as Store::commit; the connection is without a transaction afterwards, or broken.
     Result<Committed> commit(PostgresConnection& connection, const Batch& batch,
-                             Timestamp recorded_at, const IsFollowed& is_followed);
+                             Timestamp recorded_at, const CommitOrder& order);
 
 private:
     using Part = EncodedBatch::Part;
@@ -38,10 +38,12 @@ private:
     std::string batches_sql(const Batch& batch) const;
 
     Result<Committed> commit_directly(PostgresConnection& connection, const Batch& batch,
-                                      const IsFollowed& is_followed);
-    Result<> read_answers(PostgresConnection& connection, const Batch& batch);
+                                      bool is_early, const CommitOrder& order);
+    Result<> move_ledger(PostgresConnection& connection, const Batch& batch);
+    Result<> read_guards(PostgresConnection& connection, const Batch& batch);
+    Result<> read_answers(PostgresConnection& connection, const Batch& batch, bool has_guards);
     Result<Committed> commit_staged(PostgresConnection& connection, const Batch& batch,
-                                    const IsFollowed& is_followed);
+                                    const CommitOrder& order);
     Result<> stage(PostgresConnection& connection, const Batch& batch, const Part& part);
     Result<> load_staged(PostgresConnection& connection, const Batch& batch, const Part& part,
                          std::size_t from, std::size_t to);

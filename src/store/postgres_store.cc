@@ -99,7 +99,7 @@ public:
     Result<> open();
     void prepare(Batch& batch);
     Result<std::vector<LedgerEntry>> ledger(std::span<const TopicPartition> partitions);
-    Result<Committed> commit(const Batch& batch, const IsFollowed& is_followed);
+    Result<Committed> commit(const Batch& batch, const CommitOrder& order);
     Result<> query(const Statement& statement, const RowSink& sink);
     Result<std::vector<std::int64_t>> transact(std::span<const Statement> statements);
     Result<std::unique_ptr<Lease>> acquire_lease(const std::string& holder);
@@ -124,7 +124,7 @@ private:
         BatchCommitter committer;  // guarded by writer.mutex
     };
 
-    Result<Committed> commit_by(Committing& one, const Batch& batch, const IsFollowed& is_followed);
+    Result<Committed> commit_by(Committing& one, const Batch& batch, const CommitOrder& order);
     ConnectionSettings settings(const std::string& purpose) const;
     Result<std::unique_ptr<PostgresConnection>> open_for_schema() const;
     Result<> make_ready(Writer& writer);
@@ -262,20 +262,20 @@ void PostgresStore::Impl::prepare(Batch& batch) {
     batch.prepared = std::move(encoded);
 }
 
-Result<Committed> PostgresStore::Impl::commit(const Batch& batch, const IsFollowed& is_followed) {
+Result<Committed> PostgresStore::Impl::commit(const Batch& batch, const CommitOrder& order) {
     for (Committing& one : commits_) {
         const std::unique_lock lock(one.writer.mutex, std::try_to_lock);
-        if (lock.owns_lock()) return commit_by(one, batch, is_followed);
+        if (lock.owns_lock()) return commit_by(one, batch, order);
     }
     Committing& first = commits_.front();
     const std::lock_guard lock(first.writer.mutex);
-    return commit_by(first, batch, is_followed);
+    return commit_by(first, batch, order);
 }
 
 Result<Committed> PostgresStore::Impl::commit_by(Committing& one, const Batch& batch,
-                                                 const IsFollowed& is_followed) {
+                                                 const CommitOrder& order) {
     if (auto ready = make_ready(one.writer); !ready) return ready.error();
-    auto committed = one.committer.commit(*one.writer.connection, batch, clock_.now(), is_followed);
+    auto committed = one.committer.commit(*one.writer.connection, batch, clock_.now(), order);
     if (!committed) return explained(one.writer, committed.error());
     return committed;
 }
@@ -446,8 +446,8 @@ Result<std::vector<LedgerEntry>> PostgresStore::ledger(std::span<const TopicPart
 
 void PostgresStore::prepare(Batch& batch) { impl_->prepare(batch); }
 
-Result<Committed> PostgresStore::commit(const Batch& batch, const IsFollowed& is_followed) {
-    auto committed = impl_->commit(batch, is_followed);
+Result<Committed> PostgresStore::commit(const Batch& batch, const CommitOrder& order) {
+    auto committed = impl_->commit(batch, order);
     if (!committed) return in_context("committing a batch", committed.error());
     return committed;
 }

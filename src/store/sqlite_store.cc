@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "store/batch_rules.h"
 #include "store/batch_writer.h"
 #include "store/file_lease.h"
 #include "store/loader_name.h"
@@ -138,7 +139,8 @@ Result<Committed> SqliteStore::commit_in_transaction(const Batch& batch) {
     return committed;
 }
 
-Result<Committed> SqliteStore::commit(const Batch& batch, const IsFollowed& /*is_followed*/) {
+Result<Committed> SqliteStore::commit(const Batch& batch, const CommitOrder& order) {
+    if (!order.wait_for_turn()) return out_of_turn();
     const WriteGate::Pass pass(*gate_);
     auto committed = commit_in_transaction(batch);
     if (!committed) return in_context("committing a batch", committed.error());

@@ -31,7 +31,7 @@ public:
     ~SqliteStore() override;
 
     Result<std::vector<LedgerEntry>> ledger(std::span<const TopicPartition> partitions) override;
-    Result<Committed> commit(const Batch& batch, const IsFollowed& is_followed = {}) override;
+    Result<Committed> commit(const Batch& batch, const CommitOrder& order = {}) override;
     Result<> query(const Statement& statement, const RowSink& sink) override;
     Result<std::vector<std::int64_t>> transact(std::span<const Statement> statements) override;
     Result<std::unique_ptr<Lease>> acquire_lease(const std::string& holder) override;

@@ -130,9 +130,22 @@ public:
     virtual ~Lease() = default;
 };
 
-// Asked once the rows of a batch are written, right before its commit: whether another batch of the
-// same partitions follows at once.
-using IsFollowed = std::function<bool()>;
+// The place of a batch among those of its partitions, for the store that commits it. By itself: of
+// a batch that nothing goes before and nothing follows. Called on the thread of the commit.
+class CommitOrder {
+public:
+    virtual ~CommitOrder() = default;
+
+    // The batch before is still being committed: rows may be written ahead.
+    virtual bool is_early() const { return false; }
+    // Called once the time of recording is taken: the batch after may begin, and is younger.
+    virtual void begun() const {}
+    // Called before the ledger is moved. Waits until the batch before is committed; false where it
+    // is not, or takes long, as it may be waiting for this one: to be rolled back at once.
+    virtual bool wait_for_turn() const { return true; }
+    // Asked once all is written, right before the commit: whether another batch follows at once.
+    virtual bool is_followed() const { return false; }
+};
 
 // The seam to the database. Every implementation passes tests/conformance/store_suite.h.
 // All functions may be called from any thread; readers never wait for the writer.
@@ -153,7 +166,7 @@ public:
     // `to`; `conflict` where one is not at `from`: then nothing was written. A batch that is
     // followed need not be on the disk on return, as the commit after it brings both there: a crash
     // of the server may take it back, rows and ledger together. Every other is on the disk.
-    virtual Result<Committed> commit(const Batch& batch, const IsFollowed& is_followed = {}) = 0;
+    virtual Result<Committed> commit(const Batch& batch, const CommitOrder& order = {}) = 0;
 
     // Runs one reading statement; `sink` gets the rows in order and may end it with an error.
     virtual Result<> query(const Statement& statement, const RowSink& sink) = 0;

@@ -7,6 +7,7 @@
 #include <chrono>
 #include <cstdint>
 #include <functional>
+#include <future>
 #include <optional>
 #include <string>
 #include <thread>
@@ -357,6 +358,47 @@ TYPED_TEST_P(StoreSuite, KeepsBothValuesWhereTheSameKeyComesWithAnotherPrice) {
         });
     EXPECT_EQ(both, std::vector<std::string>{
                         "coin_records bitcoin coinmarketcap 0 100.10 100.20 coin_topic 0 1"});
+}
+
+// A batch that is handed over before the one that it follows is committed.
+class EarlyOrder : public CommitOrder {
+public:
+    bool is_early() const override { return true; }
+    bool wait_for_turn() const override {
+        asked_.set_value();
+        return turn_.get_future().get();
+    }
+
+    void wait_until_asked() { asked_.get_future().wait(); }
+    void give_turn(bool comes) { turn_.set_value(comes); }
+
+private:
+    mutable std::promise<void> asked_;
+    mutable std::promise<bool> turn_;
+};
+
+TYPED_TEST_P(StoreSuite, CommitsAnEarlyBatchInItsTurnAndNothingOfItWhereThatDoesNotCome) {
+    this->make_tables();
+    const auto first = this->batch(0, {this->coin("bitcoin", "1")});
+    const auto second = this->batch(1, {this->coin("ethereum", "2"), this->coin("solana", "3")});
+    for (const bool comes : {false, true}) {
+        EarlyOrder order;
+        Result<Committed> done = Committed{};
+        std::jthread early([&] { done = this->store().commit(second, order); });
+        order.wait_until_asked();
+        EXPECT_EQ(this->count("coin_records"), 0);
+        EXPECT_EQ(this->entry(this->at()).next, Offset(0));
+        if (comes) this->commit(first);
+        order.give_turn(comes);
+        early.join();
+        ASSERT_EQ(done.has_value(), comes);
+        if (!comes) {
+            EXPECT_EQ(done.error().kind, ErrorKind::unavailable);
+        }
+        EXPECT_EQ(this->count("coin_records"), comes ? 3 : 0);
+        EXPECT_EQ(this->entry(this->at()).next, Offset(comes ? 3 : 0));
+        EXPECT_EQ(this->count("batches"), comes ? 2 : 0);
+    }
 }
 
 // While one batch is committed the next is prepared, and a batch is tried until it is in.
@@ -831,6 +873,7 @@ REGISTER_TYPED_TEST_SUITE_P(
     KeepsTheStockForm, TakesTheOriginalsMessagesEveryOneAndByTheirMessageTime,
     AbsorbsTheSameSlotWithTheSamePrice, AbsorbsWithinOneBatchToo,
     KeepsBothValuesWhereTheSameKeyComesWithAnotherPrice, CommitsWhatWasPreparedLongBefore,
+    CommitsAnEarlyBatchInItsTurnAndNothingOfItWhereThatDoesNotCome,
     ShowsOneRowASlotAndInstrumentInTheView, CanBeAskedWhatWasKnownAtATime,
     KeepsDeadLettersByteForByte, MakesARecordThatItCannotHoldADeadLetterAndGoesOn,
     KeepsTheAccountOfARunOnce, NotesEachBatch, BindsParametersByTheirNumbers, TakesNullForAValue,

@@ -140,8 +140,8 @@ public:
     Result<std::vector<LedgerEntry>> ledger(std::span<const TopicPartition> partitions) override {
         return calls_.through<std::vector<LedgerEntry>>([&] { return inner_.ledger(partitions); });
     }
-    Result<Committed> commit(const Batch& batch, const IsFollowed& is_followed) override {
-        return calls_.through<Committed>([&] { return inner_.commit(batch, is_followed); });
+    Result<Committed> commit(const Batch& batch, const CommitOrder& order) override {
+        return calls_.through<Committed>([&] { return inner_.commit(batch, order); });
     }
     Result<> query(const Statement& statement, const RowSink& sink) override {
         return calls_.through<Done>([&] { return inner_.query(statement, sink); });

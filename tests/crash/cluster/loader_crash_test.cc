@@ -27,6 +27,33 @@ TEST_F(LoaderCrash, LosesAndDoublesNothingWhenKilledAtRandomMoments) {
     finish();
 }
 
+// Where nothing comes twice, the batches of a partition are written two at a time.
+TEST_F(LoaderCrash, LosesAndDoublesNothingWhenKilledWithinABacklog) {
+    Plan plan;
+    plan.shape.arrays = 10;
+    plan.shape.in_array = 100;
+    plan.shape.again = false;
+    plan.batch_rows = 2000;
+    prepare(plan);
+    servers().proxy("toxic", "postgres",
+                    {"--type", "bandwidth", "--set", "rate=1000", "--upstream"});
+    const std::string early =
+        "select count(*) from pg_stat_activity where datname = current_database() and"
+        " query like 'begin isolation level read committed%'";
+    const int kills = is_long() ? 50 : 8;
+    for (int i = 0; i < kills; ++i) {
+        producer().send_slots(40);
+        start_loader(url(servers().proxied_postgres()));
+        EXPECT_TRUE(wait_until([&] { return database().number(early) > 0; }, 20s));
+        std::this_thread::sleep_for(moment(0, 500));
+        loaders_.front()->kill();
+        loaders_.clear();
+    }
+    servers().proxy("heal", "postgres");
+    start_loader();
+    finish();
+}
+
 TEST_F(LoaderCrash, LosesAndDoublesNothingInARebalanceStorm) {
     prepare();
     producer().start(20ms);

@@ -168,6 +168,7 @@ std::vector<Observation> Traffic::slot(int number) {
         out.push_back(record(is_stock, instrument, slot, "alpha", price));
         out.back().feed = is_stock ? "stock" : "coin";
         out.back().instrument = instrument;
+        if (!shape_.again) return;
         if (one_in(12)) out.push_back(record(is_stock, instrument, slot, "alpha", price));
         if (one_in(25)) out.push_back(record(is_stock, instrument, slot, "alpha", new_price()));
         if (one_in(10)) out.push_back(record(is_stock, instrument, slot, "beta", new_price()));

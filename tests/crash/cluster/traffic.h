@@ -38,13 +38,14 @@ struct TrafficShape {
     int arrays = 8;      // of the original's messages in a slot
     int in_array = 6;    // prices in each
     int unreadable = 1;  // in a slot
+    bool again = true;   // some prices come twice, from one source or two
 };
 
 // The observations of a day, made from a seed: the same seed, the same bytes. Written out here and
 // not by the encoder of src/market/, so that what is compared in the end has two authors.
 //
-// Prices have 9 to 34 digits. A slot holds a price of each instrument, some of them twice: with
-// the same price, with another, or from another source.
+// Prices have 9 to 34 digits. A slot holds a price of each instrument; where the shape says so,
+// some of them twice: with the same price, with another, or from another source.
 class Traffic {
 public:
     Traffic(std::uint64_t seed, std::string coin_topic, std::string stock_topic,

@@ -203,6 +203,15 @@ void crash(const PostgresUrl& url, PostgresStore& store) {
     while (!store.ledger(partitions)) std::this_thread::sleep_for(10ms);
 }
 
+class InOrder : public CommitOrder {
+public:
+    explicit InOrder(bool is_followed) : is_followed_(is_followed) {}
+    bool is_followed() const override { return is_followed_; }
+
+private:
+    const bool is_followed_;
+};
+
 TEST(PostgresServer, ACrashTakesBackAFollowedBatchWithItsLedgerAndNoOther) {
     Server server("postgres.py", {"--set", "wal_writer_delay=10s"});
     const PostgresUrl url = new_database(server);
@@ -210,8 +219,7 @@ TEST(PostgresServer, ACrashTakesBackAFollowedBatchWithItsLedgerAndNoOther) {
     const auto store = open_store(url, clock);
     make_coins(*store);
     const auto append = [&](std::int64_t at, bool is_followed) {
-        return store->commit(batch_of(at, {coin("bitcoin", "1", {})}),
-                             [is_followed] { return is_followed; });
+        return store->commit(batch_of(at, {coin("bitcoin", "1", {})}), InOrder(is_followed));
     };
     std::int64_t at = 0;
     int taken_back = 0;
