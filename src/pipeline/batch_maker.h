@@ -20,7 +20,7 @@ struct LoadedTopic {
 struct BatchLimits {
     std::size_t bytes = 8 * 1024 * 1024;   // of message values
     std::size_t rows = 100'000;            // those of one message stay together
-    std::size_t memory = 6 * 1024 * 1024;  // decoded and encoded
+    std::size_t memory = 5 * 1024 * 1024;  // decoded and encoded
 };
 
 // What was in a chunk.
