@@ -68,7 +68,9 @@ Result<Committed> BatchCommitter::commit(PostgresConnection& connection, const B
         connection.reset();
         const std::string& sqlstate = connection.sqlstate();
         const bool again = sqlstate == "23505" || is_bad_data(sqlstate);
-        if (!again || !connection.usable()) return committed;
+        if (!again) return committed;
+        // It broke right then: what was wrong with the rows is found out by the next try.
+        if (!connection.usable()) return Error{ErrorKind::unavailable, committed.error().what};
         staged_batches_left_ = kStagedBatches;
     }
     if (is_early) return out_of_turn();

@@ -238,6 +238,34 @@ TEST(PostgresServer, ACrashTakesBackAFollowedBatchWithItsLedgerAndNoOther) {
     EXPECT_TRUE(append(at, false));
 }
 
+// The same line as below, while a batch meets a key that is there, and goes again by way of
+// staging.
+TEST_F(PostgresFault, ALineThatBreaksBesideADuplicateIsNoConflict) {
+    Server proxy("toxiproxy.py");
+    const std::string port = proxy.run("proxy", {"--name", "db", "--to", postgres().address()});
+    PostgresUrl through = url_;
+    through.hosts = {{"127.0.0.1", static_cast<std::uint16_t>(json_number(port, "port"))}};
+    committed(*store_, batch_of(0, {coin("bitcoin", "1")}));
+    int broken = 0;
+    bool was_made = false;
+    for (int bytes = 1; bytes < 3000 && !was_made; bytes += 23) {
+        const auto store = open_store(through, clock_);  // which has met no duplicate
+        const std::int64_t at = next_offset(*store_);
+        committed(*store, batch_of(at, {coin("ethereum", "2", {})}));
+        proxy.run("toxic", {"--name", "db", "--type", "limit_data", "--set",
+                            "bytes=" + std::to_string(bytes)});
+        const auto done = store->commit(batch_of(at + 1, {coin("bitcoin", "1")}));
+        proxy.run("heal", {"--name", "db"});
+        was_made = done.has_value();
+        if (was_made) continue;
+        ++broken;
+        EXPECT_EQ(done.error().kind, ErrorKind::unavailable) << bytes << ": " << done.error().what;
+    }
+    EXPECT_GT(broken, 20);
+    EXPECT_TRUE(was_made);
+    EXPECT_EQ(outsider_.value("select count(*) from coin_records where coin = 'bitcoin'"), "1");
+}
+
 // A line that loses what the server says from its n-th byte on, for many n: sooner or later it is
 // the answer to the commit alone that is lost.
 TEST_F(PostgresFault, ALostAnswerToACommitIsFoundInTheLedger) {
