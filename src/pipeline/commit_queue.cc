@@ -212,10 +212,9 @@ Result<> CommitQueue::commit_in_turn(Turn& turn, bool may_be_ours) {
     }
 }
 
-// Whether no earlier batch of its partition is being committed.
-bool CommitQueue::is_first(const Turn& turn) const {
-    const auto first = std::ranges::find(committing_, turn.at(), &Turn::at);
-    return &*first == &turn;
+// The earliest of the commits under way to the partition; there is one.
+const CommitQueue::Turn& CommitQueue::first_of(const TopicPartition& at) const {
+    return *std::ranges::find(committing_, at, &Turn::at);
 }
 
 bool CommitQueue::is_lost(const BatchWork& work) const {
@@ -236,11 +235,9 @@ void CommitQueue::Turn::begun() const {
 
 bool CommitQueue::Turn::wait_for_turn() const {
     std::unique_lock lock(queue_.mutex_);
-    const auto before_failed = [&] {
-        return std::ranges::find(queue_.committing_, at(), &Turn::at)->has_failed_;
-    };
-    queue_.changed_.wait_for(lock, kPatience,
-                             [&] { return queue_.is_first(*this) || before_failed(); });
+    queue_.changed_.wait_for(lock, kPatience, [&] {
+        return queue_.is_first(*this) || queue_.first_of(at()).has_failed_;
+    });
     return queue_.is_first(*this) && !queue_.error_ && !queue_.is_lost(work_);
 }
 

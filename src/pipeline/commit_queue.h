@@ -115,7 +115,8 @@ private:
     bool may_begin(const BatchWork& work) const;
     Result<> commit(Turn& turn);
     Result<> commit_in_turn(Turn& turn, bool may_be_ours);
-    bool is_first(const Turn& turn) const;
+    const Turn& first_of(const TopicPartition& at) const;
+    bool is_first(const Turn& turn) const { return &first_of(turn.at()) == &turn; }
     bool is_lost(const BatchWork& work) const;
     Result<LedgerEntry> ledger_of(const TopicPartition& at);
     void lose(const BatchWork& work, Offset ledger, std::string_view why);

@@ -7,7 +7,6 @@
 #include <chrono>
 #include <cstdint>
 #include <functional>
-#include <future>
 #include <optional>
 #include <string>
 #include <thread>
@@ -15,6 +14,7 @@
 
 #include "base/clock.h"
 #include "store/store.h"
+#include "tests/conformance/early_order.h"
 
 // What every Store must do. An implementation is tested by a factory:
 //
@@ -360,37 +360,21 @@ TYPED_TEST_P(StoreSuite, KeepsBothValuesWhereTheSameKeyComesWithAnotherPrice) {
                         "coin_records bitcoin coinmarketcap 0 100.10 100.20 coin_topic 0 1"});
 }
 
-// A batch that is handed over before the one that it follows is committed.
-class EarlyOrder : public CommitOrder {
-public:
-    bool is_early() const override { return true; }
-    bool wait_for_turn() const override {
-        asked_.set_value();
-        return turn_.get_future().get();
-    }
-
-    void wait_until_asked() { asked_.get_future().wait(); }
-    void give_turn(bool comes) { turn_.set_value(comes); }
-
-private:
-    mutable std::promise<void> asked_;
-    mutable std::promise<bool> turn_;
-};
-
 TYPED_TEST_P(StoreSuite, CommitsAnEarlyBatchInItsTurnAndNothingOfItWhereThatDoesNotCome) {
     this->make_tables();
     const auto first = this->batch(0, {this->coin("bitcoin", "1")});
     const auto second = this->batch(1, {this->coin("ethereum", "2"), this->coin("solana", "3")});
     for (const bool comes : {false, true}) {
-        EarlyOrder order;
-        Result<Committed> done = Committed{};
-        std::jthread early([&] { done = this->store().commit(second, order); });
-        order.wait_until_asked();
-        EXPECT_EQ(this->count("coin_records"), 0);
-        EXPECT_EQ(this->entry(this->at()).next, Offset(0));
-        if (comes) this->commit(first);
-        order.give_turn(comes);
-        early.join();
+        int asked = 0;
+        const EarlyOrder order([&] {
+            ++asked;
+            EXPECT_EQ(this->count("coin_records"), 0);
+            EXPECT_EQ(this->entry(this->at()).next, Offset(0));
+            if (comes) this->commit(first);
+            return comes;
+        });
+        const auto done = this->store().commit(second, order);
+        EXPECT_EQ(asked, 1);
         ASSERT_EQ(done.has_value(), comes);
         if (!comes) {
             EXPECT_EQ(done.error().kind, ErrorKind::unavailable);

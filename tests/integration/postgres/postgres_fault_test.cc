@@ -203,9 +203,10 @@ void crash(const PostgresUrl& url, PostgresStore& store) {
     while (!store.ledger(partitions)) std::this_thread::sleep_for(10ms);
 }
 
-class InOrder : public CommitOrder {
+// The place of a batch that is followed by another, or is not.
+class FollowedOrder : public CommitOrder {
 public:
-    explicit InOrder(bool is_followed) : is_followed_(is_followed) {}
+    explicit FollowedOrder(bool is_followed) : is_followed_(is_followed) {}
     bool is_followed() const override { return is_followed_; }
 
 private:
@@ -219,7 +220,7 @@ TEST(PostgresServer, ACrashTakesBackAFollowedBatchWithItsLedgerAndNoOther) {
     const auto store = open_store(url, clock);
     make_coins(*store);
     const auto append = [&](std::int64_t at, bool is_followed) {
-        return store->commit(batch_of(at, {coin("bitcoin", "1", {})}), InOrder(is_followed));
+        return store->commit(batch_of(at, {coin("bitcoin", "1", {})}), FollowedOrder(is_followed));
     };
     std::int64_t at = 0;
     int taken_back = 0;
@@ -238,24 +239,41 @@ TEST(PostgresServer, ACrashTakesBackAFollowedBatchWithItsLedgerAndNoOther) {
     EXPECT_TRUE(append(at, false));
 }
 
-// The same line as below, while a batch meets a key that is there, and goes again by way of
-// staging.
+// A line to the database that loses what the server says from its n-th byte on.
+class BreakingLine {
+public:
+    explicit BreakingLine(PostgresUrl to) : url_(std::move(to)) {
+        const std::string port =
+            proxy_.run("proxy", {"--name", "db", "--to", postgres().address()});
+        url_.hosts = {{"127.0.0.1", static_cast<std::uint16_t>(json_number(port, "port"))}};
+    }
+    const PostgresUrl& url() const { return url_; }
+
+    void break_after(int bytes) {
+        proxy_.run("toxic", {"--name", "db", "--type", "limit_data", "--set",
+                             "bytes=" + std::to_string(bytes)});
+    }
+    void mend() { proxy_.run("heal", {"--name", "db"}); }
+
+private:
+    Server proxy_{"toxiproxy.py"};
+    PostgresUrl url_;
+};
+
+// Broken at one place after the other, while a batch meets a key that is there, and goes again by
+// way of staging.
 TEST_F(PostgresFault, ALineThatBreaksBesideADuplicateIsNoConflict) {
-    Server proxy("toxiproxy.py");
-    const std::string port = proxy.run("proxy", {"--name", "db", "--to", postgres().address()});
-    PostgresUrl through = url_;
-    through.hosts = {{"127.0.0.1", static_cast<std::uint16_t>(json_number(port, "port"))}};
+    BreakingLine line(url_);
     committed(*store_, batch_of(0, {coin("bitcoin", "1")}));
     int broken = 0;
     bool was_made = false;
     for (int bytes = 1; bytes < 3000 && !was_made; bytes += 23) {
-        const auto store = open_store(through, clock_);  // which has met no duplicate
+        const auto store = open_store(line.url(), clock_);  // which has met no duplicate
         const std::int64_t at = next_offset(*store_);
         committed(*store, batch_of(at, {coin("ethereum", "2", {})}));
-        proxy.run("toxic", {"--name", "db", "--type", "limit_data", "--set",
-                            "bytes=" + std::to_string(bytes)});
+        line.break_after(bytes);
         const auto done = store->commit(batch_of(at + 1, {coin("bitcoin", "1")}));
-        proxy.run("heal", {"--name", "db"});
+        line.mend();
         was_made = done.has_value();
         if (was_made) continue;
         ++broken;
@@ -266,23 +284,19 @@ TEST_F(PostgresFault, ALineThatBreaksBesideADuplicateIsNoConflict) {
     EXPECT_EQ(outsider_.value("select count(*) from coin_records where coin = 'bitcoin'"), "1");
 }
 
-// A line that loses what the server says from its n-th byte on, for many n: sooner or later it is
-// the answer to the commit alone that is lost.
+// Broken at one place after the other: sooner or later it is the answer to the commit alone that is
+// lost.
 TEST_F(PostgresFault, ALostAnswerToACommitIsFoundInTheLedger) {
-    Server proxy("toxiproxy.py");
-    const std::string port = proxy.run("proxy", {"--name", "db", "--to", postgres().address()});
-    PostgresUrl through = url_;
-    through.hosts = {{"127.0.0.1", static_cast<std::uint16_t>(json_number(port, "port"))}};
-    const auto store = open_store(through, clock_);
+    BreakingLine line(url_);
+    const auto store = open_store(line.url(), clock_);
     std::int64_t at = 0;
     int found_made = 0;
     for (int bytes = 1; bytes < 300 && found_made == 0; bytes += 9) {
         committed(*store, batch_of(at, {coin("bitcoin", "1", {})}));
         ++at;
-        proxy.run("toxic", {"--name", "db", "--type", "limit_data", "--set",
-                            "bytes=" + std::to_string(bytes)});
+        line.break_after(bytes);
         const auto done = store->commit(batch_of(at, {coin("bitcoin", "1", {})}));
-        proxy.run("heal", {"--name", "db"});
+        line.mend();
         const std::int64_t next = next_offset(*store_);
         if (done) {
             EXPECT_EQ(next, at + 1);

@@ -7,6 +7,7 @@
 #include <thread>
 
 #include "pipeline/test_parts.h"
+#include "tests/conformance/early_order.h"
 #include "tests/crash/faults.h"
 #include "tests/integration/postgres/batches.h"
 #include "tests/integration/postgres/database.h"
@@ -15,17 +16,6 @@ namespace tapedeck {
 namespace {
 
 using namespace std::chrono_literals;
-
-// A batch before which another one is being committed, until `comes`.
-class EarlyOrder : public CommitOrder {
-public:
-    explicit EarlyOrder(std::function<bool()> comes) : comes_(std::move(comes)) {}
-    bool is_early() const override { return true; }
-    bool wait_for_turn() const override { return comes_(); }
-
-private:
-    const std::function<bool()> comes_;
-};
 
 class PostgresOverlap : public ::testing::Test {
 protected:
