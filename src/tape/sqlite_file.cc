@@ -1,13 +1,10 @@
 #include "tape/sqlite_file.h"
 
 #include <fmt/format.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include <array>
 #include <cstring>
 #include <filesystem>
-#include <fstream>
 
 namespace tapedeck {
 namespace {
@@ -26,23 +23,43 @@ std::uint32_t big_endian(const char* bytes) {
     return value;
 }
 
-// Looks at the file without SQLite, so that what is no database of ours is not touched at all
-// (header fields: sqlite.org/fileformat2.html, section 1.3). True where there is nothing yet.
-Result<bool> inspect(const std::string& path) {
+Result<> check_regular(const std::string& path) {
     std::error_code failed;
     const auto status = std::filesystem::status(path, failed);
-    if (!std::filesystem::exists(status)) return true;
-    if (!std::filesystem::is_regular_file(status)) {
-        return Error{ErrorKind::rejected, path + ": not a regular file"};
+    if (!std::filesystem::exists(status) || std::filesystem::is_regular_file(status)) return {};
+    return Error{ErrorKind::rejected, path + ": not a regular file"};
+}
+
+std::uint64_t wal_size(const std::string& path) {
+    std::error_code failed;
+    const auto size = std::filesystem::file_size(path + "-wal", failed);
+    return failed ? 0 : size;
+}
+
+// Looks at the first bytes through SQLite's own descriptor, which it has opened but neither locked
+// nor read: what is no database of ours is not touched at all. A descriptor of our own would not
+// do: when it is closed, every lock that this process holds on the file goes with it, and the next
+// program that looks at the file takes itself for its only user (sqlite.org/howtocorrupt.html,
+// section 2.2). Header fields: sqlite.org/fileformat2.html, section 1.3.
+Result<> inspect(Database& database) {
+    const std::string& path = database.path();
+    sqlite3_file* file = nullptr;
+    sqlite3_file_control(database.handle(), "main", SQLITE_FCNTL_FILE_POINTER, &file);
+    TAPEDECK_ASSERT(file != nullptr && file->pMethods != nullptr);
+    sqlite3_int64 size = 0;
+    if (const int code = file->pMethods->xFileSize(file, &size); code != SQLITE_OK) {
+        return database.failure(code, "");
     }
-    const auto size = std::filesystem::file_size(path, failed);
-    if (!failed && size == 0) return true;
+    if (size == 0) {
+        if (wal_size(path) == 0) return {};
+        // SQLite would delete the WAL, which somebody may be writing.
+        return Error{ErrorKind::corrupt,
+                     path + ": empty, though its WAL is not; both left as they are"};
+    }
     std::array<char, 100> header{};
-    std::ifstream file(path, std::ios::binary);
-    if (!file) return Error{ErrorKind::unavailable, path + ": cannot be read"};
-    file.read(header.data(), header.size());
-    if (file.gcount() < static_cast<std::streamsize>(header.size()) ||
-        std::memcmp(header.data(), "SQLite format 3", 16) != 0) {
+    const int code = file->pMethods->xRead(file, header.data(), header.size(), 0);
+    if (code != SQLITE_OK && code != SQLITE_IOERR_SHORT_READ) return database.failure(code, "");
+    if (code != SQLITE_OK || std::memcmp(header.data(), "SQLite format 3", 16) != 0) {
         return Error{ErrorKind::corrupt,
                      path +
                          ": not an SQLite database, or its first bytes are damaged; left as "
@@ -55,18 +72,17 @@ Result<bool> inspect(const std::string& path) {
                                  "left as it is",
                                  path, id)};
     }
-    const auto wal_size = std::filesystem::file_size(path + "-wal", failed);
-    const bool wal_empty = failed || wal_size == 0;
     const std::uint64_t pages = big_endian(&header[28]);
     const std::uint64_t page_size =
         static_cast<std::uint64_t>(static_cast<unsigned char>(header[16])) << 8U |
         static_cast<unsigned char>(header[17]);
     const std::uint64_t promised = pages * (page_size == 1 ? 65536 : page_size);
-    if (wal_empty && big_endian(&header[24]) == big_endian(&header[92]) && size < promised) {
+    if (wal_size(path) == 0 && big_endian(&header[24]) == big_endian(&header[92]) &&
+        static_cast<std::uint64_t>(size) < promised) {
         return Error{ErrorKind::corrupt, fmt::format("{}: cut short: {} bytes of {}; left as it is",
                                                      path, size, promised)};
     }
-    return false;
+    return {};
 }
 
 Result<> check_structure(Database& database) {
@@ -182,8 +198,7 @@ Result<std::unique_ptr<Database>> open_file(const std::string& path, const Schem
                                             const Clock& clock, const FileOptions& options) {
     const bool memory = path == ":memory:";
     if (!memory) {
-        const auto fresh = inspect(path);
-        if (!fresh) return fresh.error();
+        if (auto regular = check_regular(path); !regular) return regular.error();
     }
     auto database = Database::open(path, {false, options.busy_timeout});
     if (!database) return database;
@@ -192,6 +207,9 @@ Result<std::unique_ptr<Database>> open_file(const std::string& path, const Schem
         sqlite3_db_config((*database)->handle(), SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, off, nullptr);
     };
     checkpoint_on_close(1);
+    if (!memory) {
+        if (auto known = inspect(**database); !known) return known.error();
+    }
     if (auto ours = check_ours(**database, part); !ours) return ours.error();
     checkpoint_on_close(0);
     if (options.shrinks) {

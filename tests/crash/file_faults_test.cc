@@ -1,5 +1,6 @@
 // Files that are not what they should be: damaged, cut short, of another program, newer, older,
 // read-only, locked. What is refused is left exactly as it was.
+#include <fcntl.h>
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 #include <sys/stat.h>
@@ -11,6 +12,8 @@
 
 #include "store/capture_store.h"
 #include "store/sqlite_store.h"
+#include "store/statement_journal.h"
+#include "tape/spool_file.h"
 #include "tape/sqlite_tape.h"
 #include "tests/conformance/temp_folder.h"
 
@@ -48,6 +51,25 @@ Result<std::int64_t> count(Store& store, const std::string& sql) {
     });
     if (!done) return done.error();
     return count;
+}
+
+// Whether SQLite's lock of this process on the file can be seen by another one: as long as it can,
+// no other program takes itself for the file's last user, and deletes its WAL.
+bool locked_for_others(const std::string& path) {
+    const pid_t child = ::fork();
+    if (child == 0) {
+        const int fd = ::open(path.c_str(), O_RDWR | O_CLOEXEC);
+        struct flock lock {};
+        lock.l_type = F_WRLCK;
+        lock.l_whence = SEEK_SET;
+        lock.l_start =
+            0x40000002;  // the shared bytes: sqlite.org/fileformat2.html, "lock-byte page"
+        lock.l_len = 510;
+        if (fd < 0 || ::fcntl(fd, F_GETLK, &lock) != 0) ::_exit(2);
+        ::_exit(lock.l_type == F_UNLCK ? 1 : 0);
+    }
+    int status = 0;
+    return ::waitpid(child, &status, 0) == child && WIFEXITED(status) && WEXITSTATUS(status) == 0;
 }
 
 class FileFaults : public ::testing::Test {
@@ -124,6 +146,55 @@ TEST_F(FileFaults, AFileOfANewerVersionIsRefusedAndLeftAsItIs) {
                         "insert into schema_version values ('store', 1000, 0); "
                         "insert into schema_version values ('tape', 1000, 0)"));
     expect_refused(ErrorKind::rejected, "newer");
+}
+
+TEST_F(FileFaults, AnEmptyFileBesideAFullWalIsRefusedAndBothAreLeftAsTheyAre) {
+    std::filesystem::remove(file);
+    std::ofstream(file + "-wal") << "somebody else's frames";
+    std::ofstream(file).flush();
+    expect_refused(ErrorKind::corrupt, "empty");
+    EXPECT_EQ(bytes_of(file + "-wal"), "somebody else's frames");
+}
+
+// Store and tape share a file, so it is opened while this process has it open already.
+TEST_F(FileFaults, AFileStaysLockedHoweverOftenItsProcessOpensIt) {
+    const auto store = SqliteStore::open(file, kClock);
+    ASSERT_TRUE(store) << store.error().what;
+    EXPECT_TRUE(locked_for_others(file));
+    const auto tape = SqliteTape::open(file, kClock);
+    ASSERT_TRUE(tape) << tape.error().what;
+    EXPECT_TRUE(locked_for_others(file)) << "the tape's opening let go of the store's locks";
+    ASSERT_TRUE(SqliteStore::open(file, kClock));
+    EXPECT_TRUE(locked_for_others(file)) << "a second store's closing let go of the first's locks";
+    ASSERT_TRUE(count(**store, "select count(*) from variables"));
+    ASSERT_TRUE((*store)->backup(folder.file("copy.db"), [](int) {}));
+    EXPECT_TRUE(locked_for_others(file));
+
+    const std::string captures_file = folder.file("t.captures.db");
+    const auto captures = CaptureStore::open(captures_file, kClock);
+    ASSERT_TRUE(captures);
+    ASSERT_TRUE(CaptureStore::open(captures_file, kClock));
+    EXPECT_TRUE(locked_for_others(captures_file));
+    const std::string journal_file = folder.file("t.journal.db");
+    const auto journal = StatementJournal::open(journal_file, kClock);
+    ASSERT_TRUE(journal);
+    ASSERT_TRUE(StatementJournal::open(journal_file, kClock));
+    EXPECT_TRUE(locked_for_others(journal_file));
+    const std::string spool_file = folder.file("t.spool.db");
+    const auto spool = SpoolFile::open(spool_file, kClock);
+    ASSERT_TRUE(spool);
+    ASSERT_TRUE(SpoolFile::open(spool_file, kClock));
+    EXPECT_TRUE(locked_for_others(spool_file));
+}
+
+// What was refused is closed again, and was locked by somebody in this process perhaps.
+TEST_F(FileFaults, ARefusalLetsGoOfNobodysLocks) {
+    const auto store = SqliteStore::open(file, kClock);
+    ASSERT_TRUE(store);
+    ASSERT_TRUE(execute(file, "insert into schema_version values ('tape', 1000, 0)"));
+    ASSERT_FALSE(SqliteTape::open(file, kClock));
+    ASSERT_FALSE(open_file(file, {"store", {}}, kClock, {}));
+    EXPECT_TRUE(locked_for_others(file));
 }
 
 TEST_F(FileFaults, CapturesThatAreDamagedAreRefusedAndLeftAsTheyAre) {
