@@ -14,7 +14,6 @@ import time
 ALL = ("sqlite", "postgres", "kafka")
 FILE, SERVER = ("sqlite",), ("postgres", "kafka")
 DATABASE = "tapedeck.db"
-HOLD = 92  # seconds: from within a slot's answers to after the grace of the next one
 
 
 @dataclasses.dataclass(frozen=True)
@@ -125,12 +124,12 @@ def foreign_table(world):
 
 @action(stores=FILE)
 def begin_exclusive(world):
-    by_python(world, "begin exclusive", hold=HOLD)
+    by_python(world, "begin exclusive", hold=world.hold)
 
 
 @action(stores=FILE)
 def begin_immediate(world):
-    by_python(world, "begin immediate", hold=HOLD)
+    by_python(world, "begin immediate", hold=world.hold)
 
 
 @action(stores=FILE, mixes=False)
@@ -140,7 +139,7 @@ def begin_exclusive_long(world):
 
 for _name, _sql in {"vacuum": "vacuum", "reindex": "reindex", "checkpoint": "pragma wal_checkpoint(truncate)",
                     "journal_mode": "pragma journal_mode = delete",
-                    "integrity_check": "pragma integrity_check"}.items():
+                    "integrity_check": "pragma integrity_check", "dump": ".dump"}.items():
     ACTIONS[_name] = Action(_name, lambda world, sql=_sql: world.run(
         "sqlite3", "-cmd", ".timeout 20000", DATABASE, sql), FILE, again=True)
 
@@ -193,6 +192,22 @@ def replace_by_copy(world):
     world.losses.append((0, time.time() + 90, "replaced|moved|deleted"))
     world.run("mv", copy, DATABASE)
     must_end(world, DATABASE)
+
+
+@action(mixes=False)
+def move_captures_and_back(world):
+    """The pages are evidence; a price does not wait for them."""
+    world.run("mv", "tapedeck.captures.db", "moved.db")
+    world.recorders[-1].stops_by_itself = "tapedeck.captures.db"
+    time.sleep(30)
+    world.run("mv", "moved.db", "tapedeck.captures.db")
+
+
+@action(stores=("postgres",), mixes=False)
+def move_tape_and_back(world):
+    world.run("mv", "tape.db", "moved.db")
+    must_end(world, "tape.db")
+    world.run("mv", "moved.db", "tape.db")
 
 
 @action(stores=FILE, mixes=False)
@@ -350,7 +365,7 @@ def by_psql(world, sql, codes=(0,)):
 
 def lock(world, table):
     with world.locked():
-        by_psql(world, f"begin; lock table {table} in access exclusive mode; select pg_sleep({HOLD}); commit")
+        by_psql(world, f"begin; lock table {table} in access exclusive mode; select pg_sleep({world.hold}); commit")
 
 
 for _table in ("coin_records", "offsets", "dag_runs", "dag_states", "coverage"):
@@ -376,10 +391,10 @@ def stopped_backend(world):
                                 "application_name like 'tapedeck%'").split()
     for session in sessions:
         os.kill(int(session), signal.SIGSTOP)
-    world.say(f"SIGSTOP to the sessions {sessions} for {HOLD} s")
+    world.say(f"SIGSTOP to the sessions {sessions} for {world.hold} s")
     world.lines_cut = True
     with world.locked():
-        time.sleep(HOLD)
+        time.sleep(world.hold)
     for session in sessions:
         with contextlib.suppress(ProcessLookupError):
             os.kill(int(session), signal.SIGCONT)

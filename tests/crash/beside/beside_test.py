@@ -48,10 +48,25 @@ def over_a_slot(world, action):
     world.wait_until(slot + 62)
 
 
-def all_looks(world, _=None):
+def one_of_many(world, names):
     slot = world.next_slot()
     while time.time() < slot + 65:
-        ACTIONS[world.random.choice(LOOKS)].act(world)
+        time.sleep(world.random.uniform(0, 0.5))
+        ACTIONS[world.random.choice(names)].act(world)
+
+
+def all_looks(world, _=None):
+    one_of_many(world, LOOKS)
+
+
+def all_tools(world, _=None):
+    """Whatever is done over and over, and by more than looking."""
+    one_of_many(world, [one.name for one in doings(world) if one.again])
+
+
+def doings(world):
+    return [one for one in ACTIONS.values() if one.mixes and world.kind in one.stores and one.name not in LOOKS
+            and one.name not in world.left_out and (os.getuid() == 0 or not one.root)]
 
 
 def mix(world, _=None):
@@ -66,15 +81,14 @@ def mix(world, _=None):
                 trouble.append(error)
                 return
 
-    doings = [one for one in ACTIONS.values() if one.mixes and world.kind in one.stores
-              and one.name not in LOOKS and one.name not in world.left_out and (os.getuid() == 0 or not one.root)]
-    looker = threading.Thread(target=looking)
+    looker = threading.Thread(target=looking, name="looker")
     looker.start()
     try:
         until = time.time() + MIX_SECONDS
         while time.time() < until and not trouble:
             time.sleep(world.random.uniform(0, 3))
-            world.random.choice(doings).act(world)
+            world.hold = world.random.randrange(5, 40)
+            world.random.choice(doings(world)).act(world)
             if world.recorders[-1].ended:  # who may end by itself is started again, as by systemd
                 world.record()
     finally:
@@ -150,16 +164,16 @@ def run_case(name, asked, program, servers, seed):
         world.end()
 
 
-SPECIAL = {"mix": mix, "looks": all_looks, "demo": demo}
+SPECIAL = {"mix": mix, "looks": all_looks, "tools": all_tools, "demo": demo}
 reports = {}
 
 
 def chosen(asked):
-    cases = [*SPECIAL] if asked.store == "sqlite" else ["mix", "looks"]
+    cases = [name for name in SPECIAL if asked.store == "sqlite" or name != "demo"]
     singles = [one for one in ACTIONS.values() if asked.store in one.stores]
     # What only looks is in `looks` and `mix`; alone it is run when asked for.
     cases += [one.name for one in singles if LONG or one.name not in LONG_ALONE and
-              (not one.again or one.name in ("status", "foreign_table", "pause_and_resume"))]
+              (not one.again or one.name in ("status", "foreign_table"))]
     if asked.store == "kafka" and not LONG:
         cases = ["mix"]
     if asked.only:

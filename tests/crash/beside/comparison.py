@@ -205,8 +205,9 @@ def final_ledger(truth, rows):
             faults.append(f"status: {states['recorded']} of {feed['feed']} recorded, and {have} rows")
         if states["pending"] > late or states["lost"] and not world.losses:
             faults.append(f"status: {feed['feed']}: {states}")
+    failed = {key for key, gap in listed.items() if gap["state"] == "failed"}  # told as what it was
     lost = [answer for answer in truth.answers if truth.is_promised(answer)
-            and (answer.instrument, truth.slot_of(answer)) not in keys]
+            and (answer.instrument, truth.slot_of(answer)) not in keys | failed]
     if lost and audit.code == 0:
         faults.append(f"audit: no difference, and {len(lost)} answered prices have no row, "
                       f"such as {lost[0].instrument} {named(truth.slot_of(lost[0]))} {lost[0].price}")

@@ -139,7 +139,7 @@ class Recorder:
 
 class World:
     def __init__(self, program, store, seed, servers, spread=8.0):
-        self.program, self.seed, self.random = program, seed, random.Random(seed)
+        self.program, self.seed, self.randoms = program, seed, {}
         self.place = tempfile.TemporaryDirectory(prefix="tapedeck-beside-")
         self.folder = pathlib.Path(self.place.name)
         self.folder.chmod(0o755)
@@ -150,6 +150,7 @@ class World:
         self.recorders, self.told, self.seen = [], [], set()
         self.losses = []  # (from, to, words): times in which prices may be lost, and what gaps must say
         self.locks = []   # (from, to): times in which somebody holds what a verb must read
+        self.hold = 92    # seconds of a lock: from within a slot's answers to after the next one's grace
         self.lines_cut = False  # whether somebody ended the sessions of its server
         self.notes = 0    # rows of somebody else in the same file
         self.copies = []  # (file, the rows that it must hold)
@@ -161,6 +162,12 @@ class World:
             self.tape = f'[tape]\nurl = "kafka://{servers.kafka()}"\n'
         self.kind = store
         self.write_config("sqlite:tapedeck.db" if store == "sqlite" else self.store.url)
+
+    @property
+    def random(self):
+        """One for each of those who act, so that what one does is not told by how quick the other is."""
+        return self.randoms.setdefault(threading.current_thread().name == "looker",
+                                       random.Random(f"{self.seed} {threading.current_thread().name == 'looker'}"))
 
     def write_config(self, url):
         (self.data / "sources/beside.toml").write_text(SOURCE.format(port=self.site.server_port))
