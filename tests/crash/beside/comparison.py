@@ -34,8 +34,8 @@ class Truth:
         recorders = {recorder.pid: recorder for recorder in world.recorders}
         self.finished = {(pid, feed, seconds(slot)) for pid, recorder in recorders.items()
                          for feed, slot in recorder.collected()}
-        self.collects = {}  # what `collect` said of itself is known from its exit code
-        self.touched = {}   # (feed, slot): when a recorder first asked for it
+        self.collects = {told.pid for told in world.told if told.words[0] == "collect" and told.code in (0, 4)}
+        self.touched = {}  # (feed, slot): when a recorder first asked for it
         for answer in self.answers:
             if answer.asker in recorders:
                 key = FEED_OF[answer.instrument], self.slot_of(answer)
@@ -58,7 +58,7 @@ class Truth:
     def is_promised(self, answer):
         """Whether whoever got this answer has said that it is done with it."""
         key = answer.asker, FEED_OF[answer.instrument], self.slot_of(answer)
-        return answer.sent is not None and key in self.finished
+        return answer.sent is not None and (key in self.finished or answer.asker in self.collects)
 
 
 def answers_and_rows(truth, rows, duplicates):

@@ -56,6 +56,7 @@ DRAINED = GRACE + 30  # after a slot, when it has its last word: docs/schedules.
 @dataclasses.dataclass
 class Told:
     """What a verb answered, and when."""
+    pid: int
     words: tuple
     code: int
     out: str
@@ -207,7 +208,7 @@ class World:
         except subprocess.TimeoutExpired:
             process.kill()
             raise AssertionError(f"{' '.join(words)}: no answer within {limit} s") from None
-        told = Told(words, process.returncode, out, err, began, time.time())
+        told = Told(process.pid, words, process.returncode, out, err, began, time.time())
         self.told.append(told)
         return told
 
