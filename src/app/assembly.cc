@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cstdlib>
+#include <filesystem>
 
 #include "app/output.h"
 #include "config/layers.h"
@@ -207,30 +208,49 @@ Result<std::unique_ptr<Assembly>> Assembly::open(LoadedConfig config, Options op
     }
     if (auto done = assembly->open_parts(options); !done) return done.error();
     if (auto done = assembly->prepare(options); !done) return done.error();
-    if (options.captures && assembly->settings().captures.enabled) {
-        auto captures = CaptureStore::open(captures_path(assembly->settings()), *assembly->clock_);
-        if (!captures) return captures.error();
-        assembly->captures_ = *std::move(captures);
-    }
+    if (auto done = assembly->open_captures(options); !done) return done.error();
     return assembly;
 }
 
+Result<> Assembly::open_captures(const Options& options) {
+    if (!options.captures || !settings().captures.enabled) return {};
+    const std::string path = captures_path(settings());
+    if (options.only_look && !std::filesystem::exists(path)) return {};  // nothing was kept yet
+    auto captures = options.only_look ? CaptureStore::open_looking(path, *clock_,
+                                                                   look_beside(settings(), *store_))
+                                      : CaptureStore::open(path, *clock_);
+    if (!captures) return captures.error();
+    captures_ = *std::move(captures);
+    return {};
+}
+
 Result<> Assembly::open_parts(const Options& options) {
-    std::shared_ptr<WriteGate> gate;
+    OpenedStore opened;
     if (options.store || !is_kafka(settings())) {
-        auto store = open_store(settings(), *clock_, options.must_exist);
+        const StoreUse use = options.only_look    ? StoreUse::look
+                             : options.must_exist ? StoreUse::write
+                                                  : StoreUse::make;
+        auto store = open_store(settings(), *clock_, use);
         if (!store) return store.error();
-        store_ = std::move(store->store);
-        gate = std::move(store->gate);
+        opened = *std::move(store);
+        if (opened.sqlite != nullptr && opened.sqlite->is_unchanging()) {
+            fail(
+                Exit::fine,
+                fmt::format("{}: read as a copy that nobody changes, as nothing can be made beside "
+                            "it here",
+                            to_string(settings().store.url)));
+        }
     }
-    auto tape = open_tape(settings(), *clock_, log_, options.tape, std::move(gate));
+    auto tape = open_tape(settings(), *clock_, log_, options.tape, opened, options.only_look);
+    store_ = std::move(opened.store);
+    sqlite_ = opened.sqlite;
     if (!tape) return tape.error();
     tape_ = *std::move(tape);
     return {};
 }
 
 Result<> Assembly::prepare(const Options& options) {
-    const bool topics = !is_kafka(settings()) || options.tape != TapeUse::look;
+    const bool topics = !options.only_look && options.tape != TapeUse::look;
     const int partitions = is_kafka(settings()) ? settings().tape.partitions : 1;
     std::vector<std::pair<std::string, int>> wanted{{std::string(kOutcomesTopic), 1}};
     for (const auto& [name, feed] : feeds_) {
@@ -338,6 +358,7 @@ Result<std::unique_ptr<Assembly>> open_patiently(const LoadedConfig& config,
     for (bool told = false;;) {
         Assembly::Options opening;
         opening.must_exist = options.must_exist;
+        opening.only_look = options.only_look;
         opening.captures = options.captures;
         opening.tape = options.tape;
         opening.store = options.store;

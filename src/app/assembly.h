@@ -40,11 +40,13 @@ SecretLookup secret_lookup(const Settings& settings);
 
 class Assembly {
 public:
-    // Opens store and tape as configured and makes what is missing in them: tables, topics; those
-    // who only look make no topic. With `must_exist`, an embedded store that is not there is
-    // `rejected` and not made.
+    // Opens store and tape as configured and makes what is missing in them: tables, topics. With
+    // `must_exist`, an embedded store that is not there is `rejected` and not made.
     struct Options {
         bool must_exist = false;
+        // Nothing is made, changed or taken: files are read as look_at has it, and what an older
+        // one lacks, or a new configuration names, reads as empty.
+        bool only_look = false;
         bool captures = true;
         TapeUse tape = TapeUse::append;
         bool store = true;     // false: none is opened where the tape is in Kafka
@@ -86,6 +88,11 @@ public:
     // What the present configuration expects from now on; asks no store.
     Result<std::vector<Expectation>> expectations_now();
 
+    // For those whose work, begun at `since`, ended with an error. Where that was a file of the
+    // store or of the tape that was deleted, moved or replaced: keeps a copy of what it held, tells
+    // the next recorder of it by a note, and says so.
+    void rescue(Timestamp since);
+
     // Feeds of all expectations, those included that are no longer configured.
     Result<std::map<std::string, Feed>> feeds_ever();
 
@@ -98,7 +105,12 @@ private:
                     : Log(2, format, least, *clock_)),
           secrets_(secret_lookup(config_.settings)) {}
     Result<> open_parts(const Options& options);
+    // The embedded tape's tables are in the store's file.
+    bool shares_file() const {
+        return std::holds_alternative<EmbeddedUrl>(settings().tape.url.target);
+    }
     Result<> prepare(const Options& options);
+    Result<> open_captures(const Options& options);
     Result<> make_topic(const std::string& topic, int partitions);
 
     LoadedConfig config_;
@@ -109,6 +121,7 @@ private:
     std::map<std::string, Feed> feeds_;
     std::vector<DagSpec> dags_;
     std::unique_ptr<Store> store_;
+    SqliteStore* sqlite_ = nullptr;  // `store_` itself, where it is a file
     OpenedTape tape_;
     std::unique_ptr<CaptureStore> captures_;
 };

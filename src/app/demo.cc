@@ -87,7 +87,7 @@ void serve_by_demo(Sources& sources, std::uint16_t port, bool saved) {
 // What the demo's clock reached in the store of this configuration, if there is one yet.
 Result<std::optional<Timestamp>> reached_before(const LoadedConfig& config) {
     Assembly::Options opening;
-    opening.must_exist = true;
+    opening.only_look = true;
     opening.tape = TapeUse::look;
     opening.captures = false;
     opening.log_least = Severity::error;

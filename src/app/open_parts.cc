@@ -7,9 +7,8 @@
 
 #include "app/output.h"
 #include "config/secrets.h"
+#include "store/file_lease.h"
 #include "store/postgres_store.h"
-#include "store/sqlite_store.h"
-#include "tape/sqlite_tape.h"
 
 namespace tapedeck {
 namespace {
@@ -103,18 +102,25 @@ Result<KafkaOptions> kafka_options(const Settings& settings) {
     return options;
 }
 
-Result<OpenedStore> open_store(const Settings& settings, const Clock& clock, bool must_exist) {
-    if (const auto* sqlite = std::get_if<SqliteUrl>(&settings.store.url.target)) {
-        if (must_exist && !std::filesystem::exists(sqlite->path)) {
-            return Error{
-                ErrorKind::rejected,
-                fmt::format("there is no {} yet: `tapedeck run` makes it and records into it",
-                            sqlite->path)};
+Result<OpenedStore> open_store(const Settings& settings, const Clock& clock, StoreUse use) {
+    if (const auto* file = std::get_if<SqliteUrl>(&settings.store.url.target)) {
+        if (use == StoreUse::write && !std::filesystem::exists(file->path)) {
+            return nothing_yet(file->path);
         }
-        auto store = SqliteStore::open(sqlite->path, clock);
+        LookOptions looking;
+        looking.in_use = [path = file->path]() -> Result<bool> {
+            const auto holder = find_lease_holder(path);
+            if (!holder) return holder.error();
+            return holder->has_value();
+        };
+        auto store = use == StoreUse::look
+                         ? SqliteStore::open_looking(file->path, clock, std::move(looking))
+                         : SqliteStore::open(file->path, clock);
         if (!store) return store.error();
-        auto gate = (*store)->gate();
-        return OpenedStore{*std::move(store), std::move(gate)};
+        OpenedStore opened;
+        opened.sqlite = store->get();
+        opened.store = *std::move(store);
+        return opened;
     }
     const auto url = store_url_with_secret(settings);
     if (!url) return url.error();
@@ -126,27 +132,55 @@ Result<OpenedStore> open_store(const Settings& settings, const Clock& clock, boo
     return OpenedStore{*std::move(store), nullptr};
 }
 
+Result<bool> lease_is_held(const Settings& settings, Store& store) {
+    if (const auto* file = std::get_if<SqliteUrl>(&settings.store.url.target)) {
+        const auto holder = find_lease_holder(file->path);
+        if (!holder) return holder.error();
+        return holder->has_value();
+    }
+    // Asking for the lease would take it from a recorder whose line was just cut.
+    bool held = false;
+    auto done = store.query({"select count(*) from pg_stat_activity where datname = "
+                             "current_database() and application_name like 'tapedeck lease: %'",
+                             {},
+                             {}},
+                            [&](const RowView& row) -> Result<> {
+                                held = row.integer(0) > 0;
+                                return {};
+                            });
+    if (!done) return done.error();
+    return held;
+}
+
+LookOptions look_beside(const Settings& settings, Store& store) {
+    LookOptions options;
+    options.in_use = [&settings, &store] { return lease_is_held(settings, store); };
+    return options;
+}
+
 Result<OpenedTape> open_tape(const Settings& settings, const Clock& clock, Log& log, TapeUse use,
-                             std::shared_ptr<WriteGate> gate) {
+                             const OpenedStore& store, bool only_look) {
     if (is_kafka(settings)) return open_kafka(settings, clock, log, use);
     SqliteTapeOptions options;
     std::string path;
     if (const auto* own = std::get_if<SqliteUrl>(&settings.tape.url.target)) {
         path = own->path;
+    } else if (const auto* shared = std::get_if<SqliteUrl>(&settings.store.url.target)) {
+        path = shared->path;
+        if (store.sqlite != nullptr) options.gate = store.sqlite->gate();
     } else {
-        const auto* store = std::get_if<SqliteUrl>(&settings.store.url.target);
-        if (store == nullptr) {
-            return Error{ErrorKind::rejected,
-                         fmt::format("the store {} holds no tape: name kafka://HOST:PORT or "
-                                     "sqlite:PATH in [tape] url",
-                                     to_string(settings.store.url))};
-        }
-        path = store->path;
-        options.gate = std::move(gate);
+        return Error{ErrorKind::rejected,
+                     fmt::format("the store {} holds no tape: name kafka://HOST:PORT or "
+                                 "sqlite:PATH in [tape] url",
+                                 to_string(settings.store.url))};
     }
-    auto tape = SqliteTape::open(path, clock, std::move(options));
+    auto tape = only_look ? SqliteTape::open_looking(path, look_beside(settings, *store.store))
+                          : SqliteTape::open(path, clock, std::move(options));
     if (!tape) return tape.error();
-    return OpenedTape{*std::move(tape), nullptr, nullptr};
+    OpenedTape opened;
+    opened.sqlite = tape->get();
+    opened.tape = *std::move(tape);
+    return opened;
 }
 
 }  // namespace tapedeck

@@ -4,11 +4,11 @@
 
 #include "config/settings.h"
 #include "events/log.h"
-#include "store/store.h"
+#include "store/sqlite_store.h"
 #include "tape/kafka_options.h"
 #include "tape/kafka_tape.h"
 #include "tape/spool_tape.h"
-#include "tape/sqlite_file.h"
+#include "tape/sqlite_tape.h"
 
 namespace tapedeck {
 
@@ -24,23 +24,37 @@ std::string process_name();
 
 struct OpenedStore {
     std::unique_ptr<Store> store;
-    std::shared_ptr<WriteGate> gate;  // shared: with an embedded tape in the same file; may be none
+    SqliteStore* sqlite = nullptr;  // `store` itself
 };
-// With `must_exist`, an SQLite file that is not there is `rejected` and not made.
+enum class StoreUse {
+    make,   // an SQLite file that is not there is made
+    write,  // one that is not there is `rejected`
+    look,   // the same, and only read: SqliteStore::open_looking
+};
 // `unavailable` where a server does not answer.
-Result<OpenedStore> open_store(const Settings& settings, const Clock& clock, bool must_exist);
+Result<OpenedStore> open_store(const Settings& settings, const Clock& clock, StoreUse use);
+
+// Whether a recorder, a loader or a collection holds the lease, seen without taking it.
+Result<bool> lease_is_held(const Settings& settings, Store& store);
+
+// How files beside the store are looked at: those who write them hold the lease. `store` must
+// outlive what is opened so.
+LookOptions look_beside(const Settings& settings, Store& store);
 
 struct OpenedTape {
     std::unique_ptr<Tape> tape;
-    KafkaTape* kafka = nullptr;  // `tape` itself, or the one behind its spool
-    SpoolTape* spool = nullptr;  // `tape` itself
+    SqliteTape* sqlite = nullptr;  // `tape` itself
+    KafkaTape* kafka = nullptr;    // `tape` itself, or the one behind its spool
+    SpoolTape* spool = nullptr;    // `tape` itself
 };
 enum class TapeUse {
     append,  // messages for brokers that are away wait in the spool
     load,    // reads; the brokers are asked with patience
     look,    // reads for a person who waits for the answer
 };
+// `store` is the one that was opened, in whose file an embedded tape may be; none beside Kafka.
+// With `only_look`, a tape in a file is SqliteTape::open_looking's.
 Result<OpenedTape> open_tape(const Settings& settings, const Clock& clock, Log& log, TapeUse use,
-                             std::shared_ptr<WriteGate> gate);
+                             const OpenedStore& store, bool only_look);
 
 }  // namespace tapedeck

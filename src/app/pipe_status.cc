@@ -93,7 +93,8 @@ void read_spool(Assembly& assembly, PipeStatus& pipe) {
     const std::string path = spool_path(assembly.settings());
     if (assembly.kafka() == nullptr || !std::filesystem::exists(path)) return;
     pipe.spool_file = path;
-    auto file = SpoolFile::open(path, assembly.clock());
+    auto file = SpoolFile::open_looking(path, assembly.clock(),
+                                        look_beside(assembly.settings(), assembly.store()));
     if (!file) return;
     const auto sizes = (*file)->sizes();
     if (sizes) pipe.spool = *sizes;

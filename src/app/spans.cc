@@ -73,12 +73,13 @@ Exit check_names(const Reader& reader, const SpanOptions& options) {
                                              options.feed.empty() ? "any feed" : options.feed));
 }
 
-Result<Reader> open_reader(const Globals& globals) {
+Result<Reader> open_reader(const Globals& globals, bool writes) {
     auto config = load_globals(globals);
     if (!config) return config.error();
     Assembly::Options opening;
     opening.tape = TapeUse::look;
     opening.must_exist = true;
+    opening.only_look = !writes;
     opening.log_least = Severity::error;
     auto assembly = Assembly::open(*std::move(config), std::move(opening));
     if (!assembly) return assembly.error();

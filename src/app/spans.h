@@ -20,7 +20,8 @@ struct Reader {
     std::map<std::string, Feed> feeds;
     Timestamp now;  // by the machine's clock; for the demo, the moment that its clock reached
 };
-Result<Reader> open_reader(const Globals& globals);
+// `writes`: for the few who also change something.
+Result<Reader> open_reader(const Globals& globals, bool writes = false);
 
 // `not_found`, with a word on stderr, where the options name a feed or an instrument that was never
 // recorded: "no gaps" would be no answer to that.

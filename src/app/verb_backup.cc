@@ -26,7 +26,7 @@ Exit verb_backup(const Globals& globals, const BackupOptions& options) {
     if (!config) return fail_opening(config.error());
     Assembly::Options opening;
     opening.tape = TapeUse::look;
-    opening.must_exist = true;
+    opening.only_look = true;
     opening.captures = false;
     opening.log_least = Severity::error;
     auto assembly = Assembly::open(*std::move(config), std::move(opening));

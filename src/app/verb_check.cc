@@ -210,7 +210,7 @@ private:
         if (!is_kafka(*settings_)) return;
         const SystemClock clock;
         Log log(-1, LogFormat::text, Severity::error, clock);
-        auto tape = open_tape(*settings_, clock, log, TapeUse::look, nullptr);
+        auto tape = open_tape(*settings_, clock, log, TapeUse::look, {}, true);
         if (!tape) return add("tape", false, tape.error().what);
         const auto described = tape->kafka->describe({}, settings_->load.group);
         if (!described) return add("tape", false, described.error().what);

@@ -133,7 +133,11 @@ Exit verb_collect(const Globals& globals, const CollectOptions& options) {
     auto run =
         collect_now(assembly, feed->second, slot,
                     one == expectations->end() ? nullptr : one->schedule.get(), signals.token());
-    if (!run) return fail(run.error());
+    if (!run) {
+        const Exit exit = fail(run.error());
+        assembly.rescue(now);
+        return exit;
+    }
     if (globals.json) {
         print(json_of(*run));
     } else {

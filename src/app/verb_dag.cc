@@ -217,7 +217,7 @@ Exit verb_dag(const Globals& globals, const DagOptions& options) {
                         fmt::format("there is no DAG {}; there are {}", options.name, all));
         }
     }
-    auto reader = open_reader(globals);
+    auto reader = open_reader(globals, changes);
     // Before the first run there is nothing to read, and yet the DAGs are known.
     const bool missing = !reader && reader.error().what.starts_with("there is no ");
     if (!reader && (changes || !missing)) return fail_opening(reader.error());

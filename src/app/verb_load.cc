@@ -114,9 +114,14 @@ Exit verb_load(const Globals& globals, const LoadVerbOptions& options) {
         // It writes each transaction with one process, on one core.
         loading.committers = 2;
     }
+    const Timestamp began = assembly.clock().now();
     auto summary = load(assembly, loading, signals.token(), options.until_end,
                         options.until_end && !globals.quiet);
-    if (!summary) return fail(summary.error());
+    if (!summary) {
+        const Exit exit = fail(summary.error());
+        assembly.rescue(began);
+        return exit;
+    }
     if (auto settled = settle(assembly, lease != nullptr); !settled) return fail(settled.error());
     if (globals.json) {
         print(json_of(*summary));

@@ -199,8 +199,10 @@ Exit record(Assembly& assembly, std::unique_ptr<Lease> lease, const RunOptions& 
     auto done = recorder.run(signals.token());
     assembly.log().emit(RecorderStopped{done ? "asked to stop" : done.error().what});
     show();
-    if (!done) return fail(done.error());
-    return Exit::fine;
+    if (done) return Exit::fine;
+    const Exit exit = fail(done.error());
+    assembly.rescue(began);
+    return exit;
 }
 
 Exit verb_run(const Globals& globals, const RunOptions& options) {

@@ -146,18 +146,9 @@ Result<> read_rest(Reader& reader, Status& status) {
             if (!error) status.store_bytes += static_cast<std::int64_t>(size);
         }
     }
-    if (std::holds_alternative<PostgresUrl>(assembly.settings().store.url.target)) {
-        // Asking for the lease would take it from a recorder whose line was just cut.
-        const auto leases = count_of(store,
-                                     "select count(*) from pg_stat_activity where datname = "
-                                     "current_database() and application_name like 'tapedeck "
-                                     "lease: %'");
-        if (!leases) return leases.error();
-        status.running = *leases > 0;
-        return {};
-    }
-    const auto lease = store.acquire_lease(process_name());
-    status.running = !lease && lease.error().kind == ErrorKind::conflict;
+    const auto held = lease_is_held(assembly.settings(), store);
+    if (!held) return held.error();
+    status.running = *held;
     return {};
 }
 

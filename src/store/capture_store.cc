@@ -31,6 +31,7 @@ create table captures (
 ) strict;
 create index captures_by_age on captures (last_seen_at, packed_bytes) where body is not null;
 )"};
+constexpr SchemaPart kPart{"captures", kSteps};
 
 Result<std::string> pack(std::string_view body) {
     std::string packed(ZSTD_compressBound(body.size()), '\0');
@@ -69,12 +70,27 @@ std::optional<std::string> unpack(std::string_view packed, std::int64_t bytes) {
 
 }  // namespace
 
-Result<std::unique_ptr<CaptureStore>> CaptureStore::open(const std::string& path,
-                                                         const Clock& clock) {
+Result<std::unique_ptr<Database>> CaptureStore::open_to_write(const std::string& path,
+                                                              const Clock& clock) {
     FileOptions options;
     options.every_commit_synced = false;
     options.shrinks = true;
-    auto database = open_file(path, {"captures", kSteps}, clock, options);
+    return open_file(path, kPart, clock, options);
+}
+
+Result<std::unique_ptr<CaptureStore>> CaptureStore::open(const std::string& path,
+                                                         const Clock& clock) {
+    auto database = open_to_write(path, clock);
+    if (!database) return in_context("opening the captures", database.error());
+    return std::unique_ptr<CaptureStore>(new CaptureStore(*std::move(database), clock));
+}
+
+Result<std::unique_ptr<CaptureStore>> CaptureStore::open_looking(const std::string& path,
+                                                                 const Clock& clock,
+                                                                 const LookOptions& options) {
+    const auto reading = look_at(path, kPart, options);
+    if (!reading) return in_context("opening the captures", reading.error());
+    auto database = reading->open();
     if (!database) return in_context("opening the captures", database.error());
     return std::unique_ptr<CaptureStore>(new CaptureStore(*std::move(database), clock));
 }
@@ -121,17 +137,26 @@ Result<std::vector<std::string>> CaptureStore::put_all(std::span<const CapturedA
     for (const CapturedAnswer& answer : answers) out.push_back(hex(sha256(answer.body)));
     if (answers.empty()) return out;
     const std::lock_guard lock(mutex_);
-    auto transaction = Transaction::begin(*database_);
-    if (!transaction) return in_context("keeping captures", transaction.error());
-    for (std::size_t i = 0; i < answers.size(); ++i) {
-        if (auto done = put_one(answers[i], out[i]); !done) {
-            return in_context("keeping a capture", done.error());
+    auto kept = put_all_in_transaction(answers, out);
+    if (!kept) {
+        // No price hangs on these bytes: the next ones go to a file of the same name.
+        if (!database_->check_watch()) {
+            if (auto fresh = open_to_write(database_->path(), clock_))
+                database_ = *std::move(fresh);
         }
-    }
-    if (auto done = transaction->commit(); !done) {
-        return in_context("keeping captures", done.error());
+        return in_context("keeping captures", kept.error());
     }
     return out;
+}
+
+Result<> CaptureStore::put_all_in_transaction(std::span<const CapturedAnswer> answers,
+                                              std::span<const std::string> digests) {
+    auto transaction = Transaction::begin(*database_);
+    if (!transaction) return transaction.error();
+    for (std::size_t i = 0; i < answers.size(); ++i) {
+        if (auto done = put_one(answers[i], digests[i]); !done) return done;
+    }
+    return transaction->commit();
 }
 
 Result<std::optional<Capture>> CaptureStore::get(std::string_view sha256_hex) {
@@ -142,6 +167,7 @@ Result<std::optional<Capture>> CaptureStore::get(std::string_view sha256_hex) {
     if (!find) return find.error();
     find->bind(1, sha256_hex);
     const auto row = find->step();
+    if (auto same = database_->check_watch(); !same) return same.error();
     if (!row) return in_context("reading a capture", row.error());
     if (!*row) return std::optional<Capture>();
     Capture capture{std::string(sha256_hex), find->text(0),      static_cast<int>(find->integer(1)),
@@ -248,6 +274,7 @@ Result<CaptureSizes> CaptureStore::sizes() {
         " coalesce(sum(case when body is not null then packed_bytes end), 0) from captures");
     if (!query) return query.error();
     const auto row = query->step();
+    if (auto same = database_->check_watch(); !same) return same.error();
     if (!row) return row.error();
     CaptureSizes sizes{query->integer(0), query->integer(1), query->integer(2), query->integer(3),
                        0};

@@ -12,7 +12,7 @@
 #include <vector>
 
 #include "base/clock.h"
-#include "tape/sqlite_file.h"
+#include "tape/sqlite_looking.h"
 
 namespace tapedeck {
 
@@ -52,6 +52,10 @@ struct CaptureSizes {
 class CaptureStore {
 public:
     static Result<std::unique_ptr<CaptureStore>> open(const std::string& path, const Clock& clock);
+    // To be read only, as look_at has it: what writes is `rejected`.
+    static Result<std::unique_ptr<CaptureStore>> open_looking(const std::string& path,
+                                                              const Clock& clock,
+                                                              const LookOptions& options);
 
     // Keeps the answer; its SHA-256 in hex. A power failure may take back the last ones kept, a
     // crash of the program does not.
@@ -74,6 +78,10 @@ public:
 private:
     CaptureStore(std::unique_ptr<Database> database, const Clock& clock)
         : clock_(clock), database_(std::move(database)) {}
+    static Result<std::unique_ptr<Database>> open_to_write(const std::string& path,
+                                                           const Clock& clock);
+    Result<> put_all_in_transaction(std::span<const CapturedAnswer> answers,
+                                    std::span<const std::string> digests);
     Result<> put_one(const CapturedAnswer& answer, const std::string& sha256_hex);
     Result<std::int64_t> drop_older(Timestamp keep_since);
     Result<std::int64_t> drop_over(std::int64_t budget_bytes);
@@ -83,7 +91,7 @@ private:
 
     const Clock& clock_;
     std::mutex mutex_;
-    const std::unique_ptr<Database> database_;  // guarded by mutex_
+    std::unique_ptr<Database> database_;  // guarded by mutex_
 };
 
 }  // namespace tapedeck

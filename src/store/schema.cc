@@ -11,7 +11,7 @@ namespace {
 constexpr std::size_t kLongestName = 57;  // the view's name still fits PostgreSQL's 63 bytes
 
 // Times are microseconds since 1970, UTC; prices are decimal texts with every digit.
-constexpr std::array<std::string_view, 1> kSteps = {R"(
+constexpr std::array<std::string_view, 2> kSteps = {R"(
 create table offsets (
   topic text not null,
   partition integer not null,
@@ -170,6 +170,25 @@ create table problems (
   since integer not null,
   told_at integer
 ) strict, without rowid;
+)",
+                                                    R"(
+create table leases (
+  name text primary key,
+  holder text not null,
+  boot text not null,
+  pid integer not null,
+  started integer not null,
+  file text not null,
+  taken_at integer not null
+) strict, without rowid;
+create table replacements (
+  id integer primary key,
+  since integer not null,
+  noticed_at integer not null,
+  what text not null,
+  rescued text not null,
+  unique (since, noticed_at)
+) strict;
 )"};
 
 constexpr std::string_view kSharedColumns =

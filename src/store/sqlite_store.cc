@@ -2,10 +2,14 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "store/batch_rules.h"
 #include "store/batch_writer.h"
 #include "store/file_lease.h"
+#include "store/lease_row.h"
 #include "store/loader_name.h"
+#include "store/replaced_note.h"
 #include "store/schema.h"
 #include "store/sqlite_backup.h"
 #include "store/statement_runner.h"
@@ -56,6 +60,11 @@ Result<LedgerEntry> ledger_entry(Database& database, const TopicPartition& at) {
 class SqliteStore::ReadingLoan {
 public:
     static Result<ReadingLoan> take(SqliteStore& store) {
+        if (store.writer_) {
+            // By its name another file might be opened.
+            if (auto same = store.writer_->check_watch(); !same) return same.error();
+        }
+        LookedAt reading;
         {
             const std::lock_guard lock(store.pool_mutex_);
             if (!store.pool_.empty()) {
@@ -63,8 +72,9 @@ public:
                 store.pool_.pop_back();
                 return loan;
             }
+            reading = store.reading_;
         }
-        auto opened = open_reading(store.path_, store.options_.busy_timeout);
+        auto opened = reading.open();
         if (!opened) return opened.error();
         return ReadingLoan(store, *std::move(opened));
     }
@@ -93,27 +103,58 @@ private:
     std::shared_ptr<std::atomic_flag> held_;
 };
 
+// The lock on the file of the lease, and the row that names its holder.
+class SqliteStore::HeldLease : public Lease {
+public:
+    HeldLease(std::shared_ptr<const FileLease> file, std::shared_ptr<WriteGate> gate,
+              std::shared_ptr<Database> writer)
+        : file_(std::move(file)), gate_(std::move(gate)), writer_(std::move(writer)) {}
+    ~HeldLease() override {
+        const WriteGate::Pass pass(*gate_);
+        // Where it fails, the row names a process that soon is no more.
+        const auto dropped = drop_lease_row(*writer_);
+        static_cast<void>(dropped);
+    }
+
+private:
+    std::shared_ptr<const FileLease> file_;
+    std::shared_ptr<WriteGate> gate_;
+    std::shared_ptr<Database> writer_;
+};
+
 Result<std::unique_ptr<SqliteStore>> SqliteStore::open(const std::string& path, const Clock& clock,
                                                        SqliteStoreOptions options) {
     auto writer = open_file(path, store_part(), clock, {options.busy_timeout, true});
     if (!writer) return in_context("opening the store", writer.error());
     if (options.loader.empty()) options.loader = loader_name();
+    LookedAt reading = beside_own_writer(path, options.busy_timeout);
     return std::unique_ptr<SqliteStore>(
-        new SqliteStore(path, clock, std::move(options), *std::move(writer)));
+        new SqliteStore(std::move(reading), clock, std::move(options), *std::move(writer)));
 }
 
-SqliteStore::SqliteStore(std::string path, const Clock& clock, SqliteStoreOptions options,
+Result<std::unique_ptr<SqliteStore>> SqliteStore::open_looking(const std::string& path,
+                                                               const Clock& clock,
+                                                               const LookOptions& options) {
+    auto reading = look_at(path, store_part(), options);
+    if (!reading) return reading.error();
+    return std::unique_ptr<SqliteStore>(
+        new SqliteStore(*std::move(reading), clock, {options.busy_timeout, {}}, nullptr));
+}
+
+SqliteStore::SqliteStore(LookedAt reading, const Clock& clock, SqliteStoreOptions options,
                          std::unique_ptr<Database> writer)
-    : path_(std::move(path)),
-      clock_(clock),
+    : clock_(clock),
       options_(std::move(options)),
       gate_(std::make_shared<WriteGate>()),
       writer_(std::move(writer)),
+      reading_(std::move(reading)),
       memory_lease_(std::make_shared<std::atomic_flag>()) {}
 
 SqliteStore::~SqliteStore() = default;
 
 Result<std::vector<LedgerEntry>> SqliteStore::ledger(std::span<const TopicPartition> partitions) {
+    if (!writer_) return only_looked_at(reading_.path);
+    if (auto held = check_lease(); !held) return held.error();
     const WriteGate::Pass pass(*gate_);
     std::vector<LedgerEntry> out;
     auto transaction = Transaction::begin(*writer_);
@@ -140,7 +181,9 @@ Result<Committed> SqliteStore::commit_in_transaction(const Batch& batch) {
 }
 
 Result<Committed> SqliteStore::commit(const Batch& batch, const CommitOrder& order) {
+    if (!writer_) return only_looked_at(reading_.path);
     if (!order.wait_for_turn()) return out_of_turn();
+    if (auto held = check_lease(); !held) return held.error();
     const WriteGate::Pass pass(*gate_);
     auto committed = commit_in_transaction(batch);
     if (!committed) return in_context("committing a batch", committed.error());
@@ -169,7 +212,10 @@ Result<> SqliteStore::query(const Statement& statement, const RowSink& sink) {
     auto runner = StatementRunner::prepare(loan->database(), statement);
     if (!runner) return runner.error();
     if (!runner->reads_only()) return not_reading(statement);
-    return runner->stream(sink);
+    auto streamed = runner->stream(sink);
+    // What was read while somebody wrote is nothing, whatever it seems to be.
+    if (auto same = loan->database().check_watch(); !same) return same;
+    return streamed;
 }
 
 Result<std::vector<std::int64_t>> SqliteStore::transact_in_transaction(
@@ -184,7 +230,7 @@ Result<std::vector<std::int64_t>> SqliteStore::transact_in_transaction(
         if (!changed) return changed.error();
         if (statement.expected_changes && *statement.expected_changes != *changed) {
             return Error{ErrorKind::conflict,
-                         fmt::format("{}: {} rows changed, not {}, by: {}", path_, *changed,
+                         fmt::format("{}: {} rows changed, not {}, by: {}", reading_.path, *changed,
                                      *statement.expected_changes, statement.sql)};
         }
         changes.push_back(*changed);
@@ -194,19 +240,70 @@ Result<std::vector<std::int64_t>> SqliteStore::transact_in_transaction(
 }
 
 Result<std::vector<std::int64_t>> SqliteStore::transact(std::span<const Statement> statements) {
+    if (!writer_) return only_looked_at(reading_.path);
+    if (auto held = check_lease(); !held) return held.error();
     const WriteGate::Pass pass(*gate_);
     return transact_in_transaction(statements);
 }
 
+Result<std::unique_ptr<Lease>> SqliteStore::take_lease(const std::string& holder) {
+    auto taken = FileLease::take(reading_.path, holder);
+    if (!taken) return taken.error();
+    std::shared_ptr<const FileLease> file = *std::move(taken);
+    {
+        const WriteGate::Pass pass(*gate_);
+        auto transaction = Transaction::begin(*writer_);
+        if (!transaction) return transaction.error();
+        if (auto row = take_lease_row(*writer_, holder, clock_.now()); !row) return row.error();
+        if (auto done = transaction->commit(); !done) return done.error();
+        if (auto known = take_replaced_notes(*writer_); !known) return known.error();
+    }
+    const std::lock_guard lock(lease_mutex_);
+    lease_ = file;
+    return std::unique_ptr<Lease>(std::make_unique<HeldLease>(std::move(file), gate_, writer_));
+}
+
+// Before a transaction: its holder must not go on once somebody else could take the lease.
+Result<> SqliteStore::check_lease() {
+    const std::lock_guard lock(lease_mutex_);
+    const auto file = lease_.lock();
+    return file ? file->check() : Result<>();
+}
+
+std::optional<Rescued> SqliteStore::rescue() {
+    if (!writer_ || in_memory()) return std::nullopt;
+    const WriteGate::Pass pass(*gate_);
+    return rescue_if_replaced(*writer_, clock_.now());
+}
+
 Result<std::unique_ptr<Lease>> SqliteStore::acquire_lease(const std::string& holder) {
-    if (!in_memory()) return lease_file(path_ + "-lease", holder);
+    if (!writer_) return only_looked_at(reading_.path);
+    if (!in_memory()) return take_lease(holder);
     if (memory_lease_->test_and_set()) {
         return Error{ErrorKind::conflict, "the store in memory is held already"};
     }
     return std::unique_ptr<Lease>(std::make_unique<MemoryLease>(memory_lease_));
 }
 
+// A feed that is configured, but was never recorded into this file, reads as one without prices.
+Result<> SqliteStore::look_at_table(const PriceTable& table) {
+    auto loan = ReadingLoan::take(*this);
+    if (!loan) return loan.error();
+    auto lens =
+        lens_for(loan->database(), [&](Database& whole) { return make_price_table(whole, table); });
+    if (!lens) return lens.error();
+    if (lens->empty()) return {};
+    for (const std::string& sql : *lens) {
+        if (auto done = loan->database().execute(sql); !done) return done;
+    }
+    const std::lock_guard lock(pool_mutex_);
+    pool_.clear();  // they lack it
+    std::ranges::move(*lens, std::back_inserter(reading_.lens));
+    return {};
+}
+
 Result<> SqliteStore::ensure_table(const PriceTable& table) {
+    if (!writer_) return look_at_table(table);
     const WriteGate::Pass pass(*gate_);
     auto transaction = Transaction::begin(*writer_);
     if (!transaction) return in_context("making table " + table.name, transaction.error());

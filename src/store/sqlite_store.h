@@ -8,7 +8,8 @@
 
 #include "base/clock.h"
 #include "store/store.h"
-#include "tape/sqlite_file.h"
+#include "tape/sqlite_looking.h"
+#include "tape/sqlite_rescue.h"
 
 namespace tapedeck {
 
@@ -16,6 +17,8 @@ struct SqliteStoreOptions {
     std::chrono::milliseconds busy_timeout{5'000};
     std::string loader;  // who commits, for the table `batches`; empty: host and process
 };
+
+class FileLease;
 
 // The embedded store: one SQLite file, docs/formats/tables.md; ":memory:" for tests.
 //
@@ -28,6 +31,11 @@ public:
     // recorded_at and must outlive the store.
     static Result<std::unique_ptr<SqliteStore>> open(const std::string& path, const Clock& clock,
                                                      SqliteStoreOptions options = {});
+    // To be read only, as look_at has it: what writes is `rejected`. What an older file lacks is
+    // read as empty.
+    static Result<std::unique_ptr<SqliteStore>> open_looking(const std::string& path,
+                                                             const Clock& clock,
+                                                             const LookOptions& options);
     ~SqliteStore() override;
 
     Result<std::vector<LedgerEntry>> ledger(std::span<const TopicPartition> partitions) override;
@@ -39,30 +47,44 @@ public:
     Result<> backup(const std::string& path,
                     const std::function<void(int percent)>& progress) override;
 
+    // Where the file was deleted, moved or replaced: rescue_if_replaced's copy of it.
+    std::optional<Rescued> rescue();
+
+    // Read as a file that nobody writes, without locks.
+    bool is_unchanging() const { return reading_.watch.has_value(); }
+
     // For the tape in the same file (SqliteTapeOptions::gate).
     std::shared_ptr<WriteGate> gate() const { return gate_; }
 
 private:
     class ReadingLoan;
     class MemoryLease;
+    class HeldLease;
 
-    SqliteStore(std::string path, const Clock& clock, SqliteStoreOptions options,
+    SqliteStore(LookedAt reading, const Clock& clock, SqliteStoreOptions options,
                 std::unique_ptr<Database> writer);
-    bool in_memory() const { return path_ == ":memory:"; }
+    bool in_memory() const { return reading_.path == ":memory:"; }
+    Result<std::unique_ptr<Lease>> take_lease(const std::string& holder);
+    Result<> check_lease();
+    Result<> look_at_table(const PriceTable& table);
     Result<std::vector<std::unique_ptr<RowView>>> collect(const Statement& statement);
     Result<Committed> commit_in_transaction(const Batch& batch);
     Result<std::vector<std::int64_t>> transact_in_transaction(
         std::span<const Statement> statements);
 
-    const std::string path_;
     const Clock& clock_;
     const SqliteStoreOptions options_;
-    const std::shared_ptr<WriteGate> gate_;   // shared: with the tape in the same file
-    const std::unique_ptr<Database> writer_;  // used within the gate only
+    const std::shared_ptr<WriteGate> gate_;  // shared: with the tape in the same file
+    // Used within the gate only; none: opened to look. Shared: with the lease, which takes its
+    // holder's name out of the database.
+    const std::shared_ptr<Database> writer_;
 
     std::mutex pool_mutex_;
+    LookedAt reading_;  // guarded by pool_mutex_ but for its path: how readers are opened
     std::vector<std::unique_ptr<Database>> pool_;     // guarded by pool_mutex_: idle readers
     std::shared_ptr<std::atomic_flag> memory_lease_;  // shared: with the lease that holds it
+    std::mutex lease_mutex_;
+    std::weak_ptr<const FileLease> lease_;  // guarded by lease_mutex_: while this store holds it
 };
 
 }  // namespace tapedeck

@@ -101,6 +101,16 @@ Result<std::unique_ptr<SpoolFile>> SpoolFile::open(const std::string& path, cons
     return std::unique_ptr<SpoolFile>(new SpoolFile(path, clock, *std::move(database)));
 }
 
+Result<std::unique_ptr<SpoolFile>> SpoolFile::open_looking(const std::string& path,
+                                                           const Clock& clock,
+                                                           const LookOptions& options) {
+    const auto reading = look_at(path, kPart, options);
+    if (!reading) return in_context("opening the spool", reading.error());
+    auto database = reading->open();
+    if (!database) return in_context("opening the spool", database.error());
+    return std::unique_ptr<SpoolFile>(new SpoolFile(path, clock, *std::move(database)));
+}
+
 SpoolFile::~SpoolFile() { unlock_draining(); }
 
 Result<> SpoolFile::insert(const OutgoingMessage& message) {

@@ -10,7 +10,7 @@
 #include <vector>
 
 #include "base/clock.h"
-#include "tape/sqlite_file.h"
+#include "tape/sqlite_looking.h"
 #include "tape/tape.h"
 
 namespace tapedeck {
@@ -41,6 +41,11 @@ class SpoolFile {
 public:
     // Makes the file where it is missing. `clock` must outlive it.
     static Result<std::unique_ptr<SpoolFile>> open(const std::string& path, const Clock& clock);
+
+    // To be read only, as look_at has it.
+    static Result<std::unique_ptr<SpoolFile>> open_looking(const std::string& path,
+                                                           const Clock& clock,
+                                                           const LookOptions& options);
 
     // Keeps all of them, or none; their ids.
     Result<std::vector<std::int64_t>> put(std::span<const OutgoingMessage> messages);

@@ -10,6 +10,20 @@ namespace {
 
 constexpr std::size_t kCachedStatements = 64;
 constexpr std::size_t kSqlShown = 100;
+constexpr int kPagesBetweenCheckpoints = 1000;  // SQLite's own default
+
+// The file's name in a URI.
+std::string escaped(std::string_view path) {
+    std::string out;
+    for (const char c : path) {
+        if (c == '%' || c == '?' || c == '#') {
+            fmt::format_to(std::back_inserter(out), "%{:02x}", c);
+        } else {
+            out += c;
+        }
+    }
+    return out;
+}
 
 }  // namespace
 
@@ -20,6 +34,7 @@ ErrorKind error_kind_of(int sqlite_code) {
         case SQLITE_CONSTRAINT_ROWID:
             return ErrorKind::conflict;
         case SQLITE_IOERR_CORRUPTFS:
+        case SQLITE_READONLY_DBMOVED:
             return ErrorKind::corrupt;
         default:
             break;
@@ -105,8 +120,13 @@ Result<std::unique_ptr<Database>> Database::open(const std::string& path,
     sqlite3* handle = nullptr;
     const int access =
         options.read_only ? SQLITE_OPEN_READONLY : SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE;
-    const int code = sqlite3_open_v2(path.c_str(), &handle,
-                                     access | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE, nullptr);
+    const bool by_uri = !options.parameters.empty();
+    const std::string name =
+        by_uri ? fmt::format("file:{}?{}", escaped(path), options.parameters) : path;
+    const int code = sqlite3_open_v2(
+        name.c_str(), &handle,
+        access | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE | (by_uri ? SQLITE_OPEN_URI : 0),
+        nullptr);
     std::unique_ptr<Database> database(new Database(path, handle));
     if (code != SQLITE_OK) return in_context("opening", database->failure(code, ""));
     sqlite3_busy_timeout(
@@ -119,10 +139,49 @@ Database::~Database() {
         TAPEDECK_ASSERT(!cached.in_use);
         sqlite3_finalize(cached.statement);
     }
+    // What is in a WAL that is no longer the file's must not be folded into it.
+    if (watch_ && watch_->finding()) {
+        sqlite3_db_config(handle_, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, nullptr);
+    }
     sqlite3_close(handle_);
 }
 
+void Database::watch(FileWatch watch) {
+    watch_ = std::move(watch);
+    sqlite3_wal_hook(
+        handle_,
+        [](void* self, sqlite3*, const char*, int pages) {
+            return static_cast<Database*>(self)->after_commit(pages);
+        },
+        this);
+}
+
+// What SQLite calls after each commit in place of its own checkpoints.
+int Database::after_commit(int wal_pages) {
+    if (auto finding = watch_->finding()) {
+        unreported_ = *std::move(finding);
+        return SQLITE_READONLY_DBMOVED;
+    }
+    if (wal_pages >= kPagesBetweenCheckpoints) {
+        // Where it cannot be done now, the next commit does it.
+        sqlite3_wal_checkpoint_v2(handle_, "main", SQLITE_CHECKPOINT_PASSIVE, nullptr, nullptr);
+    }
+    return SQLITE_OK;
+}
+
+Result<> Database::check_watch() const {
+    if (!watch_) return {};
+    if (auto finding = watch_->finding()) return *std::move(finding);
+    return {};
+}
+
 Error Database::failure(int code, std::string_view sql) const {
+    if (unreported_) {
+        // SQLite's own code says nothing then ("SQL logic error").
+        Error error = *std::move(unreported_);
+        unreported_.reset();
+        return error;
+    }
     const bool last = handle_ && (sqlite3_extended_errcode(handle_) & 0xff) == (code & 0xff);
     std::string what =
         fmt::format("{}: {}", path_, last ? sqlite3_errmsg(handle_) : sqlite3_errstr(code & 0xff));

@@ -13,6 +13,7 @@
 
 #include "base/result.h"
 #include "base/time.h"
+#include "tape/file_watch.h"
 
 namespace tapedeck {
 
@@ -92,6 +93,7 @@ private:
 struct DatabaseOptions {
     bool read_only = false;
     std::chrono::milliseconds busy_timeout{5'000};  // how long to wait for another writer
+    std::string parameters{};  // of the URI, such as "immutable=1" (sqlite.org/uri.html)
 };
 
 // One connection to an SQLite file, or to ":memory:". Errors name the file, SQLite's own words and
@@ -116,6 +118,13 @@ public:
     // Rows changed by all statements so far.
     std::int64_t total_changes() const { return sqlite3_total_changes64(handle_); }
 
+    // From now on a commit is reported only if the files of `watch` are what they were: else its
+    // statement fails with what was found, though the files as they were opened have it.
+    // Checkpoints follow the commits, as they do by default, but never after such a finding.
+    void watch(FileWatch watch);
+    // `corrupt` where a watched file is another one or changed; well where none is watched.
+    Result<> check_watch() const;
+
     Error failure(int code, std::string_view sql) const;
     const std::string& path() const { return path_; }
     sqlite3* handle() const { return handle_; }
@@ -127,9 +136,12 @@ private:
     };
     Database(std::string path, sqlite3* handle) : path_(std::move(path)), handle_(handle) {}
     Result<sqlite3_stmt*> compile(std::string_view sql, unsigned flags);
+    int after_commit(int wal_pages);
 
     const std::string path_;
     sqlite3* const handle_;
+    std::optional<FileWatch> watch_;
+    mutable std::optional<Error> unreported_;  // what made a commit fail that was done
     std::map<std::string, Cached, std::less<>> cache_;
 };
 

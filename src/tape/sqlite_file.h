@@ -30,7 +30,9 @@ struct FileOptions {
 };
 
 // Opens a file of tapedeck's for writing, makes it where it is missing (not its folder), and
-// brings `part` to this program's version in one transaction. WAL, every commit synced.
+// brings `part` to this program's version in one transaction. WAL, every commit synced. The WAL and
+// its index stay when the file is closed, for those who may only read; the files are watched: a
+// commit into a file that was deleted, moved or replaced is `corrupt`.
 //
 // What is not ours is never written to: a file that is no database or is damaged is `corrupt`
 // (files up to 8 MiB are checked whole, larger ones at the root of every table), one of another
@@ -38,10 +40,6 @@ struct FileOptions {
 // ":memory:" gives an empty database that dies with the connection.
 Result<std::unique_ptr<Database>> open_file(const std::string& path, const SchemaPart& part,
                                             const Clock& clock, const FileOptions& options);
-
-// A connection that only reads, to a file that open_file has opened before.
-Result<std::unique_ptr<Database>> open_reading(const std::string& path,
-                                               std::chrono::milliseconds busy_timeout);
 
 // Lets the writers of one process at one file, in the order in which they came: SQLite's own lock
 // is polled, and a busy loader could keep a collector out for seconds. Any thread.

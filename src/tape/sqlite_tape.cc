@@ -152,11 +152,20 @@ public:
 
     Result<Extent> extent(const TopicPartition& at) override {
         const auto row = partition_row(*database_, at);
+        if (auto same = database_->check_watch(); !same) return same.error();
         if (!row) return row.error();
         return row->extent;
     }
 
     Result<Chunk> read(const TopicPartition& at, Offset from, std::size_t max_bytes) override {
+        auto chunk = read_now(at, from, max_bytes);
+        // What was read while somebody wrote is nothing, whatever it seems to be.
+        if (auto same = database_->check_watch(); !same) return same.error();
+        return chunk;
+    }
+
+private:
+    Result<Chunk> read_now(const TopicPartition& at, Offset from, std::size_t max_bytes) {
         const auto snapshot = Snapshot::begin(*database_);
         if (!snapshot) return snapshot.error();
         const auto row = partition_row(*database_, at);
@@ -192,7 +201,6 @@ public:
         return chunk;
     }
 
-private:
     Error missing(const TopicPartition& at, Offset offset) const {
         return {ErrorKind::corrupt, fmt::format("{}: {} lacks the message at offset {}",
                                                 database_->path(), to_string(at), offset.value())};
@@ -223,31 +231,54 @@ Result<std::unique_ptr<SqliteTape>> SqliteTape::open(const std::string& path, co
     }
     auto writer = open_file(path, kPart, clock, {options.busy_timeout, true});
     if (!writer) return in_context("opening the tape", writer.error());
-    auto reading = open_reading(path, options.busy_timeout);
-    if (!reading) return in_context("opening the tape", reading.error());
+    LookedAt reading = beside_own_writer(path, options.busy_timeout);
+    auto looking = reading.open();
+    if (!looking) return in_context("opening the tape", looking.error());
+    auto gate = options.gate ? std::move(options.gate) : std::make_shared<WriteGate>();
     return std::unique_ptr<SqliteTape>(
-        new SqliteTape(path, std::move(options), *std::move(writer),
-                       std::make_unique<SqliteCursor>(*std::move(reading))));
+        new SqliteTape(std::move(reading), std::move(gate), *std::move(writer),
+                       std::make_unique<SqliteCursor>(*std::move(looking))));
 }
 
-SqliteTape::SqliteTape(std::string path, SqliteTapeOptions options,
+Result<std::unique_ptr<SqliteTape>> SqliteTape::open_looking(const std::string& path,
+                                                             const LookOptions& options) {
+    auto reading = look_at(path, kPart, options);
+    if (!reading) return in_context("opening the tape", reading.error());
+    auto looking = reading->open();
+    if (!looking) return in_context("opening the tape", looking.error());
+    return std::unique_ptr<SqliteTape>(
+        new SqliteTape(*std::move(reading), std::make_shared<WriteGate>(), nullptr,
+                       std::make_unique<SqliteCursor>(*std::move(looking))));
+}
+
+SqliteTape::SqliteTape(LookedAt reading, std::shared_ptr<WriteGate> gate,
                        std::unique_ptr<Database> writer, std::unique_ptr<SqliteCursor> looking)
-    : path_(std::move(path)),
-      options_(std::move(options)),
-      gate_(options_.gate ? options_.gate : std::make_shared<WriteGate>()),
+    : reading_(std::move(reading)),
+      gate_(std::move(gate)),
       writer_(std::move(writer)),
       looking_(std::move(looking)) {}
 
 SqliteTape::~SqliteTape() = default;
 
 Result<std::unique_ptr<LocalTape::Cursor>> SqliteTape::open_cursor() {
-    auto reading = open_reading(path_, options_.busy_timeout);
+    if (writer_) {
+        // By its name another file might be opened.
+        if (auto same = writer_->check_watch(); !same) return same.error();
+    }
+    auto reading = reading_.open();
     if (!reading) return in_context("opening a reader of the tape", reading.error());
     return std::unique_ptr<Cursor>(std::make_unique<SqliteCursor>(*std::move(reading)));
 }
 
+std::optional<Rescued> SqliteTape::rescue(Timestamp now) {
+    if (!writer_) return std::nullopt;
+    const WriteGate::Pass pass(*gate_);
+    return rescue_if_replaced(*writer_, now);
+}
+
 Result<> SqliteTape::ensure_topic(const std::string& topic, int partitions) {
     if (auto fault = topic_fault(topic, partitions)) return *std::move(fault);
+    if (!writer_) return only_looked_at(reading_.path);
     {
         const WriteGate::Pass pass(*gate_);
         const auto known = partition_count(*writer_, topic);
@@ -354,6 +385,7 @@ Result<> SqliteTape::append_in_transaction(std::span<const OutgoingMessage> mess
 
 Result<std::vector<Result<Position>>> SqliteTape::append(
     std::span<const OutgoingMessage> messages) {
+    if (!writer_) return only_looked_at(reading_.path);
     Appending work;
     work.positions.reserve(messages.size());
     if (!messages.empty()) {
@@ -383,6 +415,7 @@ Result<Chunk> SqliteTape::read(const TopicPartition& at, Offset from, std::size_
 }
 
 Result<> SqliteTape::discard(const TopicPartition& at, Offset before) {
+    if (!writer_) return only_looked_at(reading_.path);
     std::int64_t first = 0;
     std::int64_t last = 0;
     {

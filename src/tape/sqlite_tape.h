@@ -8,7 +8,8 @@
 
 #include "base/clock.h"
 #include "tape/local_tape.h"
-#include "tape/sqlite_file.h"
+#include "tape/sqlite_looking.h"
+#include "tape/sqlite_rescue.h"
 
 namespace tapedeck {
 
@@ -28,6 +29,9 @@ public:
     // Makes the file and its tables where they are missing. Errors as open_file's.
     static Result<std::unique_ptr<SqliteTape>> open(const std::string& path, const Clock& clock,
                                                     SqliteTapeOptions options = {});
+    // To be read only, as look_at has it: what writes is `rejected`.
+    static Result<std::unique_ptr<SqliteTape>> open_looking(const std::string& path,
+                                                            const LookOptions& options);
     ~SqliteTape() override;
 
     Result<> ensure_topic(const std::string& topic, int partitions) override;
@@ -40,6 +44,9 @@ public:
     // offset already counts, and what was left over goes with the next discard.
     Result<> discard(const TopicPartition& at, Offset before) override;
 
+    // Where the file was deleted, moved or replaced: rescue_if_replaced's copy of it.
+    std::optional<Rescued> rescue(Timestamp now);
+
 protected:
     Result<std::unique_ptr<Cursor>> open_cursor() override;
 
@@ -48,15 +55,14 @@ private:
     struct Topic;
     struct Appending;
 
-    SqliteTape(std::string path, SqliteTapeOptions options, std::unique_ptr<Database> writer,
+    SqliteTape(LookedAt reading, std::shared_ptr<WriteGate> gate, std::unique_ptr<Database> writer,
                std::unique_ptr<SqliteCursor> looking);
     Result<> append_in_transaction(std::span<const OutgoingMessage> messages, Appending& work);
     Result<> load_topic(const std::string& topic, Appending& work);
 
-    const std::string path_;
-    const SqliteTapeOptions options_;
+    const LookedAt reading_;  // how connections that read are opened
     const std::shared_ptr<WriteGate> gate_;
-    const std::unique_ptr<Database> writer_;  // used within the gate only
+    const std::unique_ptr<Database> writer_;  // used within the gate only; none: opened to look
     std::mutex looking_mutex_;
     const std::unique_ptr<SqliteCursor> looking_;  // guarded by looking_mutex_
 };

@@ -1,0 +1,277 @@
+// Files that are deleted, moved or replaced under their recorder: nothing is reported that went
+// into them, what they held is kept, and nobody else starts in the meantime.
+#include <fmt/format.h>
+#include <gtest/gtest.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <csignal>
+#include <fstream>
+#include <functional>
+
+#include "store/file_lease.h"
+#include "store/replaced_note.h"
+#include "store/sqlite_store.h"
+#include "store/statement_journal.h"
+#include "tape/spool_file.h"
+#include "tape/sqlite_tape.h"
+#include "tests/conformance/temp_folder.h"
+
+namespace tapedeck {
+namespace {
+
+using namespace std::chrono_literals;
+
+const SystemClock kClock;
+const std::vector<Statement> kInsert{
+    {"insert into variables (name, value, is_secret) select 'n' || count(*), '', 0 from variables",
+     {},
+     {}}};
+
+std::vector<OutgoingMessage> message() {
+    return {{"coin_topic", "bitcoin", "22470.52", kClock.now(), {}}};
+}
+
+std::string bytes_of(const std::string& path) {
+    std::ifstream file(path, std::ios::binary);
+    return {std::istreambuf_iterator<char>(file), {}};
+}
+
+std::int64_t count_in(const std::string& path, const std::string& table) {
+    const auto database = Database::open(path, {true, 1s});
+    if (!database) return -1;
+    const auto count = (*database)->integer("select count(*) from " + table);
+    return count ? count->value_or(-1) : -1;
+}
+
+// What somebody does with the file while it is written.
+struct Deed {
+    std::string name;
+    std::function<void(const std::string& file)> act;
+};
+std::ostream& operator<<(std::ostream& out, const Deed& deed) { return out << deed.name; }
+
+class Replaced : public ::testing::TestWithParam<Deed> {
+protected:
+    void SetUp() override {
+        auto store_opened = SqliteStore::open(file, kClock);
+        ASSERT_TRUE(store_opened) << store_opened.error().what;
+        store = *std::move(store_opened);
+        auto tape_opened = SqliteTape::open(file, kClock, {1s, store->gate()});
+        ASSERT_TRUE(tape_opened) << tape_opened.error().what;
+        tape = *std::move(tape_opened);
+        ASSERT_TRUE(tape->ensure_topic("coin_topic", 1));
+        ASSERT_TRUE(tape->append(message()));
+        ASSERT_TRUE(store->transact(kInsert));
+    }
+
+    TempFolder folder;
+    const std::string file = folder.file("t.db");
+    std::unique_ptr<SqliteStore> store;
+    std::unique_ptr<SqliteTape> tape;
+};
+
+TEST_P(Replaced, NothingIsReportedOfWhatWentIntoTheFileAndEverythingIsKept) {
+    GetParam().act(file);
+    const std::string left = bytes_of(file);
+    const std::string left_wal = bytes_of(file + "-wal");
+    const auto appended = tape->append(message());
+    ASSERT_FALSE(appended) << "a message was reported that nobody will find";
+    EXPECT_EQ(appended.error().kind, ErrorKind::corrupt) << appended.error().what;
+    EXPECT_NE(appended.error().what.find("while it was written"), std::string::npos)
+        << appended.error().what;
+    const auto changed = store->transact(kInsert);
+    ASSERT_FALSE(changed);
+    EXPECT_EQ(changed.error().kind, ErrorKind::corrupt) << changed.error().what;
+    EXPECT_FALSE(store->query({"select count(*) from variables", {}, {}},
+                              [](const RowView&) -> Result<> { return {}; }))
+        << "another file may have been read";
+
+    const auto rescued = store->rescue();
+    ASSERT_TRUE(rescued);
+    ASSERT_FALSE(rescued->path.empty()) << rescued->what;
+    EXPECT_TRUE(rescued->path.starts_with(file + ".rescued-")) << rescued->path;
+    EXPECT_EQ(count_in(rescued->path, "messages"), 2) << "the one in hand is kept too";
+    EXPECT_EQ(count_in(rescued->path, "variables"), 2);
+    tape.reset();
+    store.reset();
+    EXPECT_TRUE(bytes_of(file) == left) << "what is in the file's place was written to";
+    EXPECT_TRUE(bytes_of(file + "-wal").starts_with(left_wal)) << "a WAL was folded or deleted";
+    // And it is a file to go on with.
+    ASSERT_TRUE(SqliteStore::open(rescued->path, kClock));
+    ASSERT_TRUE(SqliteTape::open(rescued->path, kClock));
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Deeds, Replaced,
+    ::testing::Values(
+        Deed{"Deleted", [](const std::string& file) { std::filesystem::remove(file); }},
+        Deed{"Moved",
+             [](const std::string& file) { std::filesystem::rename(file, file + ".old"); }},
+        Deed{"ReplacedByACopy",
+             [](const std::string& file) {
+                 std::filesystem::copy_file(file, file + ".copy");
+                 std::filesystem::rename(file + ".copy", file);
+             }},
+        Deed{"WalDeleted", [](const std::string& file) { std::filesystem::remove(file + "-wal"); }},
+        Deed{"IndexOfTheWalDeleted",
+             [](const std::string& file) { std::filesystem::remove(file + "-shm"); }}),
+    [](const auto& one) { return one.param.name; });
+
+TEST_F(Replaced, WhatIsAsItWasNeedsNoRescue) {
+    EXPECT_FALSE(store->rescue());
+    EXPECT_FALSE(tape->rescue(kClock.now()));
+}
+
+// Somebody looked for room on the disk, and put the file back.
+TEST_F(Replaced, AFileThatIsBackIsWrittenOn) {
+    std::filesystem::rename(file, file + ".old");
+    EXPECT_FALSE(tape->append(message()));
+    std::filesystem::rename(file + ".old", file);
+    EXPECT_TRUE(tape->append(message()));
+    EXPECT_FALSE(store->rescue());
+}
+
+TEST_F(Replaced, AHolderWhoseLeaseIsDeletedWritesNoMore) {
+    const auto lease = store->acquire_lease("the first");
+    ASSERT_TRUE(lease) << lease.error().what;
+    ASSERT_TRUE(store->transact(kInsert));
+    std::filesystem::remove(file + "-lease");
+    const auto changed = store->transact(kInsert);
+    ASSERT_FALSE(changed);
+    EXPECT_EQ(changed.error().kind, ErrorKind::corrupt) << changed.error().what;
+    EXPECT_NE(changed.error().what.find("-lease"), std::string::npos) << changed.error().what;
+}
+
+TEST(ReplacedJournal, NothingIsReportedOfWhatWentIntoADeletedFile) {
+    const TempFolder folder;
+    const std::string file = folder.file("t.journal.db");
+    const auto journal = StatementJournal::open(file, kClock);
+    ASSERT_TRUE(journal);
+    ASSERT_TRUE((*journal)->append(kInsert));
+    std::filesystem::remove(file);
+    const auto kept = (*journal)->append(kInsert);
+    ASSERT_FALSE(kept);
+    EXPECT_EQ(kept.error().kind, ErrorKind::corrupt);
+}
+
+TEST(ReplacedSpool, NothingIsReportedOfWhatWentIntoADeletedFile) {
+    const TempFolder folder;
+    const std::string file = folder.file("t.spool.db");
+    const auto spool = SpoolFile::open(file, kClock);
+    ASSERT_TRUE(spool);
+    ASSERT_TRUE((*spool)->put(message()));
+    std::filesystem::remove(file);
+    const auto kept = (*spool)->put(message());
+    ASSERT_FALSE(kept);
+    EXPECT_EQ(kept.error().kind, ErrorKind::corrupt);
+}
+
+class Holder : public ::testing::Test {
+protected:
+    // Another process that holds the lease until it is killed.
+    void SetUp() override {
+        int pipe[2] = {};
+        ASSERT_EQ(::pipe(pipe), 0);
+        holder = ::fork();
+        if (holder == 0) {
+            const auto store = SqliteStore::open(file, kClock);
+            const auto lease = store ? (*store)->acquire_lease("the first")
+                                     : Result<std::unique_ptr<Lease>>(store.error());
+            if (lease && ::write(pipe[1], "!", 1) == 1) {
+                for (;;) ::pause();
+            }
+            ::_exit(1);
+        }
+        ::close(pipe[1]);
+        char ready = 0;
+        EXPECT_EQ(::read(pipe[0], &ready, 1), 1);
+        ::close(pipe[0]);
+    }
+    void TearDown() override { end(); }
+
+    void end() {
+        if (holder <= 0) return;
+        ::kill(holder, SIGKILL);
+        ::waitpid(holder, nullptr, 0);
+        holder = -1;
+    }
+
+    TempFolder folder;
+    const std::string file = folder.file("t.db");
+    pid_t holder = -1;
+};
+
+TEST_F(Holder, IsNamedInTheDatabaseTooAndKeepsOthersAwayWithoutTheFileOfTheLease) {
+    std::filesystem::remove(file + "-lease");
+    {
+        const auto store = SqliteStore::open(file, kClock);
+        ASSERT_TRUE(store) << store.error().what;
+        const auto second = (*store)->acquire_lease("the second");
+        ASSERT_FALSE(second) << "two recorders at one file";
+        EXPECT_EQ(second.error().kind, ErrorKind::conflict) << second.error().what;
+        EXPECT_NE(second.error().what.find("the first"), std::string::npos) << second.error().what;
+    }
+    end();
+    const auto store = SqliteStore::open(file, kClock);
+    ASSERT_TRUE(store) << store.error().what;
+    const auto third = (*store)->acquire_lease("the third");
+    EXPECT_TRUE(third) << "a dead holder is none: " << third.error().what;
+}
+
+TEST_F(Holder, DoesNotHoldACopyOfTheFile) {
+    const std::string copy = folder.file("copy.db");
+    {
+        const auto store = SqliteStore::open(file, kClock);
+        ASSERT_TRUE(store) << store.error().what;
+        ASSERT_TRUE((*store)->backup(copy, [](int) {}));
+    }
+    const auto store = SqliteStore::open(copy, kClock);
+    ASSERT_TRUE(store) << store.error().what;
+    EXPECT_TRUE((*store)->acquire_lease("of the copy"));
+}
+
+TEST_F(Holder, IsSeenWithoutTakingTheLease) {
+    auto seen = find_lease_holder(file);
+    ASSERT_TRUE(seen) << seen.error().what;
+    ASSERT_TRUE(*seen);
+    EXPECT_NE((*seen)->find("the first"), std::string::npos) << **seen;
+    end();
+    seen = find_lease_holder(file);
+    ASSERT_TRUE(seen);
+    EXPECT_FALSE(*seen);
+    EXPECT_FALSE(*find_lease_holder(folder.file("other.db")));
+}
+
+TEST(ReplacedNote, IsTakenIntoTheTableByTheNextHolderOfTheLease) {
+    const TempFolder folder;
+    const std::string file = folder.file("t.db");
+    const auto since = parse_rfc3339("2026-11-24T10:00:00Z");
+    const auto noticed = parse_rfc3339("2026-11-24T11:00:00Z");
+    ASSERT_TRUE(since && noticed);
+    ASSERT_TRUE(
+        keep_replaced_note(file, {*since, *noticed, "t.db: was\tdeleted", "t.db.rescued-1"}));
+    std::ofstream(file + "-replaced", std::ios::app) << "2026-11-24T10:00";  // cut short
+    const auto store = SqliteStore::open(file, kClock);
+    ASSERT_TRUE(store) << store.error().what;
+    {
+        const auto lease = (*store)->acquire_lease("the next");
+        ASSERT_TRUE(lease) << lease.error().what;
+    }
+    int notes = 0;
+    ASSERT_TRUE(
+        (*store)->query({"select since, noticed_at, what, rescued from replacements", {}, {}},
+                        [&](const RowView& row) -> Result<> {
+                            ++notes;
+                            EXPECT_EQ(row.timestamp(0), *since);
+                            EXPECT_EQ(row.timestamp(1), *noticed);
+                            EXPECT_EQ(row.text(2), "t.db: was deleted");
+                            EXPECT_EQ(row.text(3), "t.db.rescued-1");
+                            return {};
+                        }));
+    EXPECT_EQ(notes, 1);
+    EXPECT_FALSE(std::filesystem::exists(file + "-replaced"));
+}
+
+}  // namespace
+}  // namespace tapedeck
