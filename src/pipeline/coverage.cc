@@ -99,6 +99,10 @@ Verdict derive(const SlotFacts& slot, const InstrumentFacts& instrument,
     }
     if (now < slot.give_up) return {CoverageState::pending, {}, {}};
     if (!still_listed) return {CoverageState::withdrawn, {}, "left the list before it was asked"};
+    if (slot.replaced) {
+        return {CoverageState::missed, "database_replaced",
+                "the database was replaced under the recorder"};
+    }
     return {CoverageState::missed, "nobody_ran", "no run asked for it"};
 }
 
@@ -111,6 +115,7 @@ struct CoverageLedger::Facts {
     std::map<TopicPartition, Offset> loaded;
     std::set<std::pair<TopicPartition, Offset>> dead;
     std::vector<TapeGap> gaps;
+    std::vector<std::pair<Timestamp, Timestamp>> replaced;  // both ends included
 };
 
 Result<> CoverageLedger::read_rows(const Feed& feed, Timestamp from, Timestamp to, Facts& facts) {
@@ -231,6 +236,15 @@ Result<CoverageLedger::Facts> CoverageLedger::read_facts(const Expectation& expe
                                  return {};
                              });
     if (!done) return done.error();
+    done = store_.query(
+        {"select since, noticed_at from replacements where noticed_at >= $1 and since < $2",
+         {from, to},
+         {}},
+        [&](const RowView& row) -> Result<> {
+            facts.replaced.emplace_back(row.timestamp(0), row.timestamp(1));
+            return {};
+        });
+    if (!done) return done.error();
     for (auto& entry : facts.instruments) {
         InstrumentFacts& known = entry.second;
         if (!known.sent) continue;
@@ -268,6 +282,9 @@ Result<std::vector<CoverageRow>> CoverageLedger::derive_range(
             of_slot.run_open = facts->open_runs.contains(slot);
             of_slot.accounts_complete = facts->accounts_complete;
             of_slot.give_up = slot + expectation.schedule->grace_at(slot);
+            of_slot.replaced = std::ranges::any_of(facts->replaced, [&](const auto& hole) {
+                return hole.first <= slot && slot <= hole.second;
+            });
             for (const std::string& instrument : expectation.instruments) {
                 static const InstrumentFacts kNothing;
                 const auto known = facts->instruments.find({slot, instrument});

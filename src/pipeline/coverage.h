@@ -59,6 +59,7 @@ struct SlotFacts {
     bool accounts_complete = true;  // every outcome on the tape is in the store
     Timestamp give_up;              // slot and grace
     std::map<std::string, InstrumentFacts, std::less<>> instruments;
+    bool replaced = false;  // a recorder wrote into a file that was no longer the database's
 };
 
 // After its grace a run has so long to put its account on the tape.

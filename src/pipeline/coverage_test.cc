@@ -146,6 +146,22 @@ TEST_F(CoverageTest, PendingDrainsIntoRecordedFailedAndMissed) {
                                                   {"ethereum 00:10", "missed nobody_ran"}}));
 }
 
+// A recorder noticed that its file was no longer the database, and nothing of its slots came here.
+TEST_F(CoverageTest, WhatWentIntoAFileThatWasReplacedIsMissedForThatReason) {
+    const std::vector<Statement> noted{
+        {"insert into replacements (since, noticed_at, what, rescued) values ($1, $2, 'moved', '')",
+         {kSlot - 1h, kSlot + 1min},
+         {}}};
+    ASSERT_TRUE(store->transact(noted));
+    send("bitcoin", kSlot, "10.5");
+    load();
+    EXPECT_EQ(settle(kSlot + 8min),
+              (std::map<std::string, std::string>{{"bitcoin 00:05", "recorded"},
+                                                  {"ethereum 00:05", "missed database_replaced"},
+                                                  {"bitcoin 00:10", "missed nobody_ran"},
+                                                  {"ethereum 00:10", "missed nobody_ran"}}));
+}
+
 TEST_F(CoverageTest, WhatComesAfterASlotWasGivenUpSettlesItAnew) {
     EXPECT_EQ(settle(kSlot + 9min)["bitcoin 00:05"], "missed nobody_ran");
     CoverageLedger ledger(*store, tape, feeds);
