@@ -79,11 +79,10 @@ void prune_captures(Assembly& assembly) {
     if (!pruned) assembly.log().emit(StepFailed{"pruning captures", pruned.error().what});
 }
 
-void prune_tape(Assembly& assembly) {
+void prune_tape(Assembly& assembly, Store& store) {
     const auto retention = assembly.settings().tape.retention;
     if (retention.count() == 0 || assembly.kafka() != nullptr) return;
-    auto done =
-        discard_loaded(assembly.tape(), assembly.store(), assembly.clock().now() - retention);
+    auto done = discard_loaded(assembly.tape(), store, assembly.clock().now() - retention);
     if (!done) assembly.log().emit(StepFailed{"pruning the tape", done.error().what});
 }
 
@@ -130,19 +129,11 @@ Exit record(Assembly& assembly, std::unique_ptr<Lease> lease, const RunOptions& 
     auto feeds = assembly.feeds_ever();
     if (!feeds) return fail(feeds.error());
     auto limits = problem_limits(assembly.settings(), *expectations, assembly.clock().now());
-    RecorderOrders orders{assembly.dags(),
-                          *std::move(feeds),
-                          *std::move(expectations),
-                          loader_options(assembly.settings()),
-                          std::move(limits),
-                          assembly.config().digest,
-                          assembly.settings().tape.retention};
-    std::unique_ptr<StatementJournal> journal;
-    if (std::holds_alternative<PostgresUrl>(assembly.settings().store.url.target)) {
-        auto opened = StatementJournal::open(journal_path(assembly.settings()), assembly.clock());
-        if (!opened) return fail(opened.error());
-        journal = *std::move(opened);
-    }
+    RecorderOrders orders{assembly.dags(),          *std::move(feeds),
+                          *std::move(expectations), loader_options(assembly.settings()),
+                          std::move(limits),        assembly.config().digest};
+    auto journal = StatementJournal::open(journal_path(assembly.settings()), assembly.clock());
+    if (!journal) return fail(journal.error());
     const auto show = [&] {
         if (screen == nullptr) return;
         auto text = live_table(assembly, assembly.feeds(), title);
@@ -150,6 +141,7 @@ Exit record(Assembly& assembly, std::unique_ptr<Lease> lease, const RunOptions& 
     };
     ProblemCommand alert(assembly.settings().alert.on_problem, assembly.log());
     const Timestamp began = assembly.clock().now();
+    PatientStore store(assembly.store(), {.stop = signals.token()});
     Recorder::Parts parts{
         assembly.clock(),
         assembly.store(),
@@ -167,31 +159,31 @@ Exit record(Assembly& assembly, std::unique_ptr<Lease> lease, const RunOptions& 
             show();
             if (options.changed) options.changed();
             const bool late = options.until && assembly.clock().now() >= *options.until;
-            if (late || (options.slots && slots_ended(assembly.store(), began) >= *options.slots)) {
+            if (late || (options.slots && slots_ended(store, began) >= *options.slots)) {
                 signals.stop();
             }
         },
         [&] {
             prune_captures(assembly);
-            prune_tape(assembly);
+            prune_tape(assembly, store);
         },
         process_name(),
-        journal.get(),
+        **journal,
         {}};
     if (SpoolTape* spool = assembly.spool(); spool != nullptr) {
         parts.accounts_wait = [spool] {
             const auto sizes = spool->sizes();
-            return sizes && sizes->messages > 0;
+            return !sizes || sizes->messages > 0;
         };
     }
     std::int64_t instruments = 0;
     for (const auto& [name, feed] : assembly.feeds()) {
         instruments += static_cast<std::int64_t>(feed.instruments.size());
     }
-    const std::string store = to_string(assembly.settings().store.url);
+    const std::string store_url = to_string(assembly.settings().store.url);
     const std::string tape = to_string(assembly.settings().tape.url);
     const std::string zones = zone_data_version();
-    assembly.log().emit(RecorderStarted{TAPEDECK_VERSION, store, tape, assembly.config().digest,
+    assembly.log().emit(RecorderStarted{TAPEDECK_VERSION, store_url, tape, assembly.config().digest,
                                         static_cast<std::int64_t>(assembly.feeds().size()),
                                         instruments, zones});
     show();

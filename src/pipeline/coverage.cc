@@ -34,6 +34,7 @@ constexpr std::array kStates{
 
 constexpr std::chrono::hours kLookedBack{24 * 8};
 constexpr std::int64_t kUnderWay = 1'000;  // outcomes
+constexpr std::chrono::seconds kAskedAgain{5};
 
 bool is_missing(const Error& error) { return error.kind == ErrorKind::rejected; }
 
@@ -104,6 +105,14 @@ Verdict derive(const SlotFacts& slot, const InstrumentFacts& instrument,
                 "the database was replaced under the recorder"};
     }
     return {CoverageState::missed, "nobody_ran", "no run asked for it"};
+}
+
+std::optional<Timestamp> look_again_at(const SlotFacts& slot, Timestamp now) {
+    if (now < slot.give_up) return slot.give_up;
+    if (slot.run_open && now < slot.give_up + kLastAccount) return slot.give_up + kLastAccount;
+    // The tape may have been away, and nobody is told when it is back.
+    if (!slot.accounts_complete) return now + kAskedAgain;
+    return std::nullopt;
 }
 
 // Everything read from the store for one expectation and a span of slots.
@@ -193,6 +202,8 @@ Result<> CoverageLedger::read_positions(const Feed& feed, Facts& facts) {
             return {};
         });
     if (!done) return done;
+    // Before the tape is looked at: what leaves the spool meanwhile is found there.
+    if (accounts_wait_ && accounts_wait_()) facts.accounts_complete = false;
     const auto partitions = tape_.partitions(std::string(kOutcomesTopic));
     if (!partitions) {
         // Nobody can tell now whether there are more: nothing is given up meanwhile.
@@ -285,6 +296,7 @@ Result<std::vector<CoverageRow>> CoverageLedger::derive_range(
             of_slot.replaced = std::ranges::any_of(facts->replaced, [&](const auto& hole) {
                 return hole.first <= slot && slot <= hole.second;
             });
+            bool pending = false;
             for (const std::string& instrument : expectation.instruments) {
                 static const InstrumentFacts kNothing;
                 const auto known = facts->instruments.find({slot, instrument});
@@ -299,7 +311,10 @@ Result<std::vector<CoverageRow>> CoverageLedger::derive_range(
                 rows.push_back({expectation.feed, slot, instrument,
                                 derive(of_slot, facts_of, loaded,
                                        listed_at(instrument, of_slot.give_up), now)});
+                pending = pending || rows.back().verdict.state == CoverageState::pending;
             }
+            const auto again = pending ? look_again_at(of_slot, now) : std::nullopt;
+            if (again) look_again_ = std::min(look_again_.value_or(*again), *again);
         });
     }
     std::ranges::stable_sort(rows, [](const CoverageRow& a, const CoverageRow& b) {
@@ -468,6 +483,7 @@ Result<std::vector<CoverageRow>> CoverageLedger::settle(std::span<const Expectat
                                                         Timestamp now) {
     std::vector<CoverageRow> changed;
     std::set<std::string> names;
+    look_again_.reset();
     for (const Expectation& expectation : expectations) names.insert(expectation.feed);
     for (const std::string& feed : names) {
         const auto open = open_from(feed, Timestamp(), now);

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -78,6 +79,10 @@ struct Verdict {
 Verdict derive(const SlotFacts& slot, const InstrumentFacts& instrument,
                const std::optional<Offset>& loaded, bool still_listed, Timestamp now);
 
+// When a state that `derive` gives as pending at `now` may become another by time alone: none where
+// only something else can end it, of which the loader tells.
+std::optional<Timestamp> look_again_at(const SlotFacts& slot, Timestamp now);
+
 // One line of the ledger.
 struct CoverageRow {
     std::string feed;
@@ -114,6 +119,11 @@ public:
     CoverageLedger(Store& store, Tape& tape, const std::map<std::string, Feed>& feeds)
         : store_(store), tape_(tape), feeds_(feeds) {}
 
+    // Whether accounts wait anywhere but on the tape, in a spool: nothing is given up meanwhile.
+    void hold_back_while(std::function<bool()> accounts_wait) {
+        accounts_wait_ = std::move(accounts_wait);
+    }
+
     // What is derived for the open slots of [from, to), in order of slot and instrument, at `now`.
     // With `closed`, it counts the closed ones.
     Result<std::vector<CoverageRow>> derive_range(std::span<const Expectation> expectations,
@@ -124,6 +134,8 @@ public:
     // something came late, from a spool or another loader. The rows that changed.
     Result<std::vector<CoverageRow>> settle(std::span<const Expectation> expectations,
                                             Timestamp now);
+    // When to settle again though nothing has happened, by what the last settling found pending.
+    std::optional<Timestamp> look_again() const { return look_again_; }
     // The same for the slots of one feed in [from, to) whatever their state was.
     Result<std::vector<CoverageRow>> settle_range(std::span<const Expectation> expectations,
                                                   const std::string& feed, Timestamp from,
@@ -152,6 +164,8 @@ private:
     Store& store_;
     Tape& tape_;
     const std::map<std::string, Feed>& feeds_;
+    std::function<bool()> accounts_wait_;
+    std::optional<Timestamp> look_again_;
     std::map<std::string, std::int64_t, std::less<>> looked_;  // by feed: up to which outcome
 };
 

@@ -281,6 +281,39 @@ std::vector<std::string> keys(const std::vector<Problem>& problems) {
     return keys;
 }
 
+TEST_F(CoverageTest, ItSaysItselfWhenItMustLookAgain) {
+    // Of a slot of every day the grace is twelve hours, however long ago it began.
+    auto daily = Schedule::make({"5 0 * * *"});
+    ASSERT_TRUE(daily) << daily.error().what;
+    Expectation expectation = testing::expected_of(feeds["coin"]);
+    expectation.schedule = std::make_shared<const Schedule>(*std::move(daily));
+    const std::vector<Expectation> expected{expectation};
+    CoverageLedger ledger(*store, tape, feeds);
+    auto changed = ledger.settle(expected, kSlot + 2h);
+    ASSERT_TRUE(changed) << changed.error().what;
+    EXPECT_EQ(ledger.look_again(), kSlot + 12h);
+    changed = ledger.settle(expected, kSlot + 12h);
+    ASSERT_TRUE(changed) << changed.error().what;
+    ASSERT_FALSE(changed->empty());
+    EXPECT_EQ(changed->front().verdict.state, CoverageState::missed);
+    EXPECT_EQ(ledger.look_again(), std::nullopt);
+}
+
+TEST(LookAgainAt, IsWhenTheVerdictMayChange) {
+    SlotFacts slot;
+    slot.give_up = kSlot + 150s;
+    slot.run_open = true;
+    for (Timestamp now = kSlot; now < kSlot + 300s; now += 1s) {
+        const bool pending = derive(slot, {}, {}, true, now).state == CoverageState::pending;
+        const auto again = look_again_at(slot, now);
+        ASSERT_EQ(again.has_value(), pending) << format_rfc3339(now);
+        if (!again) continue;
+        ASSERT_GT(*again, now);
+        // Nothing changes before it.
+        ASSERT_EQ(derive(slot, {}, {}, true, *again - 1us).state, CoverageState::pending);
+    }
+}
+
 TEST(FindProblems, TellsFailedStaleFrozenAndLost) {
     const ProblemLimits limits{2, 3};
     EXPECT_TRUE(find_problems("coin", {seen(0, CoverageState::recorded, "1")}, limits).empty());

@@ -98,8 +98,7 @@ public:
               clock, [this](const Request& request) { return answer(request, slot_); })),
           states_(assembly.log()),
           collector_({clock, assembly.tape(), client_, assembly.captures(), states_,
-                      assembly.secrets(), assembly.log(), "recorder:1"}),
-          runs_(assembly.store()) {}
+                      assembly.secrets(), assembly.log(), "recorder:1"}) {}
 
     // One run of the DAG that collects `feed`, as the recorder makes it.
     Result<> collect(const std::string& dag, const std::string& feed, int slot) {
@@ -107,18 +106,16 @@ public:
         const Timestamp at = kFirst + slot * 5min;
         const std::string id = dag + "/" + format_rfc3339(at);
         const Timestamp began = clock_.now();
-        auto done = runs_.begin_run({id, dag, at, "scheduled", "running", began, {}},
-                                    assembly_.config().digest, true);
-        if (!done) return done;
-        done = runs_.begin_try(id, {"collect", 1, "running", began, {}, ""});
+        auto done = write({RunTable::run_begun({id, dag, at, "scheduled", "running", began, {}},
+                                               assembly_.config().digest),
+                           RunTable::try_begun(id, {"collect", 1, "running", began, {}, ""})});
         if (!done) return done;
         const Feed& asked = assembly_.feeds().at(feed);
         auto run = collector_.collect(
             asked, {id, at, 1, asked.instruments, at + 150s, assembly_.config().digest}, {});
         if (!run) return run.error();
-        done = runs_.end_try(id, {"collect", 1, "success", began, clock_.now(), ""});
-        if (!done) return done;
-        return runs_.end_run(id, "success", clock_.now());
+        return write({RunTable::try_ended(id, {"collect", 1, "success", began, clock_.now(), ""}),
+                      RunTable::run_ended(id, "success", clock_.now())});
     }
 
     Result<> load_and_settle() {
@@ -140,13 +137,17 @@ public:
     }
 
 private:
+    Result<> write(const std::vector<Statement>& statements) {
+        auto done = assembly_.store().transact(statements);
+        return done ? Result<>() : Result<>(done.error());
+    }
+
     Assembly& assembly_;
     ManualClock& clock_;
     int slot_ = 0;
     MemoryHttpClient client_;
     SourceStates states_;
     Collector collector_;
-    RunTable runs_;
 };
 
 Result<> record(Assembly& assembly, ManualClock& clock) {
