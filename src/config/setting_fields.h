@@ -78,10 +78,11 @@ inline constexpr auto kTape = std::tuple{
     field("secret", &TapeSettings::secret, "Name of the [secret] that holds the user's password.")
         .checked(must_be_name)
         .if_unset("none"),
-    field("spool", &TapeSettings::spool, "The file that keeps messages while Kafka is away.")
+    field("spool", &TapeSettings::spool,
+          "The file that keeps messages while the tape is away: Kafka down, a file locked.")
         .if_unset("beside the store: tapedeck.spool.db for tapedeck.db"),
     field("spool_budget", &TapeSettings::spool_budget,
-          "Most bytes of messages in the spool; \"0B\" keeps none: then Kafka must be there.")
+          "Most bytes of messages in the spool; \"0B\" keeps none: then the tape must be there.")
         .between(ByteCount(0), ByteCount(std::int64_t{1} << 40)),
 };
 

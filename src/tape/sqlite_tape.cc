@@ -7,6 +7,7 @@
 #include <cstring>
 
 #include "base/json_writer.h"
+#include "tape/sqlite_patience.h"
 #include "tape/tape_rules.h"
 
 namespace tapedeck {
@@ -235,9 +236,11 @@ Result<std::unique_ptr<SqliteTape>> SqliteTape::open(const std::string& path, co
     auto looking = reading.open();
     if (!looking) return in_context("opening the tape", looking.error());
     auto gate = options.gate ? std::move(options.gate) : std::make_shared<WriteGate>();
-    return std::unique_ptr<SqliteTape>(
+    auto tape = std::unique_ptr<SqliteTape>(
         new SqliteTape(std::move(reading), std::move(gate), *std::move(writer),
                        std::make_unique<SqliteCursor>(*std::move(looking))));
+    tape->append_timeout_ = std::min(options.append_timeout, options.busy_timeout);
+    return tape;
 }
 
 Result<std::unique_ptr<SqliteTape>> SqliteTape::open_looking(const std::string& path,
@@ -389,9 +392,12 @@ Result<std::vector<Result<Position>>> SqliteTape::append(
     Appending work;
     work.positions.reserve(messages.size());
     if (!messages.empty()) {
-        const WriteGate::Pass pass(*gate_);
+        const PatientWriting writing(*gate_, *writer_, {append_timeout_, {}}, append_timeout_);
+        if (auto entered = writing.entered(); !entered) {
+            return in_context("appending to the tape", entered.error());
+        }
         if (auto done = append_in_transaction(messages, work); !done) {
-            return in_context("appending to the tape", done.error());
+            return in_context("appending to the tape", writing.explained(done.error()));
         }
     }
     for (const auto& [name, topic] : work.topics) {

@@ -18,6 +18,7 @@ struct SqliteTapeOptions {
     // Shared with the store in the same file, whichever of the two lives longer; none: a gate of
     // its own, and SQLite's lock alone between the two.
     std::shared_ptr<WriteGate> gate;
+    std::chrono::milliseconds append_timeout{5'000};  // for which an append waits for the file
 };
 
 // The embedded tape: tables of an SQLite file, docs/formats/tape.md, which may be the store's file.
@@ -63,6 +64,7 @@ private:
     const LookedAt reading_;  // how connections that read are opened
     const std::shared_ptr<WriteGate> gate_;
     const std::unique_ptr<Database> writer_;  // used within the gate only; none: opened to look
+    std::chrono::milliseconds append_timeout_{0};  // constant once opened
     std::mutex looking_mutex_;
     const std::unique_ptr<SqliteCursor> looking_;  // guarded by looking_mutex_
 };
