@@ -88,6 +88,10 @@ public:
     // What the present configuration expects from now on; asks no store.
     Result<std::vector<Expectation>> expectations_now();
 
+    // `corrupt` where a file of the store or of the tape was deleted, moved or replaced since it
+    // was opened. Any thread.
+    Result<> check_files();
+
     // For those whose work, begun at `since`, ended with an error. Where that was a file of the
     // store or of the tape that was deleted, moved or replaced: keeps a copy of what it held, tells
     // the next recorder of it by a note, and says so.

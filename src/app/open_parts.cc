@@ -124,6 +124,11 @@ Result<OpenedStore> open_store(const Settings& settings, const Clock& clock, Sto
             if (!holder) return holder.error();
             return holder->has_value();
         };
+        if (use != StoreUse::look && lacks_its_wal(file->path)) {
+            const auto in_use = looking.in_use();
+            if (!in_use) return in_use.error();
+            if (*in_use) return wal_was_deleted(file->path);
+        }
         auto store = use == StoreUse::look
                          ? SqliteStore::open_looking(file->path, clock, std::move(looking))
                          : SqliteStore::open(file->path, clock);

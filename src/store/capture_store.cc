@@ -4,6 +4,7 @@
 #include <zstd.h>
 
 #include <array>
+#include <filesystem>
 #include <limits>
 
 #include "base/sha256.h"
@@ -139,14 +140,26 @@ Result<std::vector<std::string>> CaptureStore::put_all(std::span<const CapturedA
     const std::lock_guard lock(mutex_);
     auto kept = put_all_in_transaction(answers, out);
     if (!kept) {
-        // No price hangs on these bytes: the next ones go to a file of the same name.
-        if (!database_->check_watch()) {
-            if (auto fresh = open_to_write(database_->path(), clock_))
-                database_ = *std::move(fresh);
-        }
+        if (!database_->check_watch() || database_->path() != path_) open_anew();
         return in_context("keeping captures", kept.error());
     }
     return out;
+}
+
+// No price hangs on the bytes in a file that somebody has taken away: the next ones go to a file of
+// the same name. The old one is closed first, as the two would share what is beside them.
+void CaptureStore::open_anew() {
+    auto nothing = Database::open(":memory:", {});
+    if (!nothing) return;
+    database_ = *std::move(nothing);
+    std::error_code ignored;
+    if (!std::filesystem::exists(path_, ignored)) {
+        for (const char* suffix : {"-wal", "-shm"}) {  // of the file that is no more
+            std::filesystem::remove(path_ + suffix, ignored);
+        }
+    }
+    auto fresh = open_to_write(path_, clock_);
+    if (fresh) database_ = *std::move(fresh);  // else it is tried again with the next ones
 }
 
 Result<> CaptureStore::put_all_in_transaction(std::span<const CapturedAnswer> answers,

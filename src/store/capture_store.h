@@ -77,7 +77,8 @@ public:
 
 private:
     CaptureStore(std::unique_ptr<Database> database, const Clock& clock)
-        : clock_(clock), database_(std::move(database)) {}
+        : path_(database->path()), clock_(clock), database_(std::move(database)) {}
+    void open_anew();
     static Result<std::unique_ptr<Database>> open_to_write(const std::string& path,
                                                            const Clock& clock);
     Result<> put_all_in_transaction(std::span<const CapturedAnswer> answers,
@@ -89,6 +90,7 @@ private:
     Result<std::int64_t> shrink_some();  // the free pages that are left
     Result<std::int64_t> used_bytes();
 
+    const std::string path_;
     const Clock& clock_;
     std::mutex mutex_;
     std::unique_ptr<Database> database_;  // guarded by mutex_

@@ -290,6 +290,13 @@ Result<> SqliteStore::check_lease() {
     return file ? file->check() : Result<>();
 }
 
+Result<> SqliteStore::check_files() {
+    if (writer_) {
+        if (auto same = writer_->check_watch(); !same) return same;
+    }
+    return check_lease();
+}
+
 std::optional<Rescued> SqliteStore::rescue() {
     if (!writer_ || in_memory()) return std::nullopt;
     const WriteGate::Pass pass(*gate_);

@@ -52,6 +52,9 @@ public:
     Result<> backup(const std::string& path,
                     const std::function<void(int percent)>& progress) override;
 
+    // `corrupt` where the file or the lease is no longer what was opened. Asks no gate.
+    Result<> check_files();
+
     // Where the file was deleted, moved or replaced: rescue_if_replaced's copy of it.
     std::optional<Rescued> rescue();
 

@@ -11,6 +11,7 @@ namespace {
 constexpr std::size_t kCachedStatements = 64;
 constexpr std::size_t kSqlShown = 100;
 constexpr int kPagesBetweenCheckpoints = 1000;  // SQLite's own default
+constexpr std::chrono::seconds kBetweenCheckpoints{10};
 
 // The file's name in a URI.
 std::string escaped(std::string_view path) {
@@ -162,8 +163,10 @@ int Database::after_commit(int wal_pages) {
         unreported_ = *std::move(finding);
         return SQLITE_READONLY_DBMOVED;
     }
-    if (wal_pages >= kPagesBetweenCheckpoints) {
-        // Where it cannot be done now, the next commit does it.
+    const auto now = std::chrono::steady_clock::now();
+    if (wal_pages >= kPagesBetweenCheckpoints || now - checkpointed_ >= kBetweenCheckpoints) {
+        checkpointed_ = now;
+        // Where it cannot be done now, a later commit does it.
         sqlite3_wal_checkpoint_v2(handle_, "main", SQLITE_CHECKPOINT_PASSIVE, nullptr, nullptr);
     }
     return SQLITE_OK;

@@ -273,6 +273,8 @@ Result<std::unique_ptr<LocalTape::Cursor>> SqliteTape::open_cursor() {
     return std::unique_ptr<Cursor>(std::make_unique<SqliteCursor>(*std::move(reading)));
 }
 
+Result<> SqliteTape::check_files() const { return writer_ ? writer_->check_watch() : Result<>(); }
+
 std::optional<Rescued> SqliteTape::rescue(Timestamp now) {
     if (!writer_) return std::nullopt;
     const WriteGate::Pass pass(*gate_);

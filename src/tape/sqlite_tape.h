@@ -45,6 +45,9 @@ public:
     // offset already counts, and what was left over goes with the next discard.
     Result<> discard(const TopicPartition& at, Offset before) override;
 
+    // `corrupt` where the file is no longer what was opened. Asks no gate.
+    Result<> check_files() const;
+
     // Where the file was deleted, moved or replaced: rescue_if_replaced's copy of it.
     std::optional<Rescued> rescue(Timestamp now);
 
