@@ -24,11 +24,21 @@ namespace tapedeck {
 // Objects made from a configuration. Each function makes one thing; Assembly holds those that a
 // verb works with, and destroys them in the reverse order.
 
-// Shipped sources, the user's own, and those made of class lists.
-Result<Sources> make_sources(const Settings& settings);
+// Shipped sources, the user's own, and those made of class lists. `broken`: files of the user's
+// folder that are none.
+struct MadeSources {
+    Sources sources;
+    std::vector<BrokenSource> broken;
+};
+Result<MadeSources> make_sources(const Settings& settings);
 
-// `rejected` where a feed names a source that is not there.
-Result<std::map<std::string, Feed>> make_feeds(const Settings& settings, const Sources& sources);
+// `rejected` where a feed names a source that is not there, and what is wrong with its file where
+// it is broken.
+Result<std::map<std::string, Feed>> make_feeds(const Settings& settings, const MadeSources& made);
+
+// The same, where sources that are not there are left out, and told of in `faults`.
+std::map<std::string, Feed> make_feeds(const Settings& settings, const MadeSources& made,
+                                       std::vector<Error>& faults);
 
 std::vector<DagSpec> make_dags(const Settings& settings);
 
@@ -41,7 +51,8 @@ SecretLookup secret_lookup(const Settings& settings);
 class Assembly {
 public:
     // Opens store and tape as configured and makes what is missing in them: tables, topics. With
-    // `must_exist`, an embedded store that is not there is `rejected` and not made.
+    // `must_exist`, an embedded store that is not there is `rejected` and not made. Only those who
+    // append ask sources: for the others a feed is there without the sources that are broken.
     struct Options {
         bool must_exist = false;
         // Nothing is made, changed or taken: files are read as look_at has it, and what an older
@@ -70,7 +81,8 @@ public:
     KafkaTape* kafka() { return tape_.kafka; }            // none: the tape is embedded
     SpoolTape* spool() { return tape_.spool; }            // none: nothing may wait
     CaptureStore* captures() { return captures_.get(); }  // none where they are not kept
-    const Sources& sources() const { return sources_; }
+    const Sources& sources() const { return made_.sources; }
+    const std::vector<BrokenSource>& broken_sources() const { return made_.broken; }
     const std::map<std::string, Feed>& feeds() const { return feeds_; }
     const std::vector<DagSpec>& dags() const { return dags_; }
     const SecretLookup& secrets() const { return secrets_; }
@@ -121,7 +133,7 @@ private:
     std::unique_ptr<Clock> clock_;
     Log log_;
     SecretLookup secrets_;
-    Sources sources_;
+    MadeSources made_;
     std::map<std::string, Feed> feeds_;
     std::vector<DagSpec> dags_;
     std::unique_ptr<Store> store_;

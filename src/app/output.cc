@@ -5,14 +5,32 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <atomic>
 #include <cerrno>
+#include <csignal>
+
+#include "base/system_fault.h"
+#include "base/utf8.h"
 
 namespace tapedeck {
 namespace {
 
+constexpr std::size_t kLongestLine = 4096;  // of talk, in signs
+
+// The errno of the first write to standard output that failed. One for the process, as standard
+// output is, so that no verb can forget to hand it on.
+std::atomic<int> output_fault = 0;
+
 std::size_t seen_width(std::string_view text) {
     return static_cast<std::size_t>(std::ranges::count_if(
         text, [](char c) { return (static_cast<unsigned char>(c) & 0xC0U) != 0x80U; }));
+}
+
+// Control signs: below the blank, DEL, and U+0080 to U+009F, which a terminal obeys as it does ESC.
+bool steers(std::string_view sign) {
+    const auto first = static_cast<unsigned char>(sign.front());
+    if (sign.size() == 1) return (first < 0x20 && sign != "\n" && sign != "\t") || first == 0x7F;
+    return first == 0xC2 && static_cast<unsigned char>(sign[1]) < 0xA0;
 }
 
 bool write_all(int fd, std::string_view text) {
@@ -49,8 +67,25 @@ Exit exit_of(ErrorKind kind) {
 
 Exit fail(const Error& error) { return fail(exit_of(error.kind), error.what); }
 
+std::string harmless(std::string_view text) {
+    std::string out;
+    std::size_t length = 0;  // of the line, in signs
+    while (!text.empty()) {
+        const std::size_t size = utf8_length(text);
+        const std::string_view sign = text.substr(0, std::max(size, std::size_t{1}));
+        text.remove_prefix(sign.size());
+        if (sign == "\n") length = 0;
+        if (sign != "\n" && length++ >= kLongestLine) {
+            if (length == kLongestLine + 1) out += "…";
+            continue;
+        }
+        out += size == 0 || steers(sign) ? "?" : sign;
+    }
+    return out;
+}
+
 Exit fail(Exit exit, std::string_view what) {
-    write_all(STDERR_FILENO, fmt::format("tapedeck: {}\n", what));
+    write_all(STDERR_FILENO, fmt::format("tapedeck: {}\n", harmless(what)));
     return exit;
 }
 
@@ -111,9 +146,21 @@ std::string Table::text(bool aligned) const {
 void Table::print() const { tapedeck::print(text(on_terminal())); }
 
 bool print(std::string_view text) {
-    if (write_all(STDOUT_FILENO, text)) return true;
-    if (errno != EPIPE) fail(Exit::failed, "cannot write the answer to standard output");
-    return false;
+    if (output_fault != 0) return false;
+    if (!write_all(STDOUT_FILENO, text)) output_fault = errno;
+    return output_fault == 0;
+}
+
+Exit end_output(Exit exit, bool reader_may_leave) {
+    // Some file systems tell only now that they have no room.
+    if (::close(STDOUT_FILENO) != 0 && errno != EBADF && output_fault == 0) output_fault = errno;
+    if (output_fault == 0) return exit;
+    if (output_fault == EPIPE && reader_may_leave) {
+        std::signal(SIGPIPE, SIG_DFL);
+        std::raise(SIGPIPE);
+    }
+    return fail(Exit::failed,
+                "cannot write the answer to standard output: " + system_fault(output_fault));
 }
 
 Progress::Progress(std::string what)

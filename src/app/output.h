@@ -23,7 +23,11 @@ enum class Exit {
 // The exit code that an error of store, tape or source means.
 Exit exit_of(ErrorKind kind);
 
-// Prints "tapedeck: what" on stderr and gives the exit code.
+// A text that may hold what somebody else wrote, fit for a terminal: signs that steer it are '?',
+// and a line is cut where it is longer than anybody reads. Lines stay lines.
+std::string harmless(std::string_view text);
+
+// Prints "tapedeck: what" on stderr, made harmless, and gives the exit code.
 Exit fail(const Error& error);
 Exit fail(Exit exit, std::string_view what);
 
@@ -53,8 +57,15 @@ private:
     std::vector<std::vector<std::string>> rows_;
 };
 
-// Writes all of `text` to stdout; false (with a word on stderr) where it cannot be written.
+// Writes all of `text` to stdout; false where it cannot be written, now or before. What becomes of
+// that is said once, by `end_output`: a verb need not look.
 bool print(std::string_view text);
+
+// For the end of the program. Where an answer could not be written the verb has failed, whatever it
+// did: the fault is told, and 1 the exit code. Where the reader of a pipe has left, the process
+// ends by SIGPIPE without a word, as its neighbours in the pipe do; `reader_may_leave` is false
+// where whoever started it wants to hear of that instead.
+Exit end_output(Exit exit, bool reader_may_leave);
 
 // A bar on stderr for work that takes longer than a moment; silent where stderr is no terminal.
 class Progress {

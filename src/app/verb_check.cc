@@ -78,10 +78,11 @@ private:
     }
 
     void check_sources() {
-        auto sources = make_sources(*settings_);
-        if (!sources) return add("sources", false, sources.error().what);
-        add("sources", true, fmt::format("{} can be read", sources->size()));
-        auto feeds = make_feeds(*settings_, *sources);
+        const auto made = make_sources(*settings_);
+        if (!made) return add("sources", false, made.error().what);
+        add("sources", true, fmt::format("{} can be read", made->sources.size()));
+        for (const BrokenSource& one : made->broken) add("source " + one.name, false, one.what);
+        auto feeds = make_feeds(*settings_, *made);
         if (!feeds) return add("feeds", false, feeds.error().what);
         feeds_ = *std::move(feeds);
         for (const auto& [name, feed] : feeds_) {

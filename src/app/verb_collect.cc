@@ -112,6 +112,10 @@ Exit verb_collect(const Globals& globals, const CollectOptions& options) {
     if (feed->second.sources.empty()) {
         return fail(Exit::failed, fmt::format("feed {} has no sources", options.feed));
     }
+    if (feed->second.instruments.empty()) {
+        return fail(Exit::failed, fmt::format("feed {} has no instruments: nobody is asked for it",
+                                              options.feed));
+    }
     std::unique_ptr<Lease> lease;
     Result<std::vector<Expectation>> expectations = std::vector<Expectation>();
     if (assembly.has_store()) {

@@ -52,9 +52,12 @@ bool any_site_answers(const Assembly& assembly, const Clock& clock, std::stop_to
     if (!client) return true;
     std::uint64_t asked = 0;
     for (const auto& [name, feed] : assembly.feeds()) {
-        if (feed.sources.empty()) continue;
+        if (feed.sources.empty() || feed.instruments.empty()) continue;
+        const Source& source = *feed.sources.front();
         Request request;
-        request.url = "https://" + host_of(feed.sources.front()->url) + "/";
+        request.url = fmt::format("{}://{}/", source.url.starts_with("http:") ? "http" : "https",
+                                  host_of(source.url));
+        request.proxy = source.proxy;
         request.timeout = request.connect_timeout = 5s;
         request.max_bytes = 64 * 1024;
         (*client)->start(RequestId(++asked), std::move(request));
@@ -203,6 +206,9 @@ Exit verb_run(const Globals& globals, const RunOptions& options) {
     auto config = load_globals(globals);
     if (!config) return fail_opening(config.error());
     const bool live = on_terminal() && !options.plain && !globals.json;
+    if (!live && !globals.quiet) {
+        for (const std::string& note : config->notes) fail(Exit::fine, "note: " + note);
+    }
     LiveScreen screen;
     Assembly::Options opening;
     if (globals.quiet) opening.log_least = Severity::error;

@@ -327,12 +327,19 @@ Exit verb_sources(const Globals& globals, const SourcesOptions& options) {
     auto config = load_globals(globals);
     if (!config) return fail_opening(config.error());
     Shown shown;
-    auto sources = make_sources(config->settings);
-    if (!sources) return fail(Exit::failed, sources.error().what);
-    shown.sources = *std::move(sources);
-    auto feeds = make_feeds(config->settings, shown.sources);
-    if (!feeds) return fail(Exit::failed, feeds.error().what);
-    shown.feeds = *std::move(feeds);
+    auto made = make_sources(config->settings);
+    if (!made) return fail(Exit::failed, made.error().what);
+    for (const BrokenSource& broken : made->broken) {
+        if (options.name.empty() && !options.probe && !globals.quiet) {
+            fail(Exit::fine, "note: " + broken.what);
+        } else if (options.name == broken.name) {
+            return fail(Exit::failed, broken.what);
+        }
+    }
+    std::vector<Error> faults;
+    shown.feeds = make_feeds(config->settings, *made, faults);
+    if (options.probe && !faults.empty()) return fail(Exit::failed, faults.front().what);
+    shown.sources = std::move(made->sources);
     const auto one = shown.sources.find(options.name);
     if (!options.name.empty() && one == shown.sources.end()) {
         std::string names;

@@ -18,11 +18,12 @@ std::span<const Choice<TapeSettings::Mechanism>> choices(TapeSettings::Mechanism
 // What a text must be; "" or the end of a sentence.
 std::string must_be_instrument(std::string_view text);
 std::string must_be_topic(std::string_view text);     // Kafka's rule: [A-Za-z0-9._-], at most 249
-std::string must_be_table(std::string_view text);     // [a-z_][a-z0-9_]*, at most 50
+std::string must_be_table(std::string_view text);     // [a-z][a-z0-9_]*, at most 50, no SQL
 std::string must_be_name(std::string_view text);      // of feeds, DAGs, tasks, sources, secrets
 std::string must_be_currency(std::string_view text);  // ISO 4217, or GBp and its like
 std::string must_be_http_url(std::string_view text);
 std::string must_be_one_line(std::string_view text);
+std::string must_be_proxy(std::string_view text);  // shows nothing that may be a password
 
 namespace fields {
 
@@ -116,6 +117,7 @@ inline constexpr auto kNet = std::tuple{
     field("connections", &NetSettings::connections, "Most connections at once, to all hosts.")
         .between(1, 10'000),
     field("proxy", &NetSettings::proxy, "Proxy for every request; a source's own goes first.")
+        .checked(must_be_proxy)
         .for_example("\"http://user:password@proxy.example.com:3128\"")
         .if_unset("none"),
     field("ca_file", &NetSettings::ca_file, "PEM file of the authorities to trust.")

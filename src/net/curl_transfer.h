@@ -4,6 +4,7 @@
 
 #include <array>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "net/curl_client.h"
@@ -51,6 +52,9 @@ private:
     void set_proxy();
     Failure failure_of(CURLcode code) const;
     Failure connect_failure() const;
+    std::string connect_fault() const;
+    std::string proxy_host() const;  // empty: asked without one
+    std::optional<Failure> proxy_failure(CURLcode code) const;
     std::string waited() const;
     int status() const;
 

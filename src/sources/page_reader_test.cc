@@ -116,6 +116,14 @@ TEST(PageReader, ChecksSignCurrencyAndAge) {
     EXPECT_EQ(kind_of(fresh, page), "stale");
     const auto shown = PageReader(fresh, page).read_as_shown("x");
     EXPECT_EQ(std::get<Reading>(shown).price.to_string(), "1.5");
+    // A time that nobody can read does not switch the guard off.
+    for (const std::string time : {"\"just now\"", "\"2020-01-01 05:00:00\"", "20261130", "null"}) {
+        const std::string undated = "{\"p\":\"1.5\",\"c\":\"EUR\",\"t\":" + time + "}";
+        page.body = undated;
+        EXPECT_EQ(kind_of(fresh, page), "stale") << time;
+        EXPECT_EQ(kind_of(with("", "p"), page), "1.5") << time;
+    }
+    page.body = body;
     const auto zero = PageReader(with("", "zero"), page).read_as_shown("x");
     EXPECT_EQ(std::get<Reading>(zero).price.to_string(), "0");
 }
@@ -161,6 +169,31 @@ TEST(PageReader, ReadsTimesInEveryUnit) {
     EXPECT_EQ(time("-5"), "none");
     EXPECT_EQ(time("\"yesterday\""), "none");
     EXPECT_EQ(time("1e30"), "none");
+}
+
+TEST(PageReader, ReadsATimeInTheZoneThatTheRuleNames) {
+    const Source source = source_of(
+        "identity = \"url\"\n[[rule]]\nname = \"r\"\nprice = \"/p\"\nas_of = { pointer = \"/t\", "
+        "zone = \"America/New_York\" }\n");
+    const auto result =
+        PageReader(source, page_of("{\"p\":1,\"t\":\"2026-11-30 05:00:00\"}")).read("x");
+    EXPECT_EQ(format_rfc3339(*std::get<Reading>(result).as_of), "2026-11-30T10:00:00Z");
+}
+
+// Whatever a style sheet says: three and a half, and no 34.
+TEST(PageReader, ReadsNoTextThatNobodySees) {
+    const Source source = source_of(kPlain);
+    for (const std::string hidden :
+         {"<span hidden>4</span>", "<span HIDDEN='until-found'>4</span>",
+          "<span style='color:red; DISPLAY : none !important'>4</span>", "<template>4</template>",
+          "<noscript>4</noscript>", "<i hidden><u>4</u><u>5</u></i>"}) {
+        EXPECT_EQ(kind_of(source, page_of("<b>3" + hidden + ".5</b>")), "3.5") << hidden;
+    }
+    for (const std::string seen :
+         {"<span>4</span>", "<span style='display:inline'>4</span>",
+          "<span style='display:none;display:block'>4</span>", "<span style='x:none'>4</span>"}) {
+        EXPECT_EQ(kind_of(source, page_of("<b>3" + seen + ".5</b>")), "34.5") << seen;
+    }
 }
 
 TEST(PageReader, FindsTheValueBesideALabel) {

@@ -345,7 +345,10 @@ FoundText PageView::element_text(HtmlTree::Index element) {
     FoundText found{tree_->text_of(element)};
     for (HtmlTree::Index i = element + 1; i < (*tree_)[element].end; ++i) {
         const HtmlTree::Node& node = (*tree_)[i];
-        if (node.is_element()) continue;
+        if (node.is_element()) {
+            if (tree_->is_hidden(i)) i = node.end - 1;
+            continue;
+        }
         const HtmlTree::SourceSpan span = tree_->source_of(i);
         found.cut_off = found.cut_off || span.at_page_end;
         if (found.size != 0 || node.text.find_first_of("0123456789") == std::string_view::npos ||

@@ -104,6 +104,17 @@ TEST(Load, AUsersFolderOverridesAndAdds) {
     EXPECT_FALSE(load_sources(path));  // two files, one name
     std::ofstream(folder / "c.toml") << "[source\n";
     EXPECT_NE(load_sources(path).error().what.find("c.toml:1"), std::string::npos);
+    // Told of, the others are there; and no other source goes by the names of the broken ones.
+    std::ofstream(folder / "yahoo-chart.toml") << "no = \"source\"\n";
+    std::vector<BrokenSource> broken;
+    sources = load_sources(path, broken);
+    ASSERT_TRUE(sources) << sources.error().what;
+    EXPECT_EQ(sources->count("my-own"), 1u);
+    EXPECT_EQ(sources->count("yahoo-chart"), 0u);
+    ASSERT_EQ(broken.size(), 2u);
+    EXPECT_EQ(broken[0].name, "c");
+    EXPECT_NE(broken[0].what.find("c.toml:1"), std::string::npos);
+    EXPECT_EQ(broken[1].name, "yahoo-chart");
     std::filesystem::remove_all(folder);
     EXPECT_FALSE(load_sources(path));  // the folder is gone
 }

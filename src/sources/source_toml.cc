@@ -1,14 +1,18 @@
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <charconv>
 #include <set>
 
 #include "config/nearest.h"
+#include "config/proxy_url.h"
 #include "config/toml_document.h"
 #include "config/values.h"
 #include "sources/rules.h"
 #include "sources/source.h"
+#include "sources/text.h"
+#include "sources/url_currency.h"
 
 namespace tapedeck {
 namespace {
@@ -40,9 +44,9 @@ public:
 
 private:
     static constexpr std::string_view kFinderKeys[] = {
-        "css",       "classes",      "pointer",       "label",  "title",      "constant",
-        "json",      "attribute",    "after",         "before", "append",     "after_last",
-        "ends_with", "decimal_mark", "whole_seconds", "unit",   "before_last"};
+        "css",       "classes",      "pointer",       "label",  "title",       "constant",
+        "json",      "attribute",    "after",         "before", "append",      "after_last",
+        "ends_with", "decimal_mark", "whole_seconds", "unit",   "before_last", "zone"};
 
     void fail(const TomlNode& node, std::string_view key, std::string_view why) {
         if (error_) return;
@@ -170,9 +174,14 @@ private:
         }
         rules.identity_page = identity != "url";
         rules.currency = text_of(*table, "currency");
+        if (!rules.currency.empty()) check_currency(*table->find("currency"), rules.currency);
         source.serves_history = flag_of(*table, "history");
         source.secret = text_of(*table, "secret");
         if (const std::string proxy = text_of(*table, "proxy"); !proxy.empty()) {
+            if (const auto address = parse_proxy(proxy); !address) {
+                // Without the value, which may hold a password.
+                fail(*table->find("proxy"), "", "proxy " + address.error().what);
+            }
             source.proxy = Secret(proxy);
         }
         if (const TomlNode* headers = table_of(*table, "headers")) {
@@ -205,6 +214,7 @@ private:
         const bool many = source.url.find("{instruments") != std::string::npos ||
                           source.url.find("{symbols") != std::string::npos;
         source.max_instruments = many ? 100 : 1;
+        url_currencies_ = currencies_of_query(source.url);
         if (const TomlNode* most = table.find("max_instruments")) {
             if (most->kind != TomlKind::integer || most->integer < 1 || most->integer > 10'000) {
                 fail(*most, "max_instruments", "a number from 1 to 10000 is expected");
@@ -213,6 +223,14 @@ private:
             }
             source.max_instruments = static_cast<int>(most->integer);
         }
+    }
+
+    // A currency that a file claims while its URL asks the site for another.
+    void check_currency(const TomlNode& node, const std::string& currency) {
+        const auto& asked = url_currencies_;
+        if (asked.empty() || std::ranges::find(asked, upper_ascii(currency)) != asked.end()) return;
+        fail(node, "currency",
+             fmt::format("the url asks for prices in {}", fmt::join(asked, " and ")));
     }
 
     void read_limits(const TomlNode& table, Source& source) {
@@ -448,6 +466,7 @@ private:
             if (pointer && !has_document) fail(node, key, "which JSON? json or script is missing");
             if (!pointer && key == "price") fail(node, key, "a price is read, not given");
             finder.constant = node.text;
+            if (!pointer && key == "currency") check_currency(node, node.text);
             return finder;
         }
         if (node.kind != TomlKind::table) {
@@ -479,6 +498,11 @@ private:
                       : unit == "us" ? TimeUnit::microseconds
                       : unit == "ns" ? TimeUnit::nanoseconds
                                      : TimeUnit::automatic;
+        if (const std::string zone = text_of(node, "zone"); !zone.empty()) {
+            auto named = Zone::named(zone);
+            if (!named) fail(*node.find("zone"), "zone", named.error().what);
+            if (named) finder.zone = *std::move(named);
+        }
         return finder;
     }
 
@@ -513,6 +537,7 @@ private:
         if (const TomlNode* constant = is("constant", Finder::Kind::constant)) {
             finder.constant = text(*constant, "constant");
             if (key == "price") fail(*constant, "constant", "a price is read, not given");
+            if (key == "currency") check_currency(*constant, finder.constant);
         }
         if (is("title", Finder::Kind::title) != nullptr && !flag_of(node, "title")) {
             fail(*node.find("title"), "title", "true is expected");
@@ -524,6 +549,7 @@ private:
     }
 
     std::string file_;
+    std::vector<std::string> url_currencies_;
     std::optional<Error> error_;
 };
 

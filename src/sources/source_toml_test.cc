@@ -24,6 +24,35 @@ std::string error_of(std::string_view source, std::string_view rule) {
     return error_of(std::string(kHead) + std::string(source) + std::string(rule));
 }
 
+// A copy of a shipped source with another currency in its URL alone would call euros dollars.
+TEST(SourceToml, RefusesACurrencyThatTheUrlDoesNotAskFor) {
+    const auto with = [](const std::string& url, const std::string& source,
+                         const std::string& rule) {
+        return error_of("[source]\nname = \"mine\"\nurl = \"https://example.com/" + url + "\"\n" +
+                        source + std::string(kRule) + rule);
+    };
+    const std::string said = "currency = \"USD\": the url asks for prices in EUR";
+    EXPECT_EQ(with("{symbol}?vs_currency=eur", "", "currency = \"USD\"\n"), "mine.toml:7: " + said);
+    EXPECT_EQ(with("{symbol}?a=b&convert=EUR", "currency = \"USD\"\n", ""), "mine.toml:4: " + said);
+    EXPECT_EQ(with("{symbol}?convert=EUR", "", "currency = { constant = \"USD\" }\n"),
+              "mine.toml:7: " + said);
+    EXPECT_EQ(with("{symbol}?convert=EUR", "", "currency = [{ css = \".c\" }, \"USD\"]\n"),
+              "mine.toml:7: " + said);
+    EXPECT_EQ(with("{symbol}?vs_currencies=usd,eur", "", "currency = \"USD\"\n"), "");
+    EXPECT_EQ(with("{symbol}?vs_currency={symbol}", "", "currency = \"USD\"\n"), "");
+    EXPECT_EQ(with("{symbol}?pair=eur", "", "currency = \"USD\"\n"), "");
+    EXPECT_EQ(with("{symbol}?convert=EUR", "", "currency = { css = \".c\" }\n"), "");
+}
+
+TEST(SourceToml, NamesTheTimeZonesAndProxiesThatItRefuses) {
+    EXPECT_NE(error_of("", std::string(kRule) + "as_of = { css = \".t\", zone = \"Mars\" }\n")
+                  .find("mine.toml:7: zone = \"Mars\": "),
+              std::string::npos);
+    const std::string proxy = error_of("proxy = \"htp://joe:hunter2@proxy\"\n", kRule);
+    EXPECT_NE(proxy.find("mine.toml:4: "), std::string::npos) << proxy;
+    EXPECT_EQ(proxy.find("hunter2"), std::string::npos) << proxy;
+}
+
 TEST(SourceToml, ReadsWhatASourceIs) {
     const auto source = parse_source(std::string(kHead) + R"(
 pace = "5/10s"

@@ -13,6 +13,7 @@
 #include <optional>
 
 #include "base/assert.h"
+#include "base/system_fault.h"
 #include "store/postgres_values.h"
 
 namespace tapedeck {
@@ -89,7 +90,8 @@ PGconn* connect(const PostgresUrl& url, const ConnectionSettings& settings) {
 }
 
 Error refused(PGconn* handle, const std::string& password) {
-    const std::string text = without(trimmed(PQerrorMessage(handle)), password);
+    std::string text = without(trimmed(PQerrorMessage(handle)), password);
+    if (const auto missing = missing_descriptors()) text += ": " + *missing;
     const bool final = std::ranges::any_of(
         kRefusals, [&](std::string_view part) { return text.find(part) != text.npos; });
     return {final ? ErrorKind::rejected : ErrorKind::unavailable,

@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <climits>
 
+#include "base/system_fault.h"
+
 namespace tapedeck {
 namespace {
 
@@ -188,6 +190,11 @@ Error Database::failure(int code, std::string_view sql) const {
     const bool last = handle_ && (sqlite3_extended_errcode(handle_) & 0xff) == (code & 0xff);
     std::string what =
         fmt::format("{}: {}", path_, last ? sqlite3_errmsg(handle_) : sqlite3_errstr(code & 0xff));
+    const int primary = code & 0xff;
+    const int system = handle_ ? sqlite3_system_errno(handle_) : 0;
+    if (system != 0 && (primary == SQLITE_CANTOPEN || primary == SQLITE_IOERR)) {
+        what += ": " + system_fault(system);
+    }
     // The words for a code are few ("disk I/O error" is 30 different things): give the number too.
     fmt::format_to(std::back_inserter(what), " (SQLite code {})", code);
     const auto start = sql.find_first_not_of(" \n");
