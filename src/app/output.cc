@@ -7,6 +7,8 @@
 #include <algorithm>
 #include <cerrno>
 
+#include "base/harmless.h"
+
 namespace tapedeck {
 namespace {
 
@@ -47,10 +49,17 @@ Exit exit_of(ErrorKind kind) {
     TAPEDECK_ASSERT(false);
 }
 
+const std::shared_ptr<Redactor>& known_secrets() {
+    static const auto known = std::make_shared<Redactor>();
+    return known;
+}
+
+std::string shown(std::string_view text) { return harmless(known_secrets()->clean(text)); }
+
 Exit fail(const Error& error) { return fail(exit_of(error.kind), error.what); }
 
 Exit fail(Exit exit, std::string_view what) {
-    write_all(STDERR_FILENO, fmt::format("tapedeck: {}\n", what));
+    write_all(STDERR_FILENO, fmt::format("tapedeck: {}\n", shown(what)));
     return exit;
 }
 
@@ -70,7 +79,7 @@ int terminal_rows() {
 
 void Table::add(std::vector<std::string> cells) {
     TAPEDECK_ASSERT(cells.size() == columns_.size());
-    for (std::string& cell : cells) cell = one_line(cell);
+    for (std::string& cell : cells) cell = shown(one_line(cell));
     rows_.push_back(std::move(cells));
 }
 
@@ -111,7 +120,7 @@ std::string Table::text(bool aligned) const {
 void Table::print() const { tapedeck::print(text(on_terminal())); }
 
 bool print(std::string_view text) {
-    if (write_all(STDOUT_FILENO, text)) return true;
+    if (write_all(STDOUT_FILENO, shown(text))) return true;
     if (errno != EPIPE) fail(Exit::failed, "cannot write the answer to standard output");
     return false;
 }

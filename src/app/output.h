@@ -1,10 +1,12 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "base/redactor.h"
 #include "base/result.h"
 
 namespace tapedeck {
@@ -22,6 +24,15 @@ enum class Exit {
 
 // The exit code that an error of store, tape or source means.
 Exit exit_of(ErrorKind kind);
+
+// The secrets that nothing of this process shows: `print`, `fail`, tables and the log take them
+// out, and the collector out of what it stores. One for the process, as its standard output is:
+// what a verb forgets to pass on would be shown.
+const std::shared_ptr<Redactor>& known_secrets();
+
+// `text` as it may be shown: without known secrets, and harmless to a terminal (base/harmless.h).
+// `print`, `fail` and tables do this by themselves.
+std::string shown(std::string_view text);
 
 // Prints "tapedeck: what" on stderr and gives the exit code.
 Exit fail(const Error& error);
