@@ -7,6 +7,7 @@
 #include <cstdlib>
 #include <filesystem>
 
+#include "app/learn_secrets.h"
 #include "app/output.h"
 #include "config/layers.h"
 
@@ -116,6 +117,7 @@ Result<MadeSources> make_sources(const Settings& settings) {
         }
         made.sources[one.name] = std::make_shared<const Source>(*std::move(source));
     }
+    learn_secrets(made.sources);
     for (auto& [name, source] : made.sources) {
         if (source->proxy || settings.net.proxy.empty()) continue;
         auto changed = std::make_shared<Source>(*source);
@@ -188,27 +190,29 @@ LoaderOptions loader_options(const Settings& settings) {
 }
 
 SecretLookup secret_lookup(const Settings& settings) {
-    return [secrets = settings.secrets](const std::string& name) -> Result<Secret> {
-        const auto place = secrets.find(name);
-        if (place == secrets.end()) {
-            return Error{ErrorKind::rejected,
-                         fmt::format("the secret {0} is not configured: [secret.{0}]", name)};
-        }
-        const SecretSettings* found = &place->second;
-        if (!found->env.empty()) {
-            const char* value = std::getenv(found->env.c_str());
-            if (value == nullptr || *value == '\0') {
-                return Error{
-                    ErrorKind::rejected,
-                    fmt::format("the secret {}: the environment has no {}", name, found->env)};
+    return SecretLookup(
+        [secrets = settings.secrets](const std::string& name) -> Result<Secret> {
+            const auto place = secrets.find(name);
+            if (place == secrets.end()) {
+                return Error{ErrorKind::rejected,
+                             fmt::format("the secret {0} is not configured: [secret.{0}]", name)};
             }
-            return Secret(value);
-        }
-        auto text = read_text_file(found->file);
-        if (!text) return in_context("the secret " + name, text.error());
-        if (text->ends_with('\n')) text->pop_back();
-        return Secret(*std::move(text));
-    };
+            const SecretSettings* found = &place->second;
+            if (!found->env.empty()) {
+                const char* value = std::getenv(found->env.c_str());
+                if (value == nullptr || *value == '\0') {
+                    return Error{
+                        ErrorKind::rejected,
+                        fmt::format("the secret {}: the environment has no {}", name, found->env)};
+                }
+                return Secret(value);
+            }
+            auto text = read_text_file(found->file);
+            if (!text) return in_context("the secret " + name, text.error());
+            if (text->ends_with('\n')) text->pop_back();
+            return Secret(*std::move(text));
+        },
+        known_secrets());
 }
 
 Result<std::unique_ptr<Assembly>> Assembly::open(LoadedConfig config, Options options) {

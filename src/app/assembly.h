@@ -8,6 +8,7 @@
 
 #include "app/config.h"
 #include "app/open_parts.h"
+#include "app/output.h"
 #include "base/clock.h"
 #include "events/log.h"
 #include "pipeline/coverage.h"
@@ -117,8 +118,8 @@ private:
              Log::Sink sink)
         : config_(std::move(config)),
           clock_(std::move(clock)),
-          log_(sink ? Log(std::move(sink), format, least, *clock_)
-                    : Log(2, format, least, *clock_)),
+          log_(sink ? Log(std::move(sink), format, least, *clock_, known_secrets().get())
+                    : Log(2, format, least, *clock_, known_secrets().get())),
           secrets_(secret_lookup(config_.settings)) {}
     Result<> open_parts(const Options& options);
     // The embedded tape's tables are in the store's file.

@@ -5,6 +5,7 @@
 #include <csignal>
 #include <exception>
 
+#include "app/core_dumps.h"
 #include "app/verbs.h"
 #include "base/system_fault.h"
 
@@ -24,6 +25,7 @@ void hold_standard_descriptors() {
 
 int main(int argc, char** argv) {
     hold_standard_descriptors();
+    tapedeck::forbid_core_dumps();
     tapedeck::raise_descriptor_limit();
     // A reader that leaves is an error of write(2); at the end it is what it always is.
     const bool reader_may_leave = std::signal(SIGPIPE, SIG_IGN) != SIG_IGN;

@@ -9,8 +9,8 @@
 #include <cerrno>
 #include <csignal>
 
+#include "base/harmless.h"
 #include "base/system_fault.h"
-#include "base/utf8.h"
 
 namespace tapedeck {
 namespace {
@@ -26,11 +26,17 @@ std::size_t seen_width(std::string_view text) {
         text, [](char c) { return (static_cast<unsigned char>(c) & 0xC0U) != 0x80U; }));
 }
 
-// Control signs: below the blank, DEL, and U+0080 to U+009F, which a terminal obeys as it does ESC.
-bool steers(std::string_view sign) {
-    const auto first = static_cast<unsigned char>(sign.front());
-    if (sign.size() == 1) return (first < 0x20 && sign != "\n" && sign != "\t") || first == 0x7F;
-    return first == 0xC2 && static_cast<unsigned char>(sign[1]) < 0xA0;
+// A line of talk is cut where it is longer than anybody reads.
+std::string with_short_lines(std::string_view text) {
+    std::string out;
+    std::size_t length = 0;  // of the line, in signs
+    for (const char c : text) {
+        if (c == '\n') length = 0;
+        const bool begins_sign = (static_cast<unsigned char>(c) & 0xC0U) != 0x80U;
+        if (c != '\n' && begins_sign && ++length == kLongestLine + 1) out += "…";
+        if (length <= kLongestLine) out += c;
+    }
+    return out;
 }
 
 bool write_all(int fd, std::string_view text) {
@@ -65,27 +71,17 @@ Exit exit_of(ErrorKind kind) {
     TAPEDECK_ASSERT(false);
 }
 
-Exit fail(const Error& error) { return fail(exit_of(error.kind), error.what); }
-
-std::string harmless(std::string_view text) {
-    std::string out;
-    std::size_t length = 0;  // of the line, in signs
-    while (!text.empty()) {
-        const std::size_t size = utf8_length(text);
-        const std::string_view sign = text.substr(0, std::max(size, std::size_t{1}));
-        text.remove_prefix(sign.size());
-        if (sign == "\n") length = 0;
-        if (sign != "\n" && length++ >= kLongestLine) {
-            if (length == kLongestLine + 1) out += "…";
-            continue;
-        }
-        out += size == 0 || steers(sign) ? "?" : sign;
-    }
-    return out;
+const std::shared_ptr<Redactor>& known_secrets() {
+    static const auto known = std::make_shared<Redactor>();
+    return known;
 }
 
+std::string shown(std::string_view text) { return harmless(known_secrets()->clean(text)); }
+
+Exit fail(const Error& error) { return fail(exit_of(error.kind), error.what); }
+
 Exit fail(Exit exit, std::string_view what) {
-    write_all(STDERR_FILENO, fmt::format("tapedeck: {}\n", harmless(what)));
+    write_all(STDERR_FILENO, fmt::format("tapedeck: {}\n", with_short_lines(shown(what))));
     return exit;
 }
 
@@ -105,7 +101,7 @@ int terminal_rows() {
 
 void Table::add(std::vector<std::string> cells) {
     TAPEDECK_ASSERT(cells.size() == columns_.size());
-    for (std::string& cell : cells) cell = one_line(cell);
+    for (std::string& cell : cells) cell = shown(one_line(cell));
     rows_.push_back(std::move(cells));
 }
 
@@ -147,7 +143,7 @@ void Table::print() const { tapedeck::print(text(on_terminal())); }
 
 bool print(std::string_view text) {
     if (output_fault != 0) return false;
-    if (!write_all(STDOUT_FILENO, text)) output_fault = errno;
+    if (!write_all(STDOUT_FILENO, shown(text))) output_fault = errno;
     return output_fault == 0;
 }
 

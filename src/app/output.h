@@ -1,10 +1,12 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "base/redactor.h"
 #include "base/result.h"
 
 namespace tapedeck {
@@ -23,11 +25,17 @@ enum class Exit {
 // The exit code that an error of store, tape or source means.
 Exit exit_of(ErrorKind kind);
 
-// A text that may hold what somebody else wrote, fit for a terminal: signs that steer it are '?',
-// and a line is cut where it is longer than anybody reads. Lines stay lines.
-std::string harmless(std::string_view text);
+// The secrets that nothing of this process shows: `print`, `fail`, tables and the log take them
+// out, and the collector out of what it stores. One for the process, as its standard output is:
+// what a verb forgets to pass on would be shown.
+const std::shared_ptr<Redactor>& known_secrets();
 
-// Prints "tapedeck: what" on stderr, made harmless, and gives the exit code.
+// `text` as it may be shown: without known secrets, and harmless to a terminal (base/harmless.h).
+// `print`, `fail` and tables do this by themselves.
+std::string shown(std::string_view text);
+
+// Prints "tapedeck: what" on stderr, as it may be shown and cut where a line is longer than anybody
+// reads, and gives the exit code.
 Exit fail(const Error& error);
 Exit fail(Exit exit, std::string_view what);
 

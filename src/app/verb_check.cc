@@ -103,7 +103,13 @@ private:
         }
         for (const std::string& name : names) {
             const auto secret = secrets(name);
-            add("secret " + name, secret.has_value(), secret ? "is there" : secret.error().what);
+            const bool weak = secret && !Redactor::is_recognisable(secret->reveal());
+            add("secret " + name, secret.has_value(),
+                !secret ? secret.error().what
+                : weak  ? "is there; so short, or so like a number or a word, that it cannot be "
+                          "told from "
+                          "other text: where a site repeats it, it is stored"
+                        : "is there");
         }
     }
 

@@ -120,6 +120,7 @@ CurlOptions curl_options(const Settings& settings) {
     options.max_per_host = settings.net.connections;
     options.ca_file = settings.net.ca_file;
     options.user_agent = settings.net.user_agent;
+    options.private_redirects = settings.net.private_redirects;
     return options;
 }
 
@@ -142,7 +143,8 @@ Exit record(Assembly& assembly, std::unique_ptr<Lease> lease, const RunOptions& 
         auto text = live_table(assembly, assembly.feeds(), title);
         if (text) screen->show(*std::move(text));
     };
-    ProblemCommand alert(assembly.settings().alert.on_problem, assembly.log());
+    ProblemCommand alert(assembly.settings().alert.on_problem, assembly.log(),
+                         assembly.settings().alert.environment);
     const Timestamp began = assembly.clock().now();
     PatientStore store(assembly.store(), {.stop = signals.token()});
     Recorder::Parts parts{

@@ -9,6 +9,7 @@
 #include "app/spans.h"
 #include "app/verbs.h"
 #include "base/json_writer.h"
+#include "base/url_text.h"
 #include "demo/demo_sources.h"
 
 namespace tapedeck {
@@ -163,7 +164,7 @@ std::string json_of_one(const Shown& shown, const Source& source) {
     JsonWriter json(out);
     json.begin_object();
     write_source(json, shown, source);
-    json.key("url").text(source.url).key("file").text(source.file);
+    json.key("url").text(shown_url(source.url)).key("file").text(source.file);
     json.key("max_instruments").number(source.max_instruments);
     json.key("timeout").text(format_duration(source.timeout));
     json.key("max_bytes").number(source.max_bytes);
@@ -197,9 +198,9 @@ void show_facts(const Shown& shown, const Source& source) {
     facts.add({"source", source.name});
     facts.add({"file", source.file});
     facts.add({"feeds", places_of(source.name, shown.feeds)});
-    facts.add({"url", source.url});
+    facts.add({"url", shown_url(source.url)});
     facts.add({"headers", headers});
-    facts.add({"session", source.session ? source.session->crumb_url : ""});
+    facts.add({"session", source.session ? shown_url(source.session->crumb_url) : ""});
     facts.add({"secret", source.secret});
     facts.add({"proxy", source.proxy ? "***" : ""});
     facts.add({"pace", pace_text(source.pace)});

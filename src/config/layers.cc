@@ -6,6 +6,8 @@
 #include <map>
 #include <set>
 
+#include "base/url_text.h"
+
 #include "config/check_settings.h"
 #include "config/setting_fields.h"
 #include "config/shipped.h"
@@ -203,6 +205,12 @@ Result<ConfigLayer> layer_of_set(std::string_view assignment) {
     }
     const auto parts = split_key(path);
     if (!parts) return Error{ErrorKind::malformed, "--set " + parts.error().what};
+    if (!secrets_in_url(trimmed(assignment.substr(equals + 1))).empty()) {
+        return Error{ErrorKind::rejected,
+                     fmt::format("--set {}: a password on a command line is seen by every user of "
+                                 "this machine: name a [secret], or write it into the file",
+                                 path)};
+    }
     TomlNode node = value_of(trimmed(assignment.substr(equals + 1)));
     for (auto part = parts->rbegin(); part != parts->rend(); ++part) {
         TomlNode table;

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 
+#include "base/url_text.h"
 #include "config/proxy_url.h"
 #include "config/sql_words.h"
 
@@ -134,6 +135,10 @@ std::string must_be_http_url(std::string_view text) {
     const bool scheme = text.starts_with("https://") || text.starts_with("http://");
     const bool fine = scheme && text.size() > 8 && text.size() < 4'096 &&
                       std::all_of(text.begin(), text.end(), [](char c) { return c > ' '; });
+    if (!secrets_in_url(text).empty() || (!fine && text.find('@') != text.npos)) {
+        return "must hold no user, password or key: write a source file (docs/sources.md), whose "
+               "headers and url take the {key} of a [secret]";
+    }
     return fine ? std::string() : must_be("an address that begins with https:// or http://", text);
 }
 

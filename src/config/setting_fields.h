@@ -124,6 +124,9 @@ inline constexpr auto kNet = std::tuple{
         .if_unset("the machine's own"),
     field("user_agent", &NetSettings::user_agent, "Header User-Agent, where a source names none.")
         .checked(must_be_one_line),
+    field("private_redirects", &NetSettings::private_redirects,
+          "Whether a site of the internet may redirect to loopback, link-local and private "
+          "addresses."),
 };
 
 inline constexpr auto kSources = std::tuple{
@@ -136,6 +139,8 @@ inline constexpr auto kLog = std::tuple{
     field("level", &LogSettings::level, "The least severity that is written."),
     field("format", &LogSettings::format,
           "How events are written; auto is text on a terminal and JSON lines otherwise."),
+    field("core_dumps", &LogSettings::core_dumps,
+          "Whether a crash may leave a core dump; it would hold the secrets in memory."),
 };
 
 inline constexpr auto kAlert = std::tuple{
@@ -143,6 +148,10 @@ inline constexpr auto kAlert = std::tuple{
           "Shell command run once for each problem and once when it is over.")
         .for_example("\"/usr/local/bin/tell-me\"")
         .if_unset("none"),
+    field("environment", &AlertSettings::environment,
+          "Variables of the environment that the command is given beside PATH, HOME, LANG and the "
+          "like; a * at the end stands for any ending.")
+        .for_example("[\"TELL_ME_TOKEN\"]"),
 };
 
 inline constexpr auto kSecret = std::tuple{

@@ -1,12 +1,14 @@
 #include "net/curl_transfer.h"
 
 #include <fmt/format.h>
+#include <sys/socket.h>
 
 #include <algorithm>
 #include <cerrno>
 
 #include "base/system_fault.h"
 #include "config/proxy_url.h"
+#include "net/address_reach.h"
 #include "net/redirect.h"
 #include "net/url.h"
 
@@ -106,6 +108,12 @@ void CurlTransfer::prepare(const CurlOptions& options, CURLSH* share) {
         static_cast<long>(std::max(request_.connect_timeout.count(), std::int64_t{1})));
     set(easy, CURLOPT_MAXFILESIZE_LARGE, static_cast<curl_off_t>(request_.max_bytes));
 
+    private_allowed_ = options.private_redirects;
+    led_astray_ = false;
+    set(easy, CURLOPT_OPENSOCKETFUNCTION, &CurlTransfer::on_open);
+    set(easy, CURLOPT_OPENSOCKETDATA, this);
+    // A connection that is kept for another source was judged for that one.
+    if (followed_ > 0 && from_public_) set(easy, CURLOPT_FRESH_CONNECT, 1L);
     set(easy, CURLOPT_HEADERFUNCTION, &CurlTransfer::on_header);
     set(easy, CURLOPT_HEADERDATA, this);
     set(easy, CURLOPT_WRITEFUNCTION, &CurlTransfer::on_body);
@@ -145,6 +153,19 @@ void CurlTransfer::set_proxy() {
     } else if (is_loopback(host_of(request_.url))) {
         set(easy_.get(), CURLOPT_PROXY, "");
     }
+}
+
+// Judged by the address, not by the name that leads there, and before anything is sent. Behind a
+// proxy the address is the proxy's, and whom it asks is its own affair.
+curl_socket_t CurlTransfer::on_open(void* self, curlsocktype /*purpose*/, curl_sockaddr* address) {
+    auto* transfer = static_cast<CurlTransfer*>(self);
+    const bool redirected = transfer->followed_ > 0;
+    if (redirected && !may_be_led_to(transfer->from_public_, is_public_address(address->addr),
+                                     transfer->private_allowed_)) {
+        transfer->led_astray_ = true;
+        return CURL_SOCKET_BAD;
+    }
+    return ::socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
 }
 
 std::size_t CurlTransfer::on_header(char* bytes, std::size_t size, std::size_t count, void* self) {
@@ -217,6 +238,10 @@ int CurlTransfer::status() const {
 
 bool CurlTransfer::follows_redirect(CURLcode code) {
     if (code != CURLE_OK || !leads_on_) return false;
+    const char* address = nullptr;
+    curl_easy_getinfo(easy_.get(), CURLINFO_PRIMARY_IP, &address);
+    from_public_ =
+        from_public_ || (address != nullptr && is_public_address(std::string_view(address)));
     failure_ = redirect(request_, status(), answer_.header("location"), followed_);
     if (failure_) return false;
     ++followed_;
@@ -227,6 +252,12 @@ Answer CurlTransfer::finish(CURLcode code, Timestamp now) {
     answer_.status = status();
     answer_.url = request_.url;
     answer_.ended = now;
+    if (code == CURLE_COULDNT_CONNECT && led_astray_) {
+        failure_ = Failure{Reason::redirects,
+                           fmt::format("redirected to {}, which is in this machine's own network: "
+                                       "[net] private_redirects allows it",
+                                       host_of(request_.url))};
+    }
     if (code != CURLE_OK && !failure_) failure_ = failure_of(code);
     if (!failure_ && !headers_ended_) failure_ = failure_of(CURLE_PARTIAL_FILE);
     // By its meaning (RFC 9110 §15.5.8) no answer of the site's.

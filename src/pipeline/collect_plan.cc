@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "base/url_text.h"
 #include "net/retry.h"
 #include "pipeline/reading_check.h"
 
@@ -164,7 +165,8 @@ void CollectPlan::plan_session(std::size_t source, std::vector<std::size_t> subj
     ask.planned.request.timeout = asked.timeout;
     ask.planned.request.proxy = asked.proxy;
     ask.planned.request.cookie_jar = asked.name;
-    ask.planned.shown_url = asked.session->cookie_url;
+    ask.planned.shown_url = shown_url(asked.session->cookie_url);
+    add_confidential(asked, ask.planned.request);
     queue(std::move(ask), now);
 }
 
@@ -236,6 +238,18 @@ Attempt CollectPlan::attempt_of(const Ask& ask, const Answer& answer,
             .capture = capture,
             .reason = std::nullopt,
             .what = {}};
+}
+
+bool CollectPlan::is_of_session(RequestId id) const {
+    const auto place = under_way_.find(id);
+    TAPEDECK_ASSERT(place != under_way_.end());
+    return place->second.kind != Kind::query;
+}
+
+bool CollectPlan::has_session(RequestId id) const {
+    const auto place = under_way_.find(id);
+    TAPEDECK_ASSERT(place != under_way_.end());
+    return feed_.sources[place->second.source]->session.has_value();
 }
 
 std::vector<Found> CollectPlan::answered(const Answer& answer, const std::string& capture,
@@ -317,7 +331,8 @@ void CollectPlan::session_answered(Ask ask, const Answer& answer, Now now) {
         Ask crumb = std::move(ask);
         crumb.kind = Kind::crumb;
         crumb.planned.request.url = source.session->crumb_url;
-        crumb.planned.shown_url = source.session->crumb_url;
+        crumb.planned.shown_url = shown_url(source.session->crumb_url);
+        add_confidential(source, crumb.planned.request);
         queue(std::move(crumb), now);
         return;
     }

@@ -47,6 +47,11 @@ public:
     // When `due` has something next, by the steady clock; nothing where all is under way or done.
     std::optional<std::chrono::microseconds> next_due() const;
 
+    // Whether the question under way is a step of a session, whose answer is for nobody to see.
+    bool is_of_session(RequestId id) const;
+    // Whether its source has a session, whose cookies are as good as a password.
+    bool has_session(RequestId id) const;
+
     // What the answer gives; instruments that it does not serve go on along their chain.
     // `capture` is the SHA-256 under which the body is kept, or empty.
     std::vector<Found> answered(const Answer& answer, const std::string& capture, Now now);

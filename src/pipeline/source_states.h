@@ -1,6 +1,5 @@
 #pragma once
 
-#include <functional>
 #include <map>
 #include <mutex>
 #include <optional>
@@ -10,12 +9,10 @@
 #include "events/log.h"
 #include "net/circuit_breaker.h"
 #include "net/pacer.h"
+#include "pipeline/secret_lookup.h"
 #include "sources/source.h"
 
 namespace tapedeck {
-
-// Gives the secret of a name; `rejected` names one that is not configured.
-using SecretLookup = std::function<Result<Secret>(const std::string& name)>;
 
 // What one collector knows of its sessions: the crumb by source name. Cookies lie in its client.
 struct Sessions {

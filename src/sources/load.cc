@@ -104,10 +104,16 @@ Result<Source> make_source(const ClassListSource& parameters) {
         return text.find_first_not_of(" \t") == std::string::npos;
     };
     if (is_blank(parameters.price_html_class)) return refuse("price_html_class is empty");
+    for (const std::string* list : {&parameters.price_html_class, &parameters.stock_name_html_class,
+                                    &parameters.previous_close_html_class}) {
+        if (const auto selector = Selector::of_classes(*list); !selector) {
+            return refuse(selector.error().what);
+        }
+    }
     const auto classes = [](const std::string& list) {
         Finder finder;
         finder.kind = Finder::Kind::css;
-        finder.selector = Selector::of_classes(list);
+        finder.selector = *Selector::of_classes(list);
         return finder;
     };
     Source source;

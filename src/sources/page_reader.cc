@@ -11,6 +11,9 @@
 namespace tapedeck {
 namespace {
 
+constexpr std::size_t kLongestName = 400;    // bytes; what a page calls an instrument
+constexpr std::size_t kLongestWhat = 1'000;  // of a failure, which every instrument has
+
 // Which of several failures tells a person most.
 int weight(Reason reason) {
     switch (reason) {
@@ -64,7 +67,7 @@ struct PageReader::Impl {
     }
 
     Failure fail(Reason reason, std::string_view what) const {
-        return {reason, fmt::format("{}: {}", source.name, what)};
+        return {reason, fmt::format("{}: {}", source.name, shortened(what, kLongestWhat))};
     }
 
     // What the page says of itself: 1 the instrument, 0 nothing, -1 another one, put into `other`.
@@ -94,7 +97,9 @@ struct PageReader::Impl {
 std::optional<Failure> PageReader::Impl::fill(Reading& reading, const Rule& rule,
                                               const PageView::Place& place, const Names& names,
                                               std::string_view shown_currency) {
-    if (const auto found = view.find(rule.full_name, place, names)) reading.name = found->text;
+    if (const auto found = view.find(rule.full_name, place, names)) {
+        reading.name = shortened(found->text, kLongestName);
+    }
     view.find(rule.previous_close, place, names, [&](const FoundText& found, const Finder& finder) {
         const auto price = parse_price_text(found.text, finder.decimal_mark);
         if (!price || found.cut_off || price->is_negative()) return false;
@@ -151,6 +156,7 @@ std::optional<Failure> PageReader::Impl::check(const Reading& reading,
 }
 
 std::string PageReader::Impl::price_problem(const Rule& rule) const {
+    if (view.is_spent()) return "the page takes too long to search: no rule looks further";
     for (const Finder& finder : rule.price) {
         if (finder.kind == Finder::Kind::css) {
             if (!view.tree_error().empty()) return view.tree_error();
@@ -238,6 +244,7 @@ ReadResult PageReader::Impl::apply(const Rule& rule, const Names& names, bool na
 
 ReadResult PageReader::Impl::read(std::string_view instrument) {
     const Names names = names_of(instrument);
+    view.grant();
     if (auto failure = diagnose(source, rules, page, view, names, false)) return *failure;
     std::string other;
     const int said = says(rules.symbol, {}, names, other);

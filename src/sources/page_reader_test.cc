@@ -265,5 +265,63 @@ TEST(PageReader, CutsTextsAtTheirMarks) {
     EXPECT_EQ(name(", after = \"missing\""), "");
 }
 
+// A page and a source made for each other: each rule by itself would take 30 million steps.
+TEST(PageReader, SpendsOneBudgetOnAPageWhateverItsRulesAndSaysSo) {
+    std::string rules = "identity = \"url\"\n";
+    for (int i = 0; i < 100; ++i) {
+        rules += "[[rule]]\nname = \"r" + std::to_string(i) +
+                 "\"\nprice = { css = \"u ~ i ~ i ~ i ~ i\" }\n";
+    }
+    const Source source = source_of(rules);
+    std::string body = "<html>";
+    for (int i = 0; i < 20'000; ++i) body += "<i></i>";
+    body += "</html>";
+    const Page page = page_of(body);
+    PageReader reader(source, page);
+    for (const char* instrument : {"x", "y", "z"}) {
+        const auto result = reader.read(instrument);
+        ASSERT_TRUE(std::holds_alternative<Failure>(result));
+        EXPECT_NE(std::get<Failure>(result).what.find("takes too long to search"),
+                  std::string::npos)
+            << std::get<Failure>(result).what;
+    }
+}
+
+// The members are looked through once for each instrument: 2,000 times a million would be hours.
+TEST(PageReader, SpendsOneBudgetOnAnAnswerWhateverIsAskedOfIt) {
+    const Source source =
+        source_of("identity = \"url\"\n[[rule]]\nname = \"r\"\nprice = \"/{symbol}/price\"\n");
+    std::string body = "{";
+    for (int i = 0; i < 200'000; ++i) body += "\"m" + std::to_string(i) + "\":{\"price\":1},";
+    body += "\"last\":{\"price\":\"7.5\"}}";
+    const Page page = page_of(body);
+    PageReader reader(source, page);
+    const auto first = reader.read("last");
+    ASSERT_TRUE(std::holds_alternative<Reading>(first));
+    EXPECT_EQ(std::get<Reading>(first).price.to_string(), "7.5");
+    int read = 0;
+    for (int i = 0; i < 2'000; ++i) {
+        read += std::holds_alternative<Reading>(reader.read("last")) ? 1 : 0;
+    }
+    EXPECT_LT(read, 1'000);
+    EXPECT_GT(read, 100);
+}
+
+TEST(PageReader, BoundsWhatAPageSaysOfItself) {
+    const Source source = source_of(
+        "[page]\nsymbol = { css = \"i\" }\n"
+        "[[rule]]\nname = \"b\"\nprice = { css = \"b\" }\nfull_name = { css = \"h1\" }\n");
+    const std::string name = "Caf\u00e9 " + std::string(2'000'000, 'n');
+    const auto read = [&](const std::string& body) {
+        return PageReader(source, page_of(body)).read("x");
+    };
+    const auto found = read("<i>x</i><b>1.5</b><h1>" + name + "</h1>");
+    ASSERT_TRUE(std::holds_alternative<Reading>(found));
+    EXPECT_EQ(std::get<Reading>(found).name, name.substr(0, 397) + "...");
+    const auto other = read("<i>" + name + "</i><b>1.5</b>");
+    ASSERT_TRUE(std::holds_alternative<Failure>(other));
+    EXPECT_LT(std::get<Failure>(other).what.size(), 1'100U);
+}
+
 }  // namespace
 }  // namespace tapedeck

@@ -138,6 +138,10 @@ std::vector<PlannedRequest> plan_requests(const Source& source,
                                           std::span<const std::string> instruments,
                                           const RequestValues& values);
 
+// Notes in `request`, whose URL and headers are set, what of them is for the host asked alone:
+// passwords, and what stands under a name such as "api_key" or "Authorization".
+void add_confidential(const Source& source, Request& request);
+
 using Sources = std::map<std::string, std::shared_ptr<const Source>, std::less<>>;
 
 // A file of the user's folder that is no source. Nothing else goes by its name, as the shipped

@@ -31,8 +31,12 @@ public:
         read_source(root, source, rules);
         read_page(root, rules);
         read_documents(root, rules);
-        for (const TomlNode& node : tables(root, "error")) rules.errors.push_back(read_error(node));
-        for (const TomlNode& node : tables(root, "rule")) read_rule(node, rules);
+        const auto errors = tables(root, "error");
+        const auto rows = tables(root, "rule");
+        limit(root, "[[error]]", errors.size(), kMostRules);
+        limit(root, "[[rule]]", rows.size(), kMostRules);
+        for (const TomlNode& node : errors) rules.errors.push_back(read_error(node));
+        for (const TomlNode& node : rows) read_rule(node, rules);
         if (rules.rules.empty()) fail(root, "", "there must be at least one [[rule]]");
         if (error_) return *error_;
         rules.attributes = attributes_of(rules);
@@ -43,6 +47,8 @@ public:
     }
 
 private:
+    static constexpr std::size_t kMostRules = 200;
+    static constexpr std::size_t kMostItems = 200;  // of a list: finders, texts, pointers
     static constexpr std::string_view kFinderKeys[] = {
         "css",       "classes",      "pointer",       "label",  "title",       "constant",
         "json",      "attribute",    "after",         "before", "append",      "after_last",
@@ -55,6 +61,12 @@ private:
         if (!key.empty()) what += fmt::format("{} = {}: ", key, describe(node));
         what += why;
         error_ = Error{ErrorKind::malformed, std::move(what)};
+    }
+
+    // A page is read by every rule until one holds: a source may not cost its readers their time.
+    void limit(const TomlNode& node, std::string_view what, std::size_t count, std::size_t most) {
+        if (count > most)
+            fail(node, "", fmt::format("{} {}; at most {} are read", count, what, most));
     }
 
     void check_keys(const TomlNode& table, std::string_view name,
@@ -94,6 +106,8 @@ private:
             texts.push_back(text(*node, key));
             return texts;
         }
+        limit(*node, key, node->items.size(), kMostItems);
+        if (error_) return texts;
         for (const TomlNode& item : node->items) texts.push_back(text(item, key));
         if (texts.empty()) fail(*node, key, "the list is empty");
         return texts;
@@ -110,15 +124,15 @@ private:
     JsonPath path(const TomlNode& node, std::string_view key, std::string_view pointer) {
         auto parsed = JsonPath::parse(pointer);
         if (parsed) return *std::move(parsed);
-        fail(node, key, parsed.error().what);
+        fail(node, pointer.size() > JsonPath::kMostBytes ? "" : key, parsed.error().what);
         return {};
     }
 
     Selector selector(const TomlNode& node, std::string_view key) {
         auto parsed = Selector::parse(text(node, key));
         if (parsed) return *std::move(parsed);
-        fail(node, key, parsed.error().what);
-        return Selector::of_classes("");
+        fail(node, node.text.size() > Selector::kMostBytes ? "" : key, parsed.error().what);
+        return Selector::nothing();
     }
 
     // The tables of [[key]].
@@ -270,6 +284,7 @@ private:
         const TomlNode* page = table_of(root, "page");
         const TomlNode* documents = table_of(root, "json");
         if (documents != nullptr) {  // the names come first: finders refer to them
+            limit(*documents, "[json.NAME]", documents->members.size(), kMostRules);
             for (const TomlMember& document : documents->members) {
                 rules.documents.emplace_back().name = document.key;
             }
@@ -446,6 +461,8 @@ private:
         const TomlNode* node = table.find(key);
         if (node == nullptr) return field;
         if (node->kind == TomlKind::array) {
+            limit(*node, key, node->items.size(), kMostItems);
+            if (error_) return field;
             for (const TomlNode& item : node->items) {
                 field.push_back(read_finder(item, key, rules, has_document));
             }
@@ -521,7 +538,9 @@ private:
             finder.selector = css->text == ":scope" ? Selector::scope() : selector(*css, "css");
         }
         if (const TomlNode* classes = is("classes", Finder::Kind::css)) {
-            finder.selector = Selector::of_classes(text(*classes, "classes"));
+            const auto list = Selector::of_classes(text(*classes, "classes"));
+            if (!list) fail(*classes, "", list.error().what);
+            finder.selector = list ? *list : Selector::nothing();
         }
         if (const TomlNode* pointer = is("pointer", Finder::Kind::pointer)) {
             finder.path = path(*pointer, "pointer", text(*pointer, "pointer"));

@@ -180,5 +180,36 @@ TEST(SourceToml, MakesASourceOfTheOriginalsParameters) {
     EXPECT_FALSE(make_source({"x", "example", "a", "", ""}));
 }
 
+TEST(SourceToml, BoundsWhatASourceMayAskOfAPage) {
+    const auto rule = [](const std::string& price) {
+        return "[[rule]]\nname = \"r\"\nprice = " + price + "\n";
+    };
+    const std::string classes(200'000, 'c');
+    EXPECT_EQ(error_of("", rule("{ css = \"." + classes + "\" }")),
+              "mine.toml:6: a selector of 200001 bytes; at most 4096 are read: \"." +
+                  classes.substr(0, 39) + "...\"");
+    EXPECT_EQ(error_of("", rule("{ classes = \"" + classes + "\" }")),
+              "mine.toml:6: a list of classes of 200000 bytes; at most 4096 are read: \"" +
+                  classes.substr(0, 40) + "...\"");
+    EXPECT_EQ(error_of("", rule("\"/" + classes + "\"")),
+              "mine.toml:6: a JSON pointer of 200001 bytes; at most 1024 are read: \"/" +
+                  classes.substr(0, 39) + "...\"");
+    std::string deep;
+    for (int i = 0; i < 65; ++i) deep += "/a";
+    EXPECT_NE(error_of("", rule("\"" + deep + "\"")).find("more than 64 parts"), std::string::npos);
+    std::string rules, finders, errors;
+    for (int i = 0; i < 201; ++i) {
+        rules += "[[rule]]\nname = \"r" + std::to_string(i) + "\"\nprice = { css = \"b\" }\n";
+        errors += "[[error]]\nreason = \"throttled\"\nstatus = 429\n";
+        finders += "{ css = \"b\" },";
+    }
+    EXPECT_NE(error_of("", rules).find("201 [[rule]]; at most 200 are read"), std::string::npos);
+    EXPECT_NE(error_of("", errors + rule("{ css = \"b\" }")).find("201 [[error]]; at most 200"),
+              std::string::npos);
+    EXPECT_EQ(error_of("", rule("[" + finders + "]")),
+              "mine.toml:6: 201 price; at most 200 are read");
+    EXPECT_FALSE(make_source({"original", "https://example.com/", classes, "", ""}));
+}
+
 }  // namespace
 }  // namespace tapedeck

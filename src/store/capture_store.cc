@@ -50,7 +50,10 @@ Result<std::string> pack(std::string_view body) {
 std::string header_lines(const CapturedAnswer& answer) {
     std::string lines;
     for (const auto& [name, value] : answer.headers) {
-        if (name == "set-cookie") continue;
+        if (name == "set-cookie" || name == "authorization" || name == "proxy-authorization" ||
+            name == "authentication-info" || name == "cookie") {
+            continue;
+        }
         lines.append(name).append(": ").append(value).append("\n");
     }
     return lines;

@@ -16,6 +16,10 @@
 
 namespace tapedeck {
 
+// The header that a capture has where secrets were taken out of its body: how many times. The
+// SHA-256 is then that of the bytes as kept.
+inline constexpr std::string_view kSecretsRemoved = "tapedeck-secrets-removed";
+
 // An answer to be kept, as it came. Everything is borrowed for the call.
 struct CapturedAnswer {
     std::string_view url;  // secrets masked by the caller
