@@ -15,6 +15,7 @@ namespace {
 constexpr int kZstdLevel = 3;
 constexpr std::int64_t kDroppedAtOnce = 64;
 constexpr int kPagesGivenBackAtOnce = 4'096;
+constexpr std::int64_t kLookedAtAtOnce = 256;
 
 // The body is the last column: SQLite then reads the others without touching its pages.
 constexpr std::array<std::string_view, 1> kSteps = {R"(
@@ -197,6 +198,58 @@ Result<std::optional<Capture>> CaptureStore::get(std::string_view sha256_hex) {
         }
     }
     return std::optional(std::move(capture));
+}
+
+// Those after the id `after`; the last one's id, or `after` where there are no more.
+Result<std::int64_t> CaptureStore::look_at_some(std::int64_t after,
+                                                const std::function<bool(Timestamp)>& hashes,
+                                                std::vector<LookedAtCapture>& out) {
+    const std::lock_guard lock(mutex_);
+    auto next = database_->prepare(
+        "select id, sha256, url, fetched_at, body is not null, bytes from captures where id > ?1"
+        " order by id limit ?2");
+    if (!next) return next.error();
+    next->bind(1, after);
+    next->bind(2, kLookedAtAtOnce);
+    for (;;) {
+        const auto row = next->step();
+        if (!row) return row.error();
+        if (!*row) return after;
+        after = next->integer(0);
+        LookedAtCapture one{next->text(1),         next->text(2), next->timestamp(3),
+                            next->integer(4) != 0, false,         {}};
+        if (one.has_body && hashes(one.fetched_at)) {
+            auto find = database_->prepare("select body from captures where id = ?1");
+            if (!find) return find.error();
+            find->bind(1, after);
+            const auto found = find->step();
+            if (!found) return found.error();
+            const auto body = *found && !find->is_null(0) ? unpack(find->bytes(0), next->integer(5))
+                                                          : std::nullopt;
+            one.was_hashed = true;
+            if (!body) {
+                one.fault = "bytes that cannot be unpacked";
+            } else if (const std::string is = hex(sha256(*body)); is != one.sha256) {
+                one.fault = "bytes with the SHA-256 " + is;
+            }
+        }
+        out.push_back(std::move(one));
+    }
+}
+
+Result<> CaptureStore::look_through(const std::function<bool(Timestamp fetched_at)>& hashes,
+                                    const std::function<Result<>(const LookedAtCapture&)>& sink) {
+    std::vector<LookedAtCapture> some;
+    for (std::int64_t after = std::numeric_limits<std::int64_t>::min();;) {
+        some.clear();
+        const auto last = look_at_some(after, hashes, some);
+        if (!last) return in_context("looking through the captures", last.error());
+        if (some.empty()) return {};
+        after = *last;
+        for (const LookedAtCapture& one : some) {
+            if (auto done = sink(one); !done) return done;
+        }
+    }
 }
 
 Result<std::int64_t> CaptureStore::used_bytes() {

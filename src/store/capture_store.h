@@ -2,6 +2,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -50,6 +51,16 @@ struct CaptureSizes {
     std::int64_t used_bytes = 0;    // of the file, without pages that are free again
 };
 
+// A capture as it is looked through.
+struct LookedAtCapture {
+    std::string sha256;
+    std::string url;
+    Timestamp fetched_at;
+    bool has_body = false;    // else: pruned
+    bool was_hashed = false;  // the body, again
+    std::string fault;        // of the body, where it is not what its SHA-256 says
+};
+
 // The bytes that sources answered, by SHA-256, packed with zstd, in a file of their own: what
 // `why` and a mended source go back to. Its loss never loses a price. All functions may be called
 // from any thread. Errors as open_file's; where the disk is full, nothing was changed.
@@ -71,6 +82,11 @@ public:
     // SHA-256 says.
     Result<std::optional<Capture>> get(std::string_view sha256_hex);
 
+    // All captures, one after the other, in the order in which they were first kept. The bodies of
+    // those that `hashes` chooses by the time of their answer are unpacked and hashed again.
+    Result<> look_through(const std::function<bool(Timestamp fetched_at)>& hashes,
+                          const std::function<Result<>(const LookedAtCapture&)>& sink);
+
     // Drops the bodies last seen longer ago than `retention` (0: however long ago), then those
     // unseen for longest until the file uses at most `budget_bytes` (0: however many); what is
     // known about them stays. The number of bodies dropped. A little at a time: `keep` never waits
@@ -87,6 +103,9 @@ private:
                                                            const Clock& clock);
     Result<> put_all_in_transaction(std::span<const CapturedAnswer> answers,
                                     std::span<const std::string> digests);
+    Result<std::int64_t> look_at_some(std::int64_t after,
+                                      const std::function<bool(Timestamp)>& hashes,
+                                      std::vector<LookedAtCapture>& out);
     Result<> put_one(const CapturedAnswer& answer, const std::string& sha256_hex);
     Result<std::int64_t> drop_older(Timestamp keep_since);
     Result<std::int64_t> drop_over(std::int64_t budget_bytes);
