@@ -527,25 +527,15 @@ Result<> Recorder::settle() {
         if (parts_.journal != nullptr) store_away_ = asked_store_ = parts_.clock.steady();
         return {};
     }
-    std::set<std::string> feeds;
-    settle_at_.reset();
-    for (const CoverageRow& row : *changed) feeds.insert(row.feed);
-    // A slot that nobody runs is given up when its grace ends.
-    for (const Expectation& one : orders_.expectations) {
-        if (now < one.from || now >= one.to) continue;
-        one.schedule->for_each_instant(now - std::chrono::hours(1), now, [&](Timestamp slot, bool) {
-            const Timestamp given_up = slot + one.schedule->grace_at(slot);
-            if (given_up > now && (!settle_at_ || given_up < *settle_at_)) settle_at_ = given_up;
-        });
-    }
-    for (const std::string& feed : feeds) {
+    settle_at_ = changed->next;  // a slot that nobody runs is given up then
+    for (const std::string& feed : changed->feeds) {
         const auto limits = orders_.problem_limits.find(feed);
         auto looked = problems_.look(
             orders_.feeds, feed,
             limits == orders_.problem_limits.end() ? ProblemLimits{} : limits->second);
         if (!looked) parts_.log.emit(StepFailed{"looking for problems", looked.error().what});
     }
-    if (!changed->empty() && parts_.changed) parts_.changed();
+    if (changed->changed > 0 && parts_.changed) parts_.changed();
     return {};
 }
 
