@@ -105,8 +105,21 @@ void Table::add(std::vector<std::string> cells) {
     rows_.push_back(std::move(cells));
 }
 
-std::string Table::text(bool aligned) const {
-    std::string out;
+void Table::stream(std::vector<std::string> cells) {
+    constexpr std::size_t kAtOnce = 1'000;
+    add(std::move(cells));
+    if (rows_.size() >= kAtOnce) print_rest();
+}
+
+void Table::print_rest() {
+    if (rows_.empty()) return;
+    if (!headed_) widths_ = widths();
+    tapedeck::print(lines(on_terminal(), widths_));
+    headed_ = true;
+    rows_.clear();
+}
+
+std::vector<std::size_t> Table::widths() const {
     std::vector<std::size_t> widths;
     for (const Column& column : columns_) widths.push_back(seen_width(column.name));
     for (const auto& row : rows_) {
@@ -114,6 +127,13 @@ std::string Table::text(bool aligned) const {
             widths[i] = std::max(widths[i], seen_width(row[i]));
         }
     }
+    return widths;
+}
+
+std::string Table::text(bool aligned) const { return lines(aligned, widths()); }
+
+std::string Table::lines(bool aligned, const std::vector<std::size_t>& widths) const {
+    std::string out;
     const auto add_line = [&](const auto& cell_of) {
         std::string line;
         for (std::size_t i = 0; i < columns_.size(); ++i) {
@@ -123,7 +143,7 @@ std::string Table::text(bool aligned) const {
                 line += cell;
                 continue;
             }
-            const std::size_t space = widths[i] - seen_width(cell);
+            const std::size_t space = widths[i] - std::min(widths[i], seen_width(cell));
             if (i > 0) line += "  ";
             if (columns_[i].align == Align::right) line.append(space, ' ');
             line += cell;
@@ -133,7 +153,7 @@ std::string Table::text(bool aligned) const {
         out += line;
         out += '\n';
     };
-    add_line([&](std::size_t i) -> std::string_view { return columns_[i].name; });
+    if (!headed_) add_line([&](std::size_t i) -> std::string_view { return columns_[i].name; });
     for (const auto& row : rows_)
         add_line([&](std::size_t i) -> std::string_view { return row[i]; });
     return out;

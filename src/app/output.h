@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -58,11 +59,21 @@ public:
     void add(std::vector<std::string> cells);
     std::string text(bool aligned) const;
     void print() const;  // on stdout
-    bool empty() const { return rows_.empty(); }
+    bool empty() const { return rows_.empty() && !headed_; }
+
+    // For answers that may be long: adds a row, and prints what is there from time to time. Columns
+    // are as wide as the first thousand rows need. `print_rest` ends it.
+    void stream(std::vector<std::string> cells);
+    void print_rest();
 
 private:
+    std::vector<std::size_t> widths() const;
+    std::string lines(bool aligned, const std::vector<std::size_t>& widths) const;
+
     std::vector<Column> columns_;
     std::vector<std::vector<std::string>> rows_;
+    std::vector<std::size_t> widths_;  // of what was printed
+    bool headed_ = false;              // the headings were printed
 };
 
 // Writes all of `text` to stdout; false where it cannot be written, now or before. What becomes of

@@ -17,20 +17,15 @@ using namespace std::chrono_literals;
 // Slots in which a price was expected and is not there, in order.
 Result<std::vector<Timestamp>> missing_slots(Reader& reader, const SpanOptions& options,
                                              Span span) {
-    const auto rows = coverage_now(reader, options, span, nullptr);
-    if (!rows) return rows.error();
     std::vector<Timestamp> missing;
-    for (const CoverageRow& row : *rows) {
-        switch (row.verdict.state) {
-            case CoverageState::failed:
-            case CoverageState::missed:
-            case CoverageState::lost:
-            case CoverageState::quarantined:
-                missing.push_back(row.slot);
-                break;
-            default:
-                break;
-        }
+    CoverageView coverage = reader.coverage();
+    for (const std::string& feed : reader.feeds_named(options.feed)) {
+        auto done = coverage.each_gap(feed, options.instrument, span,
+                                      [&](const CoverageRow& row) -> Result<> {
+                                          missing.push_back(row.slot);
+                                          return {};
+                                      });
+        if (!done) return done.error();
     }
     std::ranges::sort(missing);
     return missing;

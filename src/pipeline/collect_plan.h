@@ -69,8 +69,10 @@ public:
     std::vector<Outcome> outcomes() const;
 
 private:
+    enum class Weight { passed_over, rested, asked };  // of the failure that is told
     struct Subject {
         Outcome outcome;
+        Weight weight = Weight::passed_over;
         std::size_t source = 0;  // position in the chain
         int tries = 0;           // of this source
         bool found = false;
@@ -100,6 +102,7 @@ private:
     void fail(std::size_t subject, std::size_t source, const Failure& failure, Attempt attempt,
               Now now);
     void session_answered(Ask ask, const Answer& answer, Now now);
+    static Weight weight_of(const Failure& failure, const Attempt& attempt);
     Attempt attempt_of(const Ask& ask, const Answer& answer, const std::string& capture) const;
 
     const Feed& feed_;

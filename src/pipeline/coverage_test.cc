@@ -281,24 +281,6 @@ std::vector<std::string> keys(const std::vector<Problem>& problems) {
     return keys;
 }
 
-TEST_F(CoverageTest, ItSaysItselfWhenItMustLookAgain) {
-    // Of a slot of every day the grace is twelve hours, however long ago it began.
-    auto daily = Schedule::make({"5 0 * * *"});
-    ASSERT_TRUE(daily) << daily.error().what;
-    Expectation expectation = testing::expected_of(feeds["coin"]);
-    expectation.schedule = std::make_shared<const Schedule>(*std::move(daily));
-    const std::vector<Expectation> expected{expectation};
-    CoverageLedger ledger(*store, tape, feeds);
-    auto changed = ledger.settle(expected, kSlot + 2h);
-    ASSERT_TRUE(changed) << changed.error().what;
-    EXPECT_EQ(ledger.look_again(), kSlot + 12h);
-    changed = ledger.settle(expected, kSlot + 12h);
-    ASSERT_TRUE(changed) << changed.error().what;
-    ASSERT_FALSE(changed->empty());
-    EXPECT_EQ(changed->front().verdict.state, CoverageState::missed);
-    EXPECT_EQ(ledger.look_again(), std::nullopt);
-}
-
 TEST(LookAgainAt, IsWhenTheVerdictMayChange) {
     SlotFacts slot;
     slot.give_up = kSlot + 150s;

@@ -69,8 +69,9 @@ Result<> run_problem_command(const std::string& command, bool recovered, const P
     posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
     posix_spawnattr_setsigmask(&attributes, &none);
     posix_spawnattr_setsigdefault(&attributes, &ignored);
-    const int failed = ::posix_spawn(&child, "/bin/sh", &actions, &attributes,
-                                     const_cast<char* const*>(arguments), pointers_to(environment).data());
+    const int failed =
+        ::posix_spawn(&child, "/bin/sh", &actions, &attributes, const_cast<char* const*>(arguments),
+                      pointers_to(environment).data());
     posix_spawnattr_destroy(&attributes);
     posix_spawn_file_actions_destroy(&actions);
     if (failed != 0) {

@@ -28,7 +28,15 @@ public:
     // Whether the source may be asked now; counts as a trial where its breaker is half open.
     bool may_ask(const Source& source, std::chrono::microseconds steady);
     void succeeded(const Source& source);
-    void failed(const Source& source, const Failure& failure, std::chrono::microseconds steady);
+    void failed(const Source& source, const Failure& failure, std::chrono::microseconds steady,
+                Timestamp wall);
+
+    // Since when a source rests, and the failure that made it. None where it does not.
+    struct Rest {
+        Timestamp since;
+        Failure cause;
+    };
+    std::optional<Rest> rest_of(const std::string& source) const;
 
     // When a request to `url` may start, and takes that place in the host's budget; nothing where
     // that would be after `latest`.
@@ -53,6 +61,7 @@ private:
     Pacer pacer_;  // has its own lock
     mutable std::mutex mutex_;
     std::map<std::string, CircuitBreaker> breakers_ TAPEDECK_GUARDED_BY(mutex_);
+    std::map<std::string, Rest> rests_ TAPEDECK_GUARDED_BY(mutex_);  // of those not closed again
 };
 
 }  // namespace tapedeck

@@ -252,14 +252,12 @@ Result<> StoreSide::answer(std::vector<Question>& questions) {
 Result<> StoreSide::settle(std::set<std::string>& dirty) {
     const Timestamp now = parts_.clock.now();
     if (dirty.empty() && (!settle_at_ || now < *settle_at_)) return {};
-    auto changed = coverage_.settle(orders_.expectations, now);
-    if (!changed) return changed.error();
+    auto settled = coverage_.settle(orders_.expectations, now);
+    if (!settled) return settled.error();
     dirty.clear();
-    settle_at_ = coverage_.look_again();
-    std::set<std::string> feeds;
-    for (const CoverageRow& row : *changed) feeds.insert(row.feed);
-    look_for_problems(feeds);
-    if (!changed->empty() && parts_.changed) parts_.changed();
+    settle_at_ = settled->next;
+    look_for_problems(settled->feeds);
+    if (settled->changed > 0 && parts_.changed) parts_.changed();
     return {};
 }
 

@@ -118,6 +118,30 @@ public:
                       RunTable::run_ended(id, "success", clock_.now())});
     }
 
+    // Asked by hand for a slot before the history began, in vain.
+    Result<> collect_by_hand(const std::string& feed, const std::string& instrument) {
+        slot_ = 1;
+        const Timestamp at = kFirst - 1h;
+        const CollectJob job{fmt::format("manual/{}/{}", feed, format_rfc3339(at)),
+                             at,
+                             1,
+                             {instrument},
+                             clock_.now() + 150s,
+                             assembly_.config().digest};
+        auto run = collector_.collect(assembly_.feeds().at(feed), job, {});
+        return run ? Result<>() : run.error();
+    }
+
+    Result<> lose_messages() {
+        const std::vector<Statement> lost{
+            {"insert into tape_gaps (topic, partition, from_offset, to_offset, recorded_at) values "
+             "('old_topic', 3, 40, 45, $1)",
+             {clock_.now()},
+             1}};
+        auto done = assembly_.store().transact(lost);
+        return done ? Result<>() : done.error();
+    }
+
     Result<> load_and_settle() {
         Loader loader(assembly_.tape(), assembly_.store(), clock_, assembly_.log(),
                       loader_options(assembly_.settings()));
@@ -167,6 +191,8 @@ Result<> record(Assembly& assembly, ManualClock& clock) {
     }
     // 15:15 passes while nobody runs.
     clock.advance(kFirst + 18min + 30s - clock.now());
+    if (auto done = world.collect_by_hand("coin", "ethereum"); !done) return done;
+    if (auto done = world.lose_messages(); !done) return done;
     if (auto done = world.load_and_settle(); !done) return done;
     return keep_demo_time(assembly.store(), clock.now());
 }

@@ -119,13 +119,13 @@ TEST_F(PostgresPatience, AStopEndsEveryWait) {
 
 TEST_F(PostgresPatience, RowsAreASignOfLife) {
     std::int64_t rows = 0;
-    auto done =
-        store_->query({"select pg_sleep(0.1)::text || repeat('x', 20000) from generate_series(1, 5)", {}, {}},
-                      [&](const RowView&) -> Result<> {
-                          ++rows;
-                          return {};
-                      },
-                      {400ms, {}});
+    auto done = store_->query(
+        {"select pg_sleep(0.1)::text || repeat('x', 20000) from generate_series(1, 5)", {}, {}},
+        [&](const RowView&) -> Result<> {
+            ++rows;
+            return {};
+        },
+        {400ms, {}});
     // Each fills the server's buffer and comes by itself; all together take longer than the limit.
     EXPECT_TRUE(done) << done.error().what;
     EXPECT_EQ(rows, 5);

@@ -151,7 +151,7 @@ private:
         for (const Timestamp now : {kSlot + 10s, kSlot + 28min}) {
             const auto changed = ledger.settle(day_.expected, now);
             ASSERT_TRUE(changed) << changed.error().what;
-            say("changed", changed->size());
+            say("changed", changed->changed);
         }
         const auto rows = ledger.stored("coin", Timestamp::min(), Timestamp::max());
         ASSERT_TRUE(rows) << rows.error().what;
