@@ -212,9 +212,17 @@ def move_tape_and_back(world):
 
 @action(stores=FILE, mixes=False)
 def remove_wal(world):
+    """Of a database that is so young that its WAL holds all of it."""
     world.losses.append((0, time.time() + 90, "replaced|moved|deleted"))
     world.run("rm", f"{DATABASE}-wal")
     must_end(world, DATABASE)
+
+
+@action(stores=FILE, mixes=False, begins=15)
+def remove_wal_later(world):
+    world.run("sqlite3", "-cmd", ".timeout 30000", DATABASE, "pragma wal_checkpoint(truncate)")
+    world.wait_until(world.next_slot() + 3)
+    remove_wal(world)
 
 
 @action(stores=FILE, mixes=False)
