@@ -94,6 +94,7 @@ const std::vector<std::pair<std::string, Reason>> kReasonOfError{
 struct Entry {
     std::string file, kind, instrument, error;
     std::optional<std::string> name, price, previous_close, currency, as_of;
+    std::optional<std::string> embedded_price;  // as the page's JSON writes it
     int status = 200;
 };
 
@@ -119,6 +120,7 @@ std::vector<Entry> read_entries(const fs::path& folder) {
         entry.previous_close = text_at(item, "previous_close");
         entry.currency = text_at(item, "currency");
         entry.as_of = text_at(item, "as_of");
+        entry.embedded_price = text_at(item, "embedded_price");
         std::int64_t status = 0;
         if (item["http_status"].get(status) == simdjson::SUCCESS) {
             entry.status = static_cast<int>(status);
@@ -184,6 +186,9 @@ void expect_reading(const Entry& entry, const Reading& reading) {
     EXPECT_EQ(reading.name, entry.name.value_or(""));
     EXPECT_EQ(text_of(reading.previous_close), entry.previous_close.value_or("none"));
     EXPECT_EQ(reading.currency, entry.currency.value_or(""));
+    // A price that a person reads from the page's JSON has its own time there, which is no part of
+    // what the recordings' reader noted.
+    if (entry.embedded_price && !entry.as_of) return;
     const std::string as_of = reading.as_of ? format_rfc3339(*reading.as_of) : "none";
     std::string wanted = "none";
     if (entry.as_of) wanted = format_rfc3339(*parse_rfc3339(*entry.as_of));
@@ -266,7 +271,10 @@ TEST_F(Recordings, ShowWhereThePriceStands) {
         ASSERT_LE(reading->evidence_at + reading->evidence_size, body.size());
         std::string bytes = body.substr(reading->evidence_at, reading->evidence_size);
         std::erase(bytes, ',');
-        EXPECT_NE(bytes.find(*entry.price), std::string::npos) << bytes;
+        EXPECT_TRUE(
+            bytes.find(*entry.price) != std::string::npos ||
+            (entry.embedded_price && bytes.find(*entry.embedded_price) != std::string::npos))
+            << bytes;
         ++shown;
     }
     EXPECT_GT(shown, 400);
