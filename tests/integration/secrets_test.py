@@ -10,6 +10,7 @@ import json
 import os
 import pathlib
 import re
+import resource
 import signal
 import sqlite3
 import subprocess
@@ -207,7 +208,8 @@ class World:
     def record_a_slot(self):
         with open(self.folder / "log.txt", "wb") as log:
             process = subprocess.Popen([PROGRAM, "run", "--slots", "1", "--plain"], cwd=self.folder,
-                                       stdout=log, stderr=log, env=self.environment())
+                                       stdout=log, stderr=log, env=self.environment(),
+                                       preexec_fn=wants_core_dumps)
             try:
                 limits = ""
                 while "Max core file size" not in limits:
@@ -246,6 +248,11 @@ class World:
                         data += unpacked(data)
                         for leak in leaks(data):
                             yield f"{path.name}: {table}.{column}: {leak}"
+
+
+def wants_core_dumps():
+    most = resource.getrlimit(resource.RLIMIT_CORE)[1]
+    resource.setrlimit(resource.RLIMIT_CORE, (most, most))
 
 
 def unpacked(data):
