@@ -275,6 +275,7 @@ def scenario(log_format):
     world.record_a_slot()
     for name in SOURCES:
         world.both("collect", "f_" + name)
+    world.tell("load", "--until-end")
     for verb in (["status"], ["gaps"], ["audit"], ["sources"], ["sources", "--probe"], ["check"],
                  ["config", "show"], ["config", "check"], ["config", "explain", "net.proxy"],
                  ["dag", "list"], ["next"], ["export"], ["export", "--all"],
