@@ -33,7 +33,11 @@ void learn_secrets(const Settings& settings) {
         if (!secret.file.empty() && !std::filesystem::is_regular_file(secret.file, ignored))
             continue;
         if (const auto found = find_secret(settings, name)) {
-            known_secrets()->know(*found, SecretReach::service);
+            const bool of_a_service = name == settings.store.secret ||
+                                      name == settings.tape.secret ||
+                                      name == settings.tape.key_secret;
+            // Which source is told the others is not known here, nor which site repeats them.
+            known_secrets()->know(*found, of_a_service ? SecretReach::service : SecretReach::site);
         }
     }
     if (const auto* postgres = std::get_if<PostgresUrl>(&settings.store.url.target)) {

@@ -7,6 +7,8 @@
 #include <charconv>
 #include <optional>
 
+#include "base/url_text.h"
+
 #include "config/nearest.h"
 
 namespace tapedeck {
@@ -192,7 +194,8 @@ Result<SqliteUrl> parse_sqlite(std::string_view text) {
     std::string_view path = text.substr(kSqlite.size());
     if (path.starts_with("///")) path.remove_prefix(2);
     if (path.starts_with("//")) {
-        return wrong(fmt::format("must be sqlite:PATH or sqlite:///PATH, not \"{}\"", text));
+        return wrong(
+            fmt::format("must be sqlite:PATH or sqlite:///PATH, not \"{}\"", shown_url(text)));
     }
     if (path.empty() || path == ":memory:" || path.find('\0') != path.npos) {
         return wrong(fmt::format("must name a file: sqlite:PATH, not \"{}\"", text));

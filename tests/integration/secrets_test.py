@@ -10,6 +10,7 @@ import json
 import os
 import pathlib
 import re
+import resource
 import signal
 import sqlite3
 import subprocess
@@ -207,7 +208,8 @@ class World:
     def record_a_slot(self):
         with open(self.folder / "log.txt", "wb") as log:
             process = subprocess.Popen([PROGRAM, "run", "--slots", "1", "--plain"], cwd=self.folder,
-                                       stdout=log, stderr=log, env=self.environment())
+                                       stdout=log, stderr=log, env=self.environment(),
+                                       preexec_fn=wants_core_dumps)
             try:
                 limits = ""
                 while "Max core file size" not in limits:
@@ -248,6 +250,11 @@ class World:
                             yield f"{path.name}: {table}.{column}: {leak}"
 
 
+def wants_core_dumps():
+    most = resource.getrlimit(resource.RLIMIT_CORE)[1]
+    resource.setrlimit(resource.RLIMIT_CORE, (most, most))
+
+
 def unpacked(data):
     if not data.startswith(b"\x28\xb5\x2f\xfd"):
         return b""
@@ -268,6 +275,7 @@ def scenario(log_format):
     world.record_a_slot()
     for name in SOURCES:
         world.both("collect", "f_" + name)
+    world.tell("load", "--until-end")
     for verb in (["status"], ["gaps"], ["audit"], ["sources"], ["sources", "--probe"], ["check"],
                  ["config", "show"], ["config", "check"], ["config", "explain", "net.proxy"],
                  ["dag", "list"], ["next"], ["export"], ["export", "--all"],
