@@ -39,6 +39,7 @@ struct OpenProblem {
 
 struct Status {
     Timestamp now;
+    bool simulated = false;
     std::string store;
     std::string config;
     bool running = false;
@@ -155,6 +156,7 @@ Result<> read_rest(Reader& reader, Status& status) {
 Result<Status> read_status(Reader& reader) {
     Status status;
     status.now = reader.now;
+    status.simulated = reader.simulated;
     status.store = to_string(reader.assembly->settings().store.url);
     status.config = reader.assembly->config().digest;
     for (const auto& [name, feed] : reader.feeds) {
@@ -219,6 +221,7 @@ std::string json_of(const Status& status) {
     std::string out;
     JsonWriter json(out);
     json.begin_object().key("now").text(format_rfc3339(status.now));
+    json.key("simulated").boolean(status.simulated);
     json.key("running").boolean(status.running);
     json.key("store").text(status.store);
     json.key("config").text(status.config).key("feeds").begin_array();
@@ -282,6 +285,9 @@ void show_coverage(const Status& status) {
 void show(const Status& status) {
     print(fmt::format("{} at {}: {}\n\n", status.store, format_rfc3339(status.now),
                       status.running ? "a recorder is running" : "no recorder is running"));
+    if (status.simulated) {
+        print("SIMULATED: the demo's prices, and its own clock, not this machine's\n\n");
+    }
     show_coverage(status);
     print("\n");
     Table prices({{"feed"}, {"instrument"}, {"last price", Align::right}, {"seen"}, {"source"}});

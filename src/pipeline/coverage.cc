@@ -33,6 +33,13 @@ constexpr std::array kStates{
 };
 
 constexpr std::chrono::hours kLookedBack{24 * 8};
+constexpr std::chrono::microseconds kMoment{1};
+constexpr Timestamp kLastSlot = std::chrono::sys_days(std::chrono::year(10'000) / 1 / 1);
+
+// An account of a run off the schedule has no slot: its `slot` is the moment at which it was made.
+constexpr std::string_view kOfSlots = "run_id not like 'off-schedule/%'";
+static_assert(kOfSlots.find(kOffSchedule) != std::string_view::npos);
+
 constexpr std::int64_t kUnderWay = 1'000;  // outcomes
 
 bool is_missing(const Error& error) { return error.kind == ErrorKind::rejected; }
@@ -67,6 +74,47 @@ std::vector<Expectation> of_feed(std::span<const Expectation> expectations,
     std::ranges::copy_if(expectations, std::back_inserter(out),
                          [&](const Expectation& one) { return one.feed == feed; });
     return out;
+}
+
+Result<std::vector<Expectation>> with_tried(Store& store, const std::map<std::string, Feed>& feeds,
+                                            std::vector<Expectation> scheduled) {
+    std::erase_if(scheduled, [](const Expectation& one) { return one.dag.empty(); });
+    std::vector<Expectation> all;
+    for (const auto& [name, feed] : feeds) {
+        Timestamp first = Timestamp::max();
+        for (const Expectation& one : scheduled) {
+            if (one.feed == name) first = std::min(first, one.from);
+        }
+        std::vector<Timestamp> slots;
+        auto done = store.query(
+            {fmt::format("select distinct slot from outcomes where feed = $1 and slot < $2 and {} "
+                         "order by slot",
+                         kOfSlots),
+             {name, std::min(first, kLastSlot)},
+             {}},
+            [&](const RowView& row) -> Result<> {
+                slots.push_back(row.timestamp(0));
+                return {};
+            });
+        if (!done) return done.error();
+        if (slots.empty()) continue;
+        Expectation tried{name, {}, slots.front(), slots.back() + kMoment, {}, {}, {}};
+        done = store.query(
+            {fmt::format("select distinct instrument from outcomes where feed = $1 and slot < $2 "
+                         "and {} order by instrument",
+                         kOfSlots),
+             {name, tried.to},
+             {}},
+            [&](const RowView& row) -> Result<> {
+                tried.instruments.emplace_back(row.text(0));
+                return {};
+            });
+        if (!done) return done.error();
+        tried.schedule = std::make_shared<const Schedule>(Schedule::of_instants(std::move(slots)));
+        all.push_back(std::move(tried));
+    }
+    std::ranges::move(scheduled, std::back_inserter(all));
+    return all;
 }
 
 Verdict derive(const SlotFacts& slot, const InstrumentFacts& instrument,
@@ -133,8 +181,10 @@ Result<> CoverageLedger::read_rows(const Feed& feed, Timestamp from, Timestamp t
 Result<> CoverageLedger::read_outcomes(const Feed& feed, Timestamp from, Timestamp to,
                                        Facts& facts) {
     return store_.query(
-        {"select slot, instrument, state, reason, what, topic, partition, message_offset, run_id, "
-         "source, rule from outcomes where feed = $1 and slot >= $2 and slot < $3 order by id",
+        {fmt::format("select slot, instrument, state, reason, what, topic, partition, "
+                     "message_offset, run_id, source, rule from outcomes where feed = $1 and slot "
+                     ">= $2 and slot < $3 and {} order by id",
+                     kOfSlots),
          {feed.name, from, to},
          {}},
         [&](const RowView& row) -> Result<> {
@@ -257,6 +307,57 @@ Result<CoverageLedger::Facts> CoverageLedger::read_facts(const Expectation& expe
     return facts;
 }
 
+// What was expected comes first; then what was tried besides, whatever its slot was meant to be.
+void CoverageLedger::derive_expected(const Expectation& expectation,
+                                     std::span<const Expectation> all, const Facts& facts,
+                                     Timestamp from, Timestamp to, Timestamp now,
+                                     std::int64_t* closed, std::vector<CoverageRow>& rows) {
+    static const InstrumentFacts kNothing;
+    const auto listed_at = [&](const std::string& instrument, Timestamp at) {
+        return std::ranges::any_of(all, [&](const Expectation& other) {
+            return other.feed == expectation.feed && other.from <= at && at < other.listed_to() &&
+                   std::ranges::count(other.instruments, instrument) > 0;
+        });
+    };
+    const auto add = [&](Timestamp slot, const std::string& instrument,
+                         const InstrumentFacts& facts_of) {
+        SlotFacts of_slot;
+        of_slot.run_open = facts.open_runs.contains(slot);
+        of_slot.accounts_complete = facts.accounts_complete;
+        of_slot.give_up = slot + expectation.schedule->grace_at(slot);
+        of_slot.replaced = std::ranges::any_of(facts.replaced, [&](const auto& hole) {
+            return hole.first <= slot && slot <= hole.second;
+        });
+        std::optional<Offset> loaded;
+        if (facts_of.sent) {
+            const auto at = facts.loaded.find({facts_of.sent->topic, facts_of.sent->partition});
+            if (at != facts.loaded.end()) loaded = at->second;
+        }
+        const bool listed =
+            facts_of.is_tried() || facts_of.row || listed_at(instrument, of_slot.give_up);
+        rows.push_back(
+            {expectation.feed, slot, instrument, derive(of_slot, facts_of, loaded, listed, now)});
+    };
+    std::set<Timestamp> closed_slots;
+    expectation.schedule->for_each_instant(from, to, [&](Timestamp slot, bool open) {
+        if (!open) {
+            closed_slots.insert(slot);
+            if (closed == nullptr) return;
+            *closed += static_cast<std::int64_t>(expectation.instruments.size());
+        }
+        if (!open || expectation.dag.empty()) return;
+        for (const std::string& instrument : expectation.instruments) {
+            const auto known = facts.instruments.find({slot, instrument});
+            add(slot, instrument, known == facts.instruments.end() ? kNothing : known->second);
+        }
+    });
+    for (const auto& [key, known] : facts.instruments) {
+        if (known.is_tried() && !closed_slots.contains(key.first)) {
+            add(key.first, key.second, known);
+        }
+    }
+}
+
 Result<std::vector<CoverageRow>> CoverageLedger::derive_range(
     std::span<const Expectation> expectations, Timestamp from, Timestamp to, Timestamp now,
     std::int64_t* closed) {
@@ -267,44 +368,14 @@ Result<std::vector<CoverageRow>> CoverageLedger::derive_range(
         if (begin >= end) continue;
         auto facts = read_facts(expectation, begin, end);
         if (!facts) return facts.error();
-        const auto listed_at = [&](const std::string& instrument, Timestamp at) {
-            return std::ranges::any_of(expectations, [&](const Expectation& other) {
-                return other.feed == expectation.feed && other.from <= at && at < other.to &&
-                       std::ranges::count(other.instruments, instrument) > 0;
-            });
-        };
-        expectation.schedule->for_each_instant(begin, end, [&](Timestamp slot, bool open) {
-            if (!open && closed != nullptr) {
-                *closed += static_cast<std::int64_t>(expectation.instruments.size());
-            }
-            if (!open) return;
-            SlotFacts of_slot;
-            of_slot.run_open = facts->open_runs.contains(slot);
-            of_slot.accounts_complete = facts->accounts_complete;
-            of_slot.give_up = slot + expectation.schedule->grace_at(slot);
-            of_slot.replaced = std::ranges::any_of(facts->replaced, [&](const auto& hole) {
-                return hole.first <= slot && slot <= hole.second;
-            });
-            for (const std::string& instrument : expectation.instruments) {
-                static const InstrumentFacts kNothing;
-                const auto known = facts->instruments.find({slot, instrument});
-                const InstrumentFacts& facts_of =
-                    known == facts->instruments.end() ? kNothing : known->second;
-                std::optional<Offset> loaded;
-                if (facts_of.sent) {
-                    const auto at =
-                        facts->loaded.find({facts_of.sent->topic, facts_of.sent->partition});
-                    if (at != facts->loaded.end()) loaded = at->second;
-                }
-                rows.push_back({expectation.feed, slot, instrument,
-                                derive(of_slot, facts_of, loaded,
-                                       listed_at(instrument, of_slot.give_up), now)});
-            }
-        });
+        derive_expected(expectation, expectations, *facts, begin, end, now, closed, rows);
     }
-    std::ranges::stable_sort(rows, [](const CoverageRow& a, const CoverageRow& b) {
-        return std::tie(a.feed, a.slot, a.instrument) < std::tie(b.feed, b.slot, b.instrument);
-    });
+    const auto key = [](const CoverageRow& row) {
+        return std::tie(row.feed, row.slot, row.instrument);
+    };
+    std::ranges::stable_sort(rows, {}, key);
+    const auto twice = std::ranges::unique(rows, {}, key);
+    rows.erase(twice.begin(), twice.end());
     return rows;
 }
 
@@ -409,9 +480,9 @@ Result<std::vector<CoverageRow>> CoverageLedger::settle_range(
     return save_changes(*derived, *known, now);
 }
 
-// The first slot whose state was settled without a price, and for which an outcome came since; at
-// the first look, a row as well. Only outcomes that came since the last look are looked at, and of
-// what was there before this process, the last days.
+// The first slot whose state was settled without a price, and for which an outcome came since, or
+// that was tried and has no state; at the first look, a row as well. Only outcomes that came since
+// the last look are looked at, and of what was there before this process, the last days.
 Result<std::optional<Timestamp>> CoverageLedger::came_late(const Feed& feed, Timestamp now) {
     const auto known = looked_.find(feed.name);
     const bool first_look = known == looked_.end();
@@ -448,6 +519,17 @@ Result<std::optional<Timestamp>> CoverageLedger::came_late(const Feed& feed, Tim
          {}},
         note);
     if (!done) return done.error();
+    if (done) {
+        done = store_.query(
+            {fmt::format("select min(o.slot) from outcomes o where o.feed = $1 and o.id >= $2 and "
+                         "{} and not exists (select 1 from coverage c where c.feed = o.feed and "
+                         "c.slot = o.slot and c.instrument = o.instrument)",
+                         kOfSlots),
+             {feed.name, *from},
+             {}},
+            note);
+    }
+    if (!done) return done.error();
     if (first_look) {
         done =
             store_.query({fmt::format("select min(c.slot) from coverage c join {} r on r.slot = "
@@ -464,17 +546,48 @@ Result<std::optional<Timestamp>> CoverageLedger::came_late(const Feed& feed, Tim
     return first;
 }
 
-Result<std::vector<CoverageRow>> CoverageLedger::settle(std::span<const Expectation> expectations,
+// The first slot that was tried while nothing was expected, and that the table does not have.
+Result<std::optional<Timestamp>> CoverageLedger::tried_unsettled(const Expectation& tried) {
+    std::optional<Timestamp> first;
+    auto done = store_.query(
+        {fmt::format("select min(o.slot) from outcomes o where o.feed = $1 and o.slot < $2 and {} "
+                     "and not exists (select 1 from coverage c where c.feed = o.feed and c.slot = "
+                     "o.slot and c.instrument = o.instrument)",
+                     kOfSlots),
+         {tried.feed, tried.to},
+         {}},
+        [&](const RowView& row) -> Result<> {
+            if (!row.is_null(0)) first = row.timestamp(0);
+            return {};
+        });
+    if (!done) return done.error();
+    return first;
+}
+
+Result<std::vector<CoverageRow>> CoverageLedger::settle(std::span<const Expectation> scheduled,
                                                         Timestamp now) {
     std::vector<CoverageRow> changed;
     std::set<std::string> names;
-    for (const Expectation& expectation : expectations) names.insert(expectation.feed);
+    const auto all = with_tried(store_, feeds_, {scheduled.begin(), scheduled.end()});
+    if (!all) return all.error();
+    const std::vector<Expectation>& expectations = *all;
+    std::map<std::string, Timestamp> unsettled;
+    for (const Expectation& expectation : expectations) {
+        names.insert(expectation.feed);
+        if (!expectation.dag.empty() || looked_.contains(expectation.feed)) continue;
+        const auto first = tried_unsettled(expectation);
+        if (!first) return first.error();
+        if (*first) unsettled[expectation.feed] = **first;
+    }
     for (const std::string& feed : names) {
         const auto open = open_from(feed, Timestamp(), now);
         if (!open) return open.error();
         const auto late = came_late(feeds_.at(feed), now);
         if (!late) return late.error();
-        const Timestamp begin = std::min(*open, late->value_or(*open));
+        Timestamp begin = std::min(*open, late->value_or(*open));
+        if (const auto tried = unsettled.find(feed); tried != unsettled.end()) {
+            begin = std::min(begin, tried->second);
+        }
         auto rows = settle_range(expectations, feed, begin, now, now);
         if (!rows) return rows.error();
         std::ranges::move(*rows, std::back_inserter(changed));

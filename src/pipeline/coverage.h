@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <map>
 #include <memory>
 #include <optional>
@@ -30,7 +31,8 @@ std::string_view to_string(CoverageState state);
 std::optional<CoverageState> coverage_state_named(std::string_view name);
 std::span<const CoverageState> coverage_states();
 
-// What was expected of a feed in [from, to): made from the configuration's history.
+// What was expected of a feed in [from, to): made from the configuration's history. Or, without a
+// DAG, slots that somebody tried though no schedule expected them: each is accounted for as well.
 struct Expectation {
     std::string feed;
     std::string dag;
@@ -38,9 +40,20 @@ struct Expectation {
     Timestamp to;
     std::shared_ptr<const Schedule> schedule;
     std::vector<std::string> instruments;
+    // Until when they were on the list, where that is later than `to`: when the demo stands still
+    // nothing is expected, and nothing leaves the list.
+    std::optional<Timestamp> listed_until = std::nullopt;
+
+    Timestamp listed_to() const { return std::max(to, listed_until.value_or(to)); }
 };
 std::vector<Expectation> of_feed(std::span<const Expectation> expectations,
                                  const std::string& feed);
+
+// `scheduled` (those with a DAG; others are replaced), and before them those of slots that were
+// tried while no schedule expected anything of their feed, by what the store has of their accounts.
+// In order of `from` within a feed.
+Result<std::vector<Expectation>> with_tried(Store& store, const std::map<std::string, Feed>& feeds,
+                                            std::vector<Expectation> scheduled);
 
 // What is known of one slot and instrument.
 struct InstrumentFacts {
@@ -51,6 +64,8 @@ struct InstrumentFacts {
     std::string what;
     bool dead_letter = false;  // at the offset where it was sent
     bool in_gap = false;       // the tape lost that offset before it was loaded
+
+    bool is_tried() const { return sent.has_value() || !reason.empty(); }
 };
 
 struct SlotFacts {
@@ -114,14 +129,16 @@ public:
     CoverageLedger(Store& store, Tape& tape, const std::map<std::string, Feed>& feeds)
         : store_(store), tape_(tape), feeds_(feeds) {}
 
-    // What is derived for the open slots of [from, to), in order of slot and instrument, at `now`.
-    // With `closed`, it counts the closed ones.
+    // What is derived for the open slots of [from, to), in order of slot and instrument, at `now`:
+    // for what was expected, and for instruments that were tried in such a slot besides. With
+    // `closed`, it counts the closed ones.
     Result<std::vector<CoverageRow>> derive_range(std::span<const Expectation> expectations,
                                                   Timestamp from, Timestamp to, Timestamp now,
                                                   std::int64_t* closed = nullptr);
 
-    // Brings the table up to `now`: new slots, those still pending, and those given up for which
-    // something came late, from a spool or another loader. The rows that changed.
+    // Brings the table up to `now`: new slots, those still pending, those given up for which
+    // something came late, from a spool or another loader, and those that were tried besides. The
+    // rows that changed.
     Result<std::vector<CoverageRow>> settle(std::span<const Expectation> expectations,
                                             Timestamp now);
     // The same for the slots of one feed in [from, to) whatever their state was.
@@ -140,6 +157,10 @@ public:
 private:
     struct Facts;
     Result<std::optional<Timestamp>> came_late(const Feed& feed, Timestamp now);
+    Result<std::optional<Timestamp>> tried_unsettled(const Expectation& tried);
+    void derive_expected(const Expectation& expectation, std::span<const Expectation> all,
+                         const Facts& facts, Timestamp from, Timestamp to, Timestamp now,
+                         std::int64_t* closed, std::vector<CoverageRow>& rows);
     Result<Facts> read_facts(const Expectation& expectation, Timestamp from, Timestamp to);
     Result<> read_rows(const Feed& feed, Timestamp from, Timestamp to, Facts& facts);
     Result<> read_outcomes(const Feed& feed, Timestamp from, Timestamp to, Facts& facts);
