@@ -8,6 +8,7 @@
 #include <filesystem>
 
 #include "app/config_history.h"
+#include "app/learn_secrets.h"
 #include "app/output.h"
 #include "config/layers.h"
 
@@ -71,42 +72,66 @@ Feed feed_of(const FeedSettings& settings) {
     return feed;
 }
 
+// Why there is no such source.
+Error no_source(const FeedSettings& feed, const std::string& name, const MadeSources& made) {
+    const auto broken = std::ranges::find(made.broken, name, &BrokenSource::name);
+    if (broken != made.broken.end()) {
+        return {ErrorKind::malformed,
+                fmt::format("{} (feed {} asks the source {})", broken->what, feed.name, name)};
+    }
+    return {ErrorKind::rejected,
+            fmt::format("feed {} names the source {}, which is not there", feed.name, name)};
+}
+
 }  // namespace
 
-Result<Sources> make_sources(const Settings& settings) {
-    auto sources = load_sources(settings.sources.folder);
+Result<MadeSources> make_sources(const Settings& settings) {
+    MadeSources made;
+    auto sources = load_sources(settings.sources.folder, made.broken);
     if (!sources) return sources.error();
+    made.sources = *std::move(sources);
     for (const auto& [name, one] : settings.class_list_sources) {
         auto source = make_source({one.name, one.base_url, one.price_html_class,
                                    one.stock_name_html_class, one.previous_close_html_class});
-        if (!source) return in_context("[source." + one.name + "]", source.error());
-        (*sources)[one.name] = std::make_shared<const Source>(*std::move(source));
+        if (!source) {
+            made.broken.push_back(
+                {one.name, in_context("[source." + one.name + "]", source.error()).what});
+            continue;
+        }
+        made.sources[one.name] = std::make_shared<const Source>(*std::move(source));
     }
-    if (settings.net.proxy.empty() && settings.net.user_agent.empty()) return sources;
-    for (auto& [name, source] : *sources) {
+    learn_secrets(made.sources);
+    for (auto& [name, source] : made.sources) {
         if (source->proxy || settings.net.proxy.empty()) continue;
         auto changed = std::make_shared<Source>(*source);
         changed->proxy = settings.net.proxy;
         source = std::move(changed);
     }
-    return sources;
+    return made;
 }
 
-Result<std::map<std::string, Feed>> make_feeds(const Settings& settings, const Sources& sources) {
+std::map<std::string, Feed> make_feeds(const Settings& settings, const MadeSources& made,
+                                       std::vector<Error>& faults) {
     std::map<std::string, Feed> feeds;
     for (const auto& [feed_name, one] : settings.feeds) {
         Feed feed = feed_of(one);
         for (const std::string& name : one.sources) {
-            const auto found = sources.find(name);
-            if (found == sources.end()) {
-                return Error{
-                    ErrorKind::rejected,
-                    fmt::format("feed {} names the source {}, which is not there", one.name, name)};
+            const auto found = made.sources.find(name);
+            if (found == made.sources.end()) {
+                faults.push_back(no_source(one, name, made));
+            } else {
+                feed.sources.push_back(found->second);
             }
-            feed.sources.push_back(found->second);
         }
         feeds.emplace(one.name, std::move(feed));
     }
+    return feeds;
+}
+
+Result<std::map<std::string, Feed>> make_feeds(const Settings& settings, const MadeSources& made) {
+    std::vector<Error> faults;
+    auto feeds = make_feeds(settings, made, faults);
+    if (!faults.empty()) return faults.front();
     return feeds;
 }
 
@@ -148,27 +173,29 @@ LoaderOptions loader_options(const Settings& settings) {
 }
 
 SecretLookup secret_lookup(const Settings& settings) {
-    return [secrets = settings.secrets](const std::string& name) -> Result<Secret> {
-        const auto place = secrets.find(name);
-        if (place == secrets.end()) {
-            return Error{ErrorKind::rejected,
-                         fmt::format("the secret {0} is not configured: [secret.{0}]", name)};
-        }
-        const SecretSettings* found = &place->second;
-        if (!found->env.empty()) {
-            const char* value = std::getenv(found->env.c_str());
-            if (value == nullptr || *value == '\0') {
-                return Error{
-                    ErrorKind::rejected,
-                    fmt::format("the secret {}: the environment has no {}", name, found->env)};
+    return SecretLookup(
+        [secrets = settings.secrets](const std::string& name) -> Result<Secret> {
+            const auto place = secrets.find(name);
+            if (place == secrets.end()) {
+                return Error{ErrorKind::rejected,
+                             fmt::format("the secret {0} is not configured: [secret.{0}]", name)};
             }
-            return Secret(value);
-        }
-        auto text = read_text_file(found->file);
-        if (!text) return in_context("the secret " + name, text.error());
-        if (text->ends_with('\n')) text->pop_back();
-        return Secret(*std::move(text));
-    };
+            const SecretSettings* found = &place->second;
+            if (!found->env.empty()) {
+                const char* value = std::getenv(found->env.c_str());
+                if (value == nullptr || *value == '\0') {
+                    return Error{
+                        ErrorKind::rejected,
+                        fmt::format("the secret {}: the environment has no {}", name, found->env)};
+                }
+                return Secret(value);
+            }
+            auto text = read_text_file(found->file);
+            if (!text) return in_context("the secret " + name, text.error());
+            if (text->ends_with('\n')) text->pop_back();
+            return Secret(*std::move(text));
+        },
+        known_secrets());
 }
 
 Result<std::unique_ptr<Assembly>> Assembly::open(LoadedConfig config, Options options) {
@@ -179,11 +206,11 @@ Result<std::unique_ptr<Assembly>> Assembly::open(LoadedConfig config, Options op
                                                     format, least, std::move(options.log_sink)));
     auto sources = make_sources(assembly->settings());
     if (!sources) return sources.error();
-    assembly->sources_ = *std::move(sources);
-    if (options.change_sources) options.change_sources(assembly->sources_);
-    auto feeds = make_feeds(assembly->settings(), assembly->sources_);
-    if (!feeds) return feeds.error();
-    assembly->feeds_ = *std::move(feeds);
+    assembly->made_ = *std::move(sources);
+    if (options.change_sources) options.change_sources(assembly->made_.sources);
+    std::vector<Error> faults;
+    assembly->feeds_ = make_feeds(assembly->settings(), assembly->made_, faults);
+    if (options.tape == TapeUse::append && !faults.empty()) return faults.front();
     for (auto& [name, feed] : assembly->feeds_) feed.lift_age_checks = options.lift_age_checks;
     assembly->dags_ = make_dags(assembly->settings());
     for (const DagSpec& dag : assembly->dags_) {

@@ -8,6 +8,7 @@
 
 #include "app/config.h"
 #include "app/open_parts.h"
+#include "app/output.h"
 #include "base/clock.h"
 #include "events/log.h"
 #include "pipeline/coverage.h"
@@ -24,11 +25,21 @@ namespace tapedeck {
 // Objects made from a configuration. Each function makes one thing; Assembly holds those that a
 // verb works with, and destroys them in the reverse order.
 
-// Shipped sources, the user's own, and those made of class lists.
-Result<Sources> make_sources(const Settings& settings);
+// Shipped sources, the user's own, and those made of class lists. `broken`: files of the user's
+// folder that are none.
+struct MadeSources {
+    Sources sources;
+    std::vector<BrokenSource> broken;
+};
+Result<MadeSources> make_sources(const Settings& settings);
 
-// `rejected` where a feed names a source that is not there.
-Result<std::map<std::string, Feed>> make_feeds(const Settings& settings, const Sources& sources);
+// `rejected` where a feed names a source that is not there, and what is wrong with its file where
+// it is broken.
+Result<std::map<std::string, Feed>> make_feeds(const Settings& settings, const MadeSources& made);
+
+// The same, where sources that are not there are left out, and told of in `faults`.
+std::map<std::string, Feed> make_feeds(const Settings& settings, const MadeSources& made,
+                                       std::vector<Error>& faults);
 
 std::vector<DagSpec> make_dags(const Settings& settings);
 
@@ -41,7 +52,8 @@ SecretLookup secret_lookup(const Settings& settings);
 class Assembly {
 public:
     // Opens store and tape as configured and makes what is missing in them: tables, topics. With
-    // `must_exist`, an embedded store that is not there is `rejected` and not made.
+    // `must_exist`, an embedded store that is not there is `rejected` and not made. Only those who
+    // append ask sources: for the others a feed is there without the sources that are broken.
     struct Options {
         bool must_exist = false;
         // Nothing is made, changed or taken: files are read as look_at has it, and what an older
@@ -71,7 +83,8 @@ public:
     KafkaTape* kafka() { return tape_.kafka; }            // none: the tape is embedded
     SpoolTape* spool() { return tape_.spool; }            // none: nothing may wait
     CaptureStore* captures() { return captures_.get(); }  // none where they are not kept
-    const Sources& sources() const { return sources_; }
+    const Sources& sources() const { return made_.sources; }
+    const std::vector<BrokenSource>& broken_sources() const { return made_.broken; }
     const std::map<std::string, Feed>& feeds() const { return feeds_; }
     const std::vector<DagSpec>& dags() const { return dags_; }
     const SecretLookup& secrets() const { return secrets_; }
@@ -82,6 +95,10 @@ public:
 
     // What was expected, by the history of configurations, and what was tried besides.
     Result<std::vector<Expectation>> expectations();
+
+    // `corrupt` where a file of the store or of the tape was deleted, moved or replaced since it
+    // was opened. Any thread.
+    Result<> check_files();
 
     // For those whose work, begun at `since`, ended with an error. Where that was a file of the
     // store or of the tape that was deleted, moved or replaced: keeps a copy of what it held, tells
@@ -96,8 +113,8 @@ private:
              Log::Sink sink)
         : config_(std::move(config)),
           clock_(std::move(clock)),
-          log_(sink ? Log(std::move(sink), format, least, *clock_)
-                    : Log(2, format, least, *clock_)),
+          log_(sink ? Log(std::move(sink), format, least, *clock_, known_secrets().get())
+                    : Log(2, format, least, *clock_, known_secrets().get())),
           secrets_(secret_lookup(config_.settings)) {}
     Result<> open_parts(const Options& options);
     // The embedded tape's tables are in the store's file.
@@ -112,7 +129,7 @@ private:
     std::unique_ptr<Clock> clock_;
     Log log_;
     SecretLookup secrets_;
-    Sources sources_;
+    MadeSources made_;
     std::map<std::string, Feed> feeds_;
     std::vector<DagSpec> dags_;
     std::unique_ptr<Store> store_;

@@ -3,9 +3,11 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <set>
 
 #include "app/config_edit.h"
 #include "config/toml_document.h"
+#include "config/toml_offsets.h"
 
 namespace tapedeck {
 namespace {
@@ -59,9 +61,10 @@ std::size_t behind_comma(std::string_view text, std::size_t i) {
 class ListEditor {
 public:
     ListEditor(std::string& text, const TomlNode& list) : text_(text) {
-        begin_ = offset_of(text, list.at);
+        TomlOffsets offsets(text);
+        begin_ = offsets.of(list.at);
         for (const TomlNode& item : list.items) {
-            const std::size_t at = offset_of(text, item.at);
+            const std::size_t at = offsets.of(item.at);
             tokens_.push_back({at, value_end(text, at), item.text});
         }
     }
@@ -73,16 +76,14 @@ public:
             }
             return;
         }
+        const std::set<std::string_view> stays(wanted.begin(), wanted.end());
         for (std::size_t i = tokens_.size(); i-- > 0;) {
-            if (std::find(wanted.begin(), wanted.end(), tokens_[i].value) == wanted.end()) {
-                remove(i);
-            }
+            if (!stays.contains(tokens_[i].value)) remove(i);
         }
+        std::set<std::string> there;
+        for (const Token& token : tokens_) there.insert(token.value);
         for (const std::string& value : wanted) {
-            const bool there = std::any_of(tokens_.begin(), tokens_.end(), [&](const Token& token) {
-                return token.value == value;
-            });
-            if (!there) append(value);
+            if (there.insert(value).second) append(value);
         }
     }
 

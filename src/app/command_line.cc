@@ -6,6 +6,7 @@
 #include <cstdlib>
 #include <functional>
 #include <span>
+#include <sstream>
 
 #include "app/completion.h"
 #include "app/verbs.h"
@@ -18,6 +19,8 @@ constexpr const char* kAbout =
     "Records market prices, exactly and completely, and can prove it.\n"
     "Exit codes: 0 fine, 1 failed, 2 usage, 3 not found, 4 found something (gaps, differences),\n"
     "5 busy, 6 store or source unreachable.";
+
+constexpr int kLargestChart = 20'000;
 
 std::optional<Timestamp>* time_target(std::optional<Timestamp>& target) { return &target; }
 
@@ -42,6 +45,12 @@ void add_span(CLI::App* verb, SpanOptions& span) {
     add_time(verb, "--to", span.to, "Up to this moment, exclusive");
     verb->add_option("--feed", span.feed, "Of one feed")->type_name("FEED");
     verb->add_option("--instrument", span.instrument, "Of one instrument")->type_name("NAME");
+}
+
+void add_slots(CLI::App* verb, RunOptions& options) {
+    verb->add_option("--slots", options.slots, "Stop after so many slots")
+        ->type_name("N")
+        ->check(CLI::Range(1, 1'000'000'000));
 }
 
 // What the verbs are told; lives as long as the parser.
@@ -99,7 +108,7 @@ private:
     void add_recording() {
         auto* run = verb("run", "Record on schedule until stopped", told_.run, verb_run);
         add_time(run, "--until", told_.run.until, "Stop at this moment");
-        run->add_option("--slots", told_.run.slots, "Stop after so many slots")->type_name("N");
+        add_slots(run, told_.run);
         run->add_flag("--plain", told_.run.plain, "Log lines in place of the live table");
 
         told_.demo.demo = true;
@@ -111,7 +120,7 @@ private:
         demo->add_option("--pages", told_.demo.pages, "Serve the saved pages of this folder")
             ->type_name("FOLDER");
         add_time(demo, "--until", told_.demo.until, "Stop at this moment of the demo's clock");
-        demo->add_option("--slots", told_.demo.slots, "Stop after so many slots")->type_name("N");
+        add_slots(demo, told_.demo);
         demo->add_flag("--plain", told_.demo.plain, "Log lines in place of the live table");
 
         auto* collect =
@@ -230,8 +239,10 @@ private:
         plot->add_option("--day", told_.plot.span.day, "Of one day, UTC");
         plot->add_option("--feed", told_.plot.span.feed, "Of one feed");
         plot->add_option("--svg", told_.plot.svg, "Write an SVG file")->type_name("FILE");
-        plot->add_option("--width", told_.plot.width, "In columns, or pixels of the SVG");
-        plot->add_option("--height", told_.plot.height, "In lines, or pixels of the SVG");
+        plot->add_option("--width", told_.plot.width, "In columns, or pixels of the SVG")
+            ->check(CLI::Range(1, kLargestChart));
+        plot->add_option("--height", told_.plot.height, "In lines, or pixels of the SVG")
+            ->check(CLI::Range(1, kLargestChart));
     }
 
     CLI::App& app_;
@@ -271,7 +282,7 @@ std::optional<std::string> unknown_verb(const CLI::App& app, std::span<char*> ar
 
 }  // namespace
 
-int command_line(int argc, char** argv) {
+Exit command_line(int argc, char** argv) {
     CLI::App app(kAbout, "tapedeck");
     app.set_version_flag("--version", TAPEDECK_VERSION);
     app.require_subcommand(1);
@@ -301,13 +312,16 @@ int command_line(int argc, char** argv) {
     try {
         app.parse(argc, argv);
     } catch (const CLI::Success& asked) {  // --help, --version
-        return app.exit(asked);
+        std::ostringstream text;
+        app.exit(asked, text, text);
+        print(text.str());
+        return Exit::fine;
     } catch (const CLI::ParseError& error) {
         const auto wrong = unknown_verb(app, std::span(argv + 1, argv + argc));
-        return static_cast<int>(fail(
-            Exit::usage, wrong.value_or(error.what() + std::string("; `--help` tells the words"))));
+        return fail(Exit::usage,
+                    wrong.value_or(error.what() + std::string("; `--help` tells the words")));
     }
-    return static_cast<int>(told.act());
+    return told.act();
 }
 
 }  // namespace tapedeck

@@ -5,11 +5,12 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <cstring>
 #include <filesystem>
 #include <fstream>
 
+#include "app/assembly.h"
 #include "base/sha256.h"
+#include "base/system_fault.h"
 #include "config/settings_text.h"
 #include "config/shipped.h"
 #include "schedule/calendar_file.h"
@@ -19,6 +20,7 @@ namespace tapedeck {
 namespace {
 
 constexpr std::size_t kMostBytes = 16 * 1024 * 1024;
+constexpr std::size_t kMostFaults = 100;  // that are told: more would only hide the first
 
 struct Laid {
     ReadConfig config;
@@ -56,8 +58,35 @@ Laid lay(const ConfigOptions& options, const std::optional<std::string>& text,
         return calendar ? Result<>() : calendar.error();
     };
     laid.config = read_layers(layers, checks);
-    for (const ConfigFault& fault : laid.config.faults) laid.faults.push_back(to_string(fault));
+    for (const ConfigFault& fault : laid.config.faults) {
+        if (laid.faults.size() == kMostFaults) {
+            laid.faults.push_back(
+                fmt::format("and {} more", laid.config.faults.size() - kMostFaults));
+            break;
+        }
+        laid.faults.push_back(to_string(fault));
+    }
     return laid;
+}
+
+// The files of sources are read here and by those who ask sources: a broken one is a fault where a
+// feed asks it, and else worth a note.
+void check_sources(Laid& laid) {
+    const Settings& settings = laid.config.settings;
+    const auto made = make_sources(settings);
+    if (!made) {
+        laid.faults.push_back(made.error().what);
+        return;
+    }
+    std::vector<Error> faults;
+    make_feeds(settings, *made, faults);
+    for (const Error& fault : faults) laid.faults.push_back(fault.what);
+    for (const BrokenSource& one : made->broken) {
+        const bool used = std::ranges::any_of(settings.feeds, [&](const auto& feed) {
+            return std::ranges::find(feed.second.sources, one.name) != feed.second.sources.end();
+        });
+        if (!used) laid.config.notes.push_back(fmt::format("{} (no feed asks it)", one.what));
+    }
 }
 
 Result<LoadedConfig> finish(Laid laid, const std::string& file) {
@@ -78,7 +107,8 @@ Result<LoadedConfig> finish(Laid laid, const std::string& file) {
 Result<std::optional<std::string>> read_config_file(const std::string& file) {
     if (file.empty()) return std::optional<std::string>();
     auto text = read_text_file(file);
-    if (!text) return text.error();
+    // For a person to mend: waiting, as for a store that is away, would not help.
+    if (!text) return Error{ErrorKind::rejected, text.error().what};
     return std::optional<std::string>(*std::move(text));
 }
 
@@ -94,7 +124,7 @@ Result<std::string> read_text_file(const std::string& path) {
     if (!file.is_open() || std::filesystem::is_directory(path, ignored)) {
         return Error{ErrorKind::unavailable,
                      fmt::format("cannot read {}: {}", path,
-                                 errno != 0 ? std::strerror(errno) : "it is a folder")};
+                                 errno != 0 ? system_fault(errno) : "it is a folder")};
     }
     std::string text;
     std::string piece(65'536, '\0');
@@ -109,6 +139,9 @@ Result<std::string> read_text_file(const std::string& path) {
 }
 
 Result<std::string> config_file(const ConfigOptions& options) {
+    if (options.file && options.file->empty()) {
+        return Error{ErrorKind::rejected, "--config names no file"};
+    }
     if (options.file) return *options.file;
     if (options.environment && !options.environment->empty()) return *options.environment;
     const std::string path =
@@ -116,7 +149,7 @@ Result<std::string> config_file(const ConfigOptions& options) {
     std::error_code fault;
     const bool exists = std::filesystem::exists(path, fault);
     if (fault) {
-        return Error{ErrorKind::unavailable,
+        return Error{ErrorKind::rejected,
                      fmt::format("cannot look for {}: {}", path, fault.message())};
     }
     return exists ? path : std::string();
@@ -143,6 +176,7 @@ Result<ConfigReport> check_config(const ConfigOptions& options) {
     const auto text = read_config_file(*file);
     if (!text) return text.error();
     Laid laid = lay(options, *text, *file);
+    if (laid.faults.empty()) check_sources(laid);
     return ConfigReport{*file, std::move(laid.faults), std::move(laid.config.notes)};
 }
 

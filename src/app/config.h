@@ -41,7 +41,7 @@ struct ConfigReport {
 Result<std::string> config_file(const ConfigOptions& options);
 
 // Lays file and --set upon what is built in, and judges it all. `rejected` with every fault, a
-// line each; `malformed` where a text is no TOML; `unavailable` where the file cannot be read.
+// line each, and where the file cannot be read.
 Result<LoadedConfig> load_config(const ConfigOptions& options);
 
 // The same with `text` in place of the file's own: whether an edit may be written.

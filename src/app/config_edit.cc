@@ -57,6 +57,7 @@ Result<Editable> open_editable(const ConfigOptions& options) {
     if (!std::filesystem::exists(*path, fault) && !fault) {
         return Editable{*std::move(path), std::nullopt};
     }
+    if (auto may = may_be_replaced(*path); !may) return may.error();
     auto text = read_text_file(*path);
     if (!text) return text.error();
     return Editable{*std::move(path), *std::move(text)};

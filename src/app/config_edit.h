@@ -60,4 +60,7 @@ Result<EditedConfig> edit_config(const ConfigOptions& options, std::span<const T
 Result<> replace_file(const std::string& path, std::string_view text,
                       const std::optional<std::string>& expected);
 
+// `rejected` where `path` is a pipe, a device, a folder or the like, whose content has no place.
+Result<> may_be_replaced(const std::string& path);
+
 }  // namespace tapedeck

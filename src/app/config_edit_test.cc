@@ -140,6 +140,29 @@ TEST(ChangeToml, GivesTheListThatWasAskedForInAnyLayout) {
     }));
 }
 
+// Of a hundred thousand instruments, in one line and in a line each.
+TEST(ChangeToml, AddsToALongListInAMoment) {
+    for (const std::string between : {", ", ",\n"}) {
+        std::string list;
+        std::vector<std::string> wanted;
+        for (int i = 0; i < 100'000; ++i) {
+            wanted.push_back("i" + std::to_string(i));
+            list += "\"" + wanted.back() + "\"" + between;
+        }
+        wanted.push_back("last");
+        const std::string text = "[feed.coin]\ninstruments = [" + list + "]\n";
+        const TomlChange change{{"feed", "coin"}, "instruments", ValueKind<Strings>::show(wanted)};
+        const auto changed = change_toml(text, "f.toml", {&change, 1});
+        ASSERT_TRUE(changed) << changed.error().what;
+        EXPECT_EQ(parse_toml(*changed, "f.toml")
+                      ->find("feed")
+                      ->find("coin")
+                      ->find("instruments")
+                      ->items.size(),
+                  100'001U);
+    }
+}
+
 // A folder of its own for every test.
 class ConfigFile : public ::testing::Test {
 protected:
@@ -226,6 +249,41 @@ TEST_F(ConfigFile, IsTheOneThatOptionsThenEnvironmentName) {
     ASSERT_FALSE(absent);
     EXPECT_EQ(absent.error().kind, ErrorKind::rejected);
     EXPECT_NE(absent.error().what.find("absent.toml"), std::string::npos);
+    options_.file = "";
+    EXPECT_FALSE(load_config(options_)) << "and is not what is built in";
+}
+
+// A person mends it: exit 1, and not 6, for which a service is started again.
+TEST_F(ConfigFile, IsRejectedWhereItCannotBeRead) {
+    options_.file = folder_;
+    const auto loaded = load_config(options_);
+    ASSERT_FALSE(loaded);
+    EXPECT_EQ(loaded.error().kind, ErrorKind::rejected);
+}
+
+TEST_F(ConfigFile, IsNotReplacedWhereItIsNoRegularFile) {
+    ASSERT_EQ(::mkfifo(path("pipe").c_str(), 0600), 0);
+    options_.file = path("pipe");
+    const auto edit = edit_instruments(options_, {Action::add, "coin", "cardano", ""});
+    ASSERT_FALSE(edit);
+    EXPECT_NE(edit.error().what.find("no regular file"), std::string::npos);
+    EXPECT_TRUE(std::filesystem::is_fifo(path("pipe")));
+    EXPECT_FALSE(replace_file("/dev/null", "text", std::nullopt));
+}
+
+TEST_F(ConfigFile, AsksOnlySourcesWhoseFilesAreInOrderWhereItIsChecked) {
+    std::ofstream(path("mine.toml")) << "[source]\nname = \"mine\"\n";
+    options_.sets = {"sources.folder=" + folder_};
+    auto report = check_config(options_);
+    ASSERT_TRUE(report);
+    EXPECT_TRUE(report->faults.empty());
+    ASSERT_EQ(report->notes.size(), 1U);
+    EXPECT_NE(report->notes[0].find("mine.toml:1: "), std::string::npos) << report->notes[0];
+    options_.sets.push_back("feed.coin.sources=[mine]");
+    report = check_config(options_);
+    ASSERT_TRUE(report);
+    ASSERT_EQ(report->faults.size(), 1U);
+    EXPECT_NE(report->faults[0].find("mine.toml:1: "), std::string::npos) << report->faults[0];
 }
 
 TEST_F(ConfigFile, GivesTheSameDigestForTheSameSettings) {

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <set>
 
+#include "base/harmless.h"
 #include "base/json_writer.h"
 
 namespace tapedeck {
@@ -66,7 +67,14 @@ const std::string& feed_of(const std::vector<const Feed*>& feeds, const std::str
     return feeds.front()->name;
 }
 
-void append_field(std::string& out, std::string_view text) {
+// A text that a spreadsheet would run in place of show: "=cmd|…", "+…", "-…", "@…".
+bool is_formula(std::string_view text) {
+    return !text.empty() && std::string_view("=+-@\t\r").find(text.front()) != text.npos;
+}
+
+// A text from outside; numbers and times are written as they are.
+void append_field(std::string& out, std::string_view as_stored) {
+    const std::string text = (is_formula(as_stored) ? "'" : "") + harmless(as_stored);
     if (text.find_first_of(",\"\r\n") == text.npos) {
         out += text;
         return;
@@ -165,7 +173,8 @@ void append_csv(std::string& out, const ExportRow& row) {
 }
 
 void append_json_line(std::string& out, const ExportRow& row) {
-    JsonWriter json(out);
+    std::string line;
+    JsonWriter json(line);
     json.begin_object().key("feed").text(row.feed).key("instrument").text(row.instrument);
     write_text(json, "name", row.name);
     write_time(json, "slot", row.slot);
@@ -178,7 +187,7 @@ void append_json_line(std::string& out, const ExportRow& row) {
     write_time(json, "recorded_at", row.recorded_at);
     write_text(json, "capture", row.capture);
     json.end_object();
-    out += '\n';
+    out.append(harmless(line)).append("\n");
 }
 
 }  // namespace tapedeck

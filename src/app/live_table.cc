@@ -72,12 +72,13 @@ std::string change_of(const Line& line) {
 
 Result<std::string> open_problems(Store& store) {
     std::string text;
-    auto done = store.query({"select what, since from problems order by since, key", {}, {}},
-                            [&](const RowView& row) -> Result<> {
-                                text += fmt::format("PROBLEM since {}: {}\n",
-                                                    format_rfc3339(row.timestamp(1)), row.text(0));
-                                return {};
-                            });
+    auto done =
+        store.query({"select what, since from problems order by since, key", {}, {}},
+                    [&](const RowView& row) -> Result<> {
+                        text += fmt::format("PROBLEM since {}: {}\n",
+                                            format_rfc3339(row.timestamp(1)), shown(row.text(0)));
+                        return {};
+                    });
     if (!done) return done.error();
     return text;
 }

@@ -2,14 +2,19 @@
 
 #include <filesystem>
 
+#include "app/core_dumps.h"
 #include "app/demo.h"
+#include "app/learn_secrets.h"
 
 namespace tapedeck {
 
 Result<LoadedConfig> load_globals(const Globals& globals) {
     const auto& file = globals.config.file;
-    if (file == "demo" && !std::filesystem::exists("demo")) return demo_config(globals.config);
-    return load_config(globals.config);
+    const bool demo = file == "demo" && !std::filesystem::exists("demo");
+    auto config = demo ? demo_config(globals.config) : load_config(globals.config);
+    if (config) learn_secrets(config->settings);
+    if (config && config->settings.log.core_dumps) allow_core_dumps();
+    return config;
 }
 
 Exit fail_opening(const Error& error) {

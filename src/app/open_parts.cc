@@ -39,10 +39,28 @@ KafkaMechanism mechanism_of(TapeSettings::Mechanism mechanism) {
     TAPEDECK_ASSERT(false);
 }
 
+bool is_spooled(const Settings& settings, TapeUse use) {
+    return use == TapeUse::append && settings.tape.spool_budget.value() > 0;
+}
+
+// Puts the spool before a tape that is appended to.
+Result<OpenedTape> with_spool(OpenedTape opened, const Settings& settings, const Clock& clock,
+                              Log& log, std::chrono::milliseconds longest_retry) {
+    SpoolOptions options;
+    options.path = spool_path(settings);
+    options.budget = settings.tape.spool_budget.value();
+    options.longest_retry = longest_retry;
+    auto spool = SpoolTape::open(std::move(opened.tape), clock, log, std::move(options));
+    if (!spool) return spool.error();
+    opened.spool = spool->get();
+    opened.tape = *std::move(spool);
+    return opened;
+}
+
 Result<OpenedTape> open_kafka(const Settings& settings, const Clock& clock, Log& log, TapeUse use) {
     auto options = kafka_options(settings);
     if (!options) return options.error();
-    const bool spooled = use == TapeUse::append && settings.tape.spool_budget.value() > 0;
+    const bool spooled = is_spooled(settings, use);
     if (spooled) {
         // What does not go now goes to the spool: the collector need not wait for it.
         options->message_timeout = 10s;
@@ -55,14 +73,7 @@ Result<OpenedTape> open_kafka(const Settings& settings, const Clock& clock, Log&
     opened.kafka = kafka->get();
     opened.tape = *std::move(kafka);
     if (!spooled) return opened;
-    SpoolOptions of_spool;
-    of_spool.path = spool_path(settings);
-    of_spool.budget = settings.tape.spool_budget.value();
-    auto spool = SpoolTape::open(std::move(opened.tape), clock, log, std::move(of_spool));
-    if (!spool) return spool.error();
-    opened.spool = spool->get();
-    opened.tape = *std::move(spool);
-    return opened;
+    return with_spool(std::move(opened), settings, clock, log, 10s);
 }
 
 }  // namespace
@@ -113,6 +124,11 @@ Result<OpenedStore> open_store(const Settings& settings, const Clock& clock, Sto
             if (!holder) return holder.error();
             return holder->has_value();
         };
+        if (use != StoreUse::look && lacks_its_wal(file->path)) {
+            const auto in_use = looking.in_use();
+            if (!in_use) return in_use.error();
+            if (*in_use) return wal_was_deleted(file->path);
+        }
         auto store = use == StoreUse::look
                          ? SqliteStore::open_looking(file->path, clock, std::move(looking))
                          : SqliteStore::open(file->path, clock);
@@ -174,13 +190,17 @@ Result<OpenedTape> open_tape(const Settings& settings, const Clock& clock, Log& 
                                  "sqlite:PATH in [tape] url",
                                  to_string(settings.store.url))};
     }
+    // A file that somebody has locked is not waited for by a run with the spool behind it.
+    const bool spooled = !only_look && is_spooled(settings, use);
+    if (spooled) options.append_timeout = 2s;
     auto tape = only_look ? SqliteTape::open_looking(path, look_beside(settings, *store.store))
                           : SqliteTape::open(path, clock, std::move(options));
     if (!tape) return tape.error();
     OpenedTape opened;
     opened.sqlite = tape->get();
     opened.tape = *std::move(tape);
-    return opened;
+    if (!spooled) return opened;
+    return with_spool(std::move(opened), settings, clock, log, 1s);
 }
 
 }  // namespace tapedeck

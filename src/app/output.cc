@@ -5,14 +5,38 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <atomic>
 #include <cerrno>
+#include <csignal>
+
+#include "base/harmless.h"
+#include "base/system_fault.h"
 
 namespace tapedeck {
 namespace {
 
+constexpr std::size_t kLongestLine = 4096;  // of talk, in signs
+
+// The errno of the first write to standard output that failed. One for the process, as standard
+// output is, so that no verb can forget to hand it on.
+std::atomic<int> output_fault = 0;
+
 std::size_t seen_width(std::string_view text) {
     return static_cast<std::size_t>(std::ranges::count_if(
         text, [](char c) { return (static_cast<unsigned char>(c) & 0xC0U) != 0x80U; }));
+}
+
+// A line of talk is cut where it is longer than anybody reads.
+std::string with_short_lines(std::string_view text) {
+    std::string out;
+    std::size_t length = 0;  // of the line, in signs
+    for (const char c : text) {
+        if (c == '\n') length = 0;
+        const bool begins_sign = (static_cast<unsigned char>(c) & 0xC0U) != 0x80U;
+        if (c != '\n' && begins_sign && ++length == kLongestLine + 1) out += "…";
+        if (length <= kLongestLine) out += c;
+    }
+    return out;
 }
 
 bool write_all(int fd, std::string_view text) {
@@ -47,10 +71,17 @@ Exit exit_of(ErrorKind kind) {
     TAPEDECK_ASSERT(false);
 }
 
+const std::shared_ptr<Redactor>& known_secrets() {
+    static const auto known = std::make_shared<Redactor>();
+    return known;
+}
+
+std::string shown(std::string_view text) { return harmless(known_secrets()->clean(text)); }
+
 Exit fail(const Error& error) { return fail(exit_of(error.kind), error.what); }
 
 Exit fail(Exit exit, std::string_view what) {
-    write_all(STDERR_FILENO, fmt::format("tapedeck: {}\n", what));
+    write_all(STDERR_FILENO, fmt::format("tapedeck: {}\n", with_short_lines(shown(what))));
     return exit;
 }
 
@@ -70,12 +101,25 @@ int terminal_rows() {
 
 void Table::add(std::vector<std::string> cells) {
     TAPEDECK_ASSERT(cells.size() == columns_.size());
-    for (std::string& cell : cells) cell = one_line(cell);
+    for (std::string& cell : cells) cell = shown(one_line(cell));
     rows_.push_back(std::move(cells));
 }
 
-std::string Table::text(bool aligned) const {
-    std::string out;
+void Table::stream(std::vector<std::string> cells) {
+    constexpr std::size_t kAtOnce = 1'000;
+    add(std::move(cells));
+    if (rows_.size() >= kAtOnce) print_rest();
+}
+
+void Table::print_rest() {
+    if (rows_.empty()) return;
+    if (!headed_) widths_ = widths();
+    tapedeck::print(lines(on_terminal(), widths_));
+    headed_ = true;
+    rows_.clear();
+}
+
+std::vector<std::size_t> Table::widths() const {
     std::vector<std::size_t> widths;
     for (const Column& column : columns_) widths.push_back(seen_width(column.name));
     for (const auto& row : rows_) {
@@ -83,6 +127,13 @@ std::string Table::text(bool aligned) const {
             widths[i] = std::max(widths[i], seen_width(row[i]));
         }
     }
+    return widths;
+}
+
+std::string Table::text(bool aligned) const { return lines(aligned, widths()); }
+
+std::string Table::lines(bool aligned, const std::vector<std::size_t>& widths) const {
+    std::string out;
     const auto add_line = [&](const auto& cell_of) {
         std::string line;
         for (std::size_t i = 0; i < columns_.size(); ++i) {
@@ -92,7 +143,7 @@ std::string Table::text(bool aligned) const {
                 line += cell;
                 continue;
             }
-            const std::size_t space = widths[i] - seen_width(cell);
+            const std::size_t space = widths[i] - std::min(widths[i], seen_width(cell));
             if (i > 0) line += "  ";
             if (columns_[i].align == Align::right) line.append(space, ' ');
             line += cell;
@@ -102,7 +153,7 @@ std::string Table::text(bool aligned) const {
         out += line;
         out += '\n';
     };
-    add_line([&](std::size_t i) -> std::string_view { return columns_[i].name; });
+    if (!headed_) add_line([&](std::size_t i) -> std::string_view { return columns_[i].name; });
     for (const auto& row : rows_)
         add_line([&](std::size_t i) -> std::string_view { return row[i]; });
     return out;
@@ -111,9 +162,21 @@ std::string Table::text(bool aligned) const {
 void Table::print() const { tapedeck::print(text(on_terminal())); }
 
 bool print(std::string_view text) {
-    if (write_all(STDOUT_FILENO, text)) return true;
-    if (errno != EPIPE) fail(Exit::failed, "cannot write the answer to standard output");
-    return false;
+    if (output_fault != 0) return false;
+    if (!write_all(STDOUT_FILENO, shown(text))) output_fault = errno;
+    return output_fault == 0;
+}
+
+Exit end_output(Exit exit, bool reader_may_leave) {
+    // Some file systems tell only now that they have no room.
+    if (::close(STDOUT_FILENO) != 0 && errno != EBADF && output_fault == 0) output_fault = errno;
+    if (output_fault == 0) return exit;
+    if (output_fault == EPIPE && reader_may_leave) {
+        std::signal(SIGPIPE, SIG_DFL);
+        std::raise(SIGPIPE);
+    }
+    return fail(Exit::failed,
+                "cannot write the answer to standard output: " + system_fault(output_fault));
 }
 
 Progress::Progress(std::string what)

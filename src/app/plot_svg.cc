@@ -4,6 +4,7 @@
 
 #include "app/plot_text.h"
 #include "base/assert.h"
+#include "base/harmless.h"
 
 namespace tapedeck {
 namespace {
@@ -13,7 +14,8 @@ constexpr int kBottom = 30;
 constexpr int kRight = 40;
 constexpr int kDigitWidth = 7;  // of the labels, at their size
 
-void append_escaped(std::string& out, std::string_view text) {
+void append_escaped(std::string& out, std::string_view as_stored) {
+    const std::string text = harmless(as_stored);  // XML 1.0 has no control characters either
     for (const char c : text) {
         switch (c) {
             case '&':

@@ -30,6 +30,7 @@ Request session_request(const Source& source, const std::string& url) {
     request.max_bytes = source.max_bytes;
     request.proxy = source.proxy;
     request.cookie_jar = source.name;
+    add_confidential(source, request);
     return request;
 }
 
@@ -73,6 +74,9 @@ private:
             plan_requests(*question.source, std::vector{probes_[i].instrument}, question.values);
         TAPEDECK_ASSERT(plan.size() == 1);
         probes_[i].url = plan[0].shown_url;
+        for (const Secret& one : plan[0].request.confidential) {
+            secrets_.redactor().know(one, SecretReach::site);
+        }
         client_.start(RequestId(i), std::move(plan[0].request));
     }
 

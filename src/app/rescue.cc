@@ -19,6 +19,13 @@ void tell(const Rescued& rescued) {
 
 }  // namespace
 
+Result<> Assembly::check_files() {
+    if (sqlite_ != nullptr) {
+        if (auto same = sqlite_->check_files(); !same) return same;
+    }
+    return tape_.sqlite != nullptr ? tape_.sqlite->check_files() : Result<>();
+}
+
 void Assembly::rescue(Timestamp since) {
     const Timestamp now = clock_->now();
     const auto of_store = sqlite_ != nullptr ? sqlite_->rescue() : std::nullopt;

@@ -14,6 +14,11 @@ sigset_t watched() {
     sigemptyset(&set);
     sigaddset(&set, SIGINT);
     sigaddset(&set, SIGTERM);
+    // One that is blocked is delivered to sigwait even where it is ignored.
+    struct sigaction hang_up {};
+    if (::sigaction(SIGHUP, nullptr, &hang_up) == 0 && hang_up.sa_handler != SIG_IGN) {
+        sigaddset(&set, SIGHUP);
+    }
     sigaddset(&set, SIGUSR2);  // our own: the watch is over
     return set;
 }

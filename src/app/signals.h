@@ -6,7 +6,8 @@
 
 namespace tapedeck {
 
-// Turns SIGINT and SIGTERM into a stop request; the second one ends the process at once. Made
+// Turns SIGINT, SIGTERM and SIGHUP (a terminal that was closed) into a stop request; the second one
+// ends the process at once. A SIGHUP that was ignored at the start stays so, for nohup's sake. Made
 // before any other thread, so that all of them leave these signals to its own.
 class StopOnSignal {
 public:

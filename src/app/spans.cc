@@ -23,23 +23,6 @@ Result<Timestamp> day_named(const std::string& text, Timestamp now) {
     return parse_rfc3339(text);
 }
 
-// The instruments of closed slots; of one instrument where one is named.
-std::int64_t count_closed(std::span<const Expectation> expected, const std::string& instrument,
-                          Span span, Timestamp now) {
-    std::int64_t closed = 0;
-    for (const Expectation& one : expected) {
-        const auto count =
-            instrument.empty()
-                ? static_cast<std::int64_t>(one.instruments.size())
-                : static_cast<std::int64_t>(std::ranges::count(one.instruments, instrument));
-        one.schedule->for_each_instant(std::max(span.from, one.from),
-                                       std::min({span.to, one.to, now}), [&](Timestamp, bool open) {
-                                           if (!open) closed += count;
-                                       });
-    }
-    return closed;
-}
-
 }  // namespace
 
 Result<Span> span_of(const SpanOptions& options, Timestamp now) {
@@ -98,59 +81,11 @@ Result<Reader> open_reader(const Globals& globals, bool writes) {
     return reader;
 }
 
-Result<std::vector<CoverageRow>> coverage_now(Reader& reader, const SpanOptions& options, Span span,
-                                              std::int64_t* closed) {
-    CoverageLedger ledger(reader.assembly->store(), reader.assembly->tape(), reader.feeds);
-    std::vector<CoverageRow> rows;
-    for (const auto& [name, feed] : reader.feeds) {
-        if (!options.feed.empty() && options.feed != name) continue;
-        const auto expected = of_feed(reader.expectations, name);
-        if (expected.empty()) continue;
-        const Timestamp from = std::max(span.from, expected.front().from);
-        if (from >= span.to) continue;
-        const auto open_from = ledger.open_from(name, from, span.to);
-        if (!open_from) return open_from.error();
-        auto stored = ledger.stored(name, from, *open_from);
-        if (!stored) return stored.error();
-        auto derived = ledger.derive_range(expected, *open_from, span.to, reader.now);
-        if (!derived) return derived.error();
-        for (auto* part : {&*stored, &*derived}) {
-            for (CoverageRow& row : *part) {
-                if (!options.instrument.empty() && options.instrument != row.instrument) continue;
-                rows.push_back(std::move(row));
-            }
-        }
-        if (closed == nullptr) continue;
-        *closed += count_closed(expected, options.instrument, {from, span.to}, reader.now);
-    }
-    return rows;
-}
-
-Result<CoverageSpans> coverage_sums(Reader& reader, const std::string& feed, Timestamp day) {
-    CoverageSpans out;
-    const auto expected = of_feed(reader.expectations, feed);
-    if (expected.empty()) return out;
-    CoverageLedger ledger(reader.assembly->store(), reader.assembly->tape(), reader.feeds);
-    const Timestamp begin = expected.front().from;
-    const Timestamp end = reader.now + 1us;
-    const auto open_from = ledger.open_from(feed, begin, end);
-    if (!open_from) return open_from.error();
-    const auto derived = ledger.derive_range(expected, *open_from, end, reader.now);
-    if (!derived) return derived.error();
-    for (CoverageSpan* span : {&out.all, &out.today}) {
-        const Timestamp from = span == &out.all ? begin : std::max(begin, day);
-        auto stored = ledger.sum_stored(feed, from, *open_from);
-        if (!stored) return stored.error();
-        *span = *std::move(stored);
-        for (const CoverageRow& row : *derived) {
-            if (row.slot < from) continue;
-            span->sum.add(row.verdict.state);
-            span->last_slot = row.slot;
-        }
-        const auto closed = count_closed(expected, {}, {from, end}, reader.now);
-        if (closed > 0) span->sum.add(CoverageState::closed, closed);
-    }
-    return out;
+std::vector<std::string> Reader::feeds_named(const std::string& feed) const {
+    if (!feed.empty()) return {feed};
+    std::vector<std::string> names;
+    for (const auto& [name, one] : feeds) names.push_back(name);
+    return names;
 }
 
 }  // namespace tapedeck

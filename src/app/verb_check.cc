@@ -78,10 +78,11 @@ private:
     }
 
     void check_sources() {
-        auto sources = make_sources(*settings_);
-        if (!sources) return add("sources", false, sources.error().what);
-        add("sources", true, fmt::format("{} can be read", sources->size()));
-        auto feeds = make_feeds(*settings_, *sources);
+        const auto made = make_sources(*settings_);
+        if (!made) return add("sources", false, made.error().what);
+        add("sources", true, fmt::format("{} can be read", made->sources.size()));
+        for (const BrokenSource& one : made->broken) add("source " + one.name, false, one.what);
+        auto feeds = make_feeds(*settings_, *made);
         if (!feeds) return add("feeds", false, feeds.error().what);
         feeds_ = *std::move(feeds);
         for (const auto& [name, feed] : feeds_) {
@@ -102,7 +103,13 @@ private:
         }
         for (const std::string& name : names) {
             const auto secret = secrets(name);
-            add("secret " + name, secret.has_value(), secret ? "is there" : secret.error().what);
+            const bool weak = secret && !Redactor::is_recognisable(secret->reveal());
+            add("secret " + name, secret.has_value(),
+                !secret ? secret.error().what
+                : weak  ? "is there; so short, or so like a number or a word, that it cannot be "
+                          "told from "
+                          "other text: where a site repeats it, it is stored"
+                        : "is there");
         }
     }
 

@@ -148,6 +148,10 @@ Exit verb_collect(const Globals& globals, const CollectOptions& options) {
     if (feed->second.sources.empty()) {
         return fail(Exit::failed, fmt::format("feed {} has no sources", options.feed));
     }
+    if (feed->second.instruments.empty()) {
+        return fail(Exit::failed, fmt::format("feed {} has no instruments: nobody is asked for it",
+                                              options.feed));
+    }
     const auto lease = take_store(assembly);
     if (!lease) return fail(lease.error());
     std::optional<AnswerableSlot> slot;

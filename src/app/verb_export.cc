@@ -1,13 +1,7 @@
-#include <fcntl.h>
 #include <fmt/format.h>
-#include <unistd.h>
-
-#include <cerrno>
-#include <cstdio>
-#include <cstring>
-#include <filesystem>
 
 #include "app/export_rows.h"
+#include "app/output_file.h"
 #include "app/verbs.h"
 
 namespace tapedeck {
@@ -15,57 +9,28 @@ namespace {
 
 constexpr std::size_t kPiece = 256 * 1024;
 
-// Where an export goes: standard output, or a file that has its name only when it is whole.
+// Where an export goes: standard output, or a file.
 class Output {
 public:
-    static Result<std::unique_ptr<Output>> open(const std::string& path) {
-        if (path.empty()) return std::unique_ptr<Output>(new Output(STDOUT_FILENO, {}, {}));
-        const std::string fresh = fmt::format("{}.{}.tmp", path, ::getpid());
-        const int fd = ::open(fresh.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
-        if (fd < 0) return failed("make", fresh);
-        return std::unique_ptr<Output>(new Output(fd, path, fresh));
+    static Result<Output> open(const std::string& path) {
+        if (path.empty()) return Output(nullptr);
+        auto file = OutputFile::open(path);
+        if (!file) return file.error();
+        return Output(*std::move(file));
     }
-    ~Output() {
-        if (fresh_.empty()) return;
-        if (fd_ >= 0) ::close(fd_);
-        ::unlink(fresh_.c_str());
-    }
-    Output(const Output&) = delete;
-    Output& operator=(const Output&) = delete;
 
     Result<> write(std::string_view text) {
-        while (!text.empty()) {
-            const auto wrote = ::write(fd_, text.data(), text.size());
-            if (wrote < 0 && errno == EINTR) continue;
-            if (wrote < 0) return failed("write", path_.empty() ? "standard output" : path_);
-            text.remove_prefix(static_cast<std::size_t>(wrote));
-        }
-        return {};
+        if (file_) return file_->write(text);
+        // Standard output's own fault is told where the program ends.
+        return print(text) ? Result<>() : Error{ErrorKind::rejected, {}};
     }
 
-    // Durable, and under its name.
-    Result<> finish() {
-        if (fresh_.empty()) return {};
-        if (::fsync(fd_) != 0) return failed("write", fresh_);
-        const int code = ::close(fd_);
-        fd_ = -1;
-        if (code != 0) return failed("write", fresh_);
-        if (::rename(fresh_.c_str(), path_.c_str()) != 0) return failed("replace", path_);
-        fresh_.clear();
-        return {};
-    }
+    Result<> finish() { return file_ ? file_->finish() : Result<>(); }
 
 private:
-    Output(int fd, std::string path, std::string fresh)
-        : fd_(fd), path_(std::move(path)), fresh_(std::move(fresh)) {}
-    static Error failed(std::string_view step, const std::string& path) {
-        return {ErrorKind::rejected,
-                fmt::format("cannot {} {}: {}", step, path, std::strerror(errno))};
-    }
+    explicit Output(std::unique_ptr<OutputFile> file) : file_(std::move(file)) {}
 
-    int fd_;
-    std::string path_;
-    std::string fresh_;  // empty: standard output, or finished
+    std::unique_ptr<OutputFile> file_;
 };
 
 }  // namespace
@@ -94,13 +59,13 @@ Exit verb_export(const Globals& globals, const ExportOptions& options) {
                                  append_json_line(piece, row);
                              }
                              if (piece.size() < kPiece) return {};
-                             auto written = (*output)->write(piece);
+                             auto written = output->write(piece);
                              piece.clear();
                              return written;
                          });
-    if (done) done = (*output)->write(piece);
-    if (done) done = (*output)->finish();
-    if (!done) return fail(done.error());
+    if (done) done = output->write(piece);
+    if (done) done = output->finish();
+    if (!done) return done.error().what.empty() ? Exit::failed : fail(done.error());
     if (!options.file.empty() && !globals.quiet) {
         fail(Exit::fine, fmt::format("{} rows in {}", rows, options.file));
     }

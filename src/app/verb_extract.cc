@@ -2,13 +2,14 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
-#include <cstring>
 
 #include "app/assembly.h"
 #include "app/load_globals.h"
 #include "app/verbs.h"
 #include "base/json_writer.h"
+#include "base/system_fault.h"
 
 namespace tapedeck {
 namespace {
@@ -20,7 +21,7 @@ Result<std::string> read_input(const std::string& file) {
     const bool standard = file == "-";
     const int fd = standard ? STDIN_FILENO : ::open(file.c_str(), O_RDONLY | O_CLOEXEC);
     const auto fault = [&](int code) {
-        return Error{ErrorKind::unavailable, fmt::format("{}: {}", file, std::strerror(code))};
+        return Error{ErrorKind::unavailable, fmt::format("{}: {}", file, system_fault(code))};
     };
     if (fd < 0) return fault(errno);
     std::string text;
@@ -133,12 +134,15 @@ Exit show_every_rule(const Globals& globals, PageReader& reader, const std::stri
 Exit verb_extract(const Globals& globals, const ExtractOptions& options) {
     auto config = load_globals(globals);
     if (!config) return fail_opening(config.error());
-    const auto sources = make_sources(config->settings);
-    if (!sources) return fail(Exit::failed, sources.error().what);
-    const auto source = sources->find(options.source);
-    if (source == sources->end()) {
+    const auto made = make_sources(config->settings);
+    if (!made) return fail(Exit::failed, made.error().what);
+    const Sources& sources = made->sources;
+    const auto source = sources.find(options.source);
+    if (source == sources.end()) {
+        const auto broken = std::ranges::find(made->broken, options.source, &BrokenSource::name);
+        if (broken != made->broken.end()) return fail(Exit::failed, broken->what);
         std::string names;
-        for (const auto& [name, one] : *sources) names += (names.empty() ? "" : ", ") + name;
+        for (const auto& [name, one] : sources) names += (names.empty() ? "" : ", ") + name;
         return fail(Exit::not_found,
                     fmt::format("there is no source {}; there are {}", options.source, names));
     }

@@ -60,6 +60,9 @@ std::string fault_of(const InstrumentsOptions& options) {
 
 // The exit code for an edit that was refused: 3 where what it names is not there.
 Exit refused(const Globals& globals, const InstrumentsOptions& options, const Error& error) {
+    // A pipe that was refused must not be waited for after all.
+    const auto file = config_file(globals.config);
+    if (!file || (!file->empty() && !may_be_replaced(*file))) return fail(error);
     const auto config = load_globals(globals);
     if (!config) return fail(error);
     const auto feed = config->settings.feeds.find(options.feed);

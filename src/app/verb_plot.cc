@@ -2,8 +2,8 @@
 
 #include <algorithm>
 
-#include "app/config_edit.h"
 #include "app/export_rows.h"
+#include "app/output_file.h"
 #include "app/plot_text.h"
 #include "app/source_stats.h"
 #include "app/verbs.h"
@@ -17,20 +17,15 @@ using namespace std::chrono_literals;
 // Slots in which a price was expected and is not there, in order.
 Result<std::vector<Timestamp>> missing_slots(Reader& reader, const SpanOptions& options,
                                              Span span) {
-    const auto rows = coverage_now(reader, options, span, nullptr);
-    if (!rows) return rows.error();
     std::vector<Timestamp> missing;
-    for (const CoverageRow& row : *rows) {
-        switch (row.verdict.state) {
-            case CoverageState::failed:
-            case CoverageState::missed:
-            case CoverageState::lost:
-            case CoverageState::quarantined:
-                missing.push_back(row.slot);
-                break;
-            default:
-                break;
-        }
+    CoverageView coverage = reader.coverage();
+    for (const std::string& feed : reader.feeds_named(options.feed)) {
+        auto done = coverage.each_gap(feed, options.instrument, span,
+                                      [&](const CoverageRow& row) -> Result<> {
+                                          missing.push_back(row.slot);
+                                          return {};
+                                      });
+        if (!done) return done.error();
     }
     std::ranges::sort(missing);
     return missing;
@@ -94,11 +89,10 @@ Exit draw(const Globals& globals, const PlotOptions& options, const Found& found
         const auto svg = chart_svg(found.chart, options.width > 0 ? options.width : 960,
                                    options.height > 0 ? options.height : 400);
         if (!svg) return fail(svg.error());
-        std::optional<std::string> before;
-        if (auto text = read_text_file(options.svg)) before = *std::move(text);
-        if (auto done = replace_file(options.svg, *svg, before); !done) {
-            return fail(Exit::failed, done.error().what);
-        }
+        auto file = OutputFile::open(options.svg);
+        if (!file) return fail(file.error());
+        if (auto done = (*file)->write(*svg); !done) return fail(done.error());
+        if (auto done = (*file)->finish(); !done) return fail(done.error());
         if (!globals.quiet) fail(Exit::fine, "drawn in " + options.svg);
         return Exit::fine;
     }

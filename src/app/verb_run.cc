@@ -52,9 +52,12 @@ bool any_site_answers(const Assembly& assembly, const Clock& clock, std::stop_to
     if (!client) return true;
     std::uint64_t asked = 0;
     for (const auto& [name, feed] : assembly.feeds()) {
-        if (feed.sources.empty()) continue;
+        if (feed.sources.empty() || feed.instruments.empty()) continue;
+        const Source& source = *feed.sources.front();
         Request request;
-        request.url = "https://" + host_of(feed.sources.front()->url) + "/";
+        request.url = fmt::format("{}://{}/", source.url.starts_with("http:") ? "http" : "https",
+                                  host_of(source.url));
+        request.proxy = source.proxy;
         request.timeout = request.connect_timeout = 5s;
         request.max_bytes = 64 * 1024;
         (*client)->start(RequestId(++asked), std::move(request));
@@ -79,11 +82,10 @@ void prune_captures(Assembly& assembly) {
     if (!pruned) assembly.log().emit(StepFailed{"pruning captures", pruned.error().what});
 }
 
-void prune_tape(Assembly& assembly) {
+void prune_tape(Assembly& assembly, Store& store) {
     const auto retention = assembly.settings().tape.retention;
     if (retention.count() == 0 || assembly.kafka() != nullptr) return;
-    auto done =
-        discard_loaded(assembly.tape(), assembly.store(), assembly.clock().now() - retention);
+    auto done = discard_loaded(assembly.tape(), store, assembly.clock().now() - retention);
     if (!done) assembly.log().emit(StepFailed{"pruning the tape", done.error().what});
 }
 
@@ -127,6 +129,7 @@ CurlOptions curl_options(const Settings& settings) {
     options.max_per_host = settings.net.connections;
     options.ca_file = settings.net.ca_file;
     options.user_agent = settings.net.user_agent;
+    options.private_redirects = settings.net.private_redirects;
     return options;
 }
 
@@ -141,26 +144,20 @@ Exit record(Assembly& assembly, std::unique_ptr<Lease> lease, const RunOptions& 
     auto feeds = assembly.feeds_ever();
     if (!feeds) return fail(feeds.error());
     auto limits = problem_limits(assembly.settings(), *expectations, assembly.clock().now());
-    RecorderOrders orders{assembly.dags(),
-                          *std::move(feeds),
-                          *std::move(expectations),
-                          loader_options(assembly.settings()),
-                          std::move(limits),
-                          assembly.config().digest,
-                          assembly.settings().tape.retention};
-    std::unique_ptr<StatementJournal> journal;
-    if (std::holds_alternative<PostgresUrl>(assembly.settings().store.url.target)) {
-        auto opened = StatementJournal::open(journal_path(assembly.settings()), assembly.clock());
-        if (!opened) return fail(opened.error());
-        journal = *std::move(opened);
-    }
+    RecorderOrders orders{assembly.dags(),          *std::move(feeds),
+                          *std::move(expectations), loader_options(assembly.settings()),
+                          std::move(limits),        assembly.config().digest};
+    auto journal = StatementJournal::open(journal_path(assembly.settings()), assembly.clock());
+    if (!journal) return fail(journal.error());
     const auto show = [&] {
         if (screen == nullptr) return;
         auto text = live_table(assembly, assembly.feeds(), title);
         if (text) screen->show(*std::move(text));
     };
-    ProblemCommand alert(assembly.settings().alert.on_problem, assembly.log());
+    ProblemCommand alert(assembly.settings().alert.on_problem, assembly.log(),
+                         assembly.settings().alert.environment);
     const Timestamp began = assembly.clock().now();
+    PatientStore store(assembly.store(), {.stop = signals.token()});
     Recorder::Parts parts{
         assembly.clock(),
         assembly.store(),
@@ -177,31 +174,31 @@ Exit record(Assembly& assembly, std::unique_ptr<Lease> lease, const RunOptions& 
         [&] {
             show();
             if (options.changed) options.changed();
-            if (options.slots && slots_ended(assembly.store(), began) >= *options.slots) {
+            if (options.slots && slots_ended(store, began) >= *options.slots) {
                 signals.stop();
             }
         },
         [&] {
             prune_captures(assembly);
-            prune_tape(assembly);
+            prune_tape(assembly, store);
         },
         process_name(),
-        journal.get(),
+        **journal,
         {}};
     if (SpoolTape* spool = assembly.spool(); spool != nullptr) {
         parts.accounts_wait = [spool] {
             const auto sizes = spool->sizes();
-            return sizes && sizes->messages > 0;
+            return !sizes || sizes->messages > 0;
         };
     }
     std::int64_t instruments = 0;
     for (const auto& [name, feed] : assembly.feeds()) {
         instruments += static_cast<std::int64_t>(feed.instruments.size());
     }
-    const std::string store = to_string(assembly.settings().store.url);
+    const std::string store_url = to_string(assembly.settings().store.url);
     const std::string tape = to_string(assembly.settings().tape.url);
     const std::string zones = zone_data_version();
-    assembly.log().emit(RecorderStarted{TAPEDECK_VERSION, store, tape, assembly.config().digest,
+    assembly.log().emit(RecorderStarted{TAPEDECK_VERSION, store_url, tape, assembly.config().digest,
                                         static_cast<std::int64_t>(assembly.feeds().size()),
                                         instruments, zones});
     show();
@@ -222,6 +219,9 @@ Exit verb_run(const Globals& globals, const RunOptions& options) {
     auto config = load_globals(globals);
     if (!config) return fail_opening(config.error());
     const bool live = on_terminal() && !options.plain && !globals.json;
+    if (!live && !globals.quiet) {
+        for (const std::string& note : config->notes) fail(Exit::fine, "note: " + note);
+    }
     LiveScreen screen;
     Assembly::Options opening;
     opening.quiet = globals.quiet;

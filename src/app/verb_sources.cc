@@ -9,6 +9,7 @@
 #include "app/spans.h"
 #include "app/verbs.h"
 #include "base/json_writer.h"
+#include "base/url_text.h"
 #include "demo/demo_sources.h"
 
 namespace tapedeck {
@@ -163,7 +164,7 @@ std::string json_of_one(const Shown& shown, const Source& source) {
     JsonWriter json(out);
     json.begin_object();
     write_source(json, shown, source);
-    json.key("url").text(source.url).key("file").text(source.file);
+    json.key("url").text(shown_url(source.url)).key("file").text(source.file);
     json.key("max_instruments").number(source.max_instruments);
     json.key("timeout").text(format_duration(source.timeout));
     json.key("max_bytes").number(source.max_bytes);
@@ -197,9 +198,9 @@ void show_facts(const Shown& shown, const Source& source) {
     facts.add({"source", source.name});
     facts.add({"file", source.file});
     facts.add({"feeds", places_of(source.name, shown.feeds)});
-    facts.add({"url", source.url});
+    facts.add({"url", shown_url(source.url)});
     facts.add({"headers", headers});
-    facts.add({"session", source.session ? source.session->crumb_url : ""});
+    facts.add({"session", source.session ? shown_url(source.session->crumb_url) : ""});
     facts.add({"secret", source.secret});
     facts.add({"proxy", source.proxy ? "***" : ""});
     facts.add({"pace", pace_text(source.pace)});
@@ -327,12 +328,19 @@ Exit verb_sources(const Globals& globals, const SourcesOptions& options) {
     auto config = load_globals(globals);
     if (!config) return fail_opening(config.error());
     Shown shown;
-    auto sources = make_sources(config->settings);
-    if (!sources) return fail(Exit::failed, sources.error().what);
-    shown.sources = *std::move(sources);
-    auto feeds = make_feeds(config->settings, shown.sources);
-    if (!feeds) return fail(Exit::failed, feeds.error().what);
-    shown.feeds = *std::move(feeds);
+    auto made = make_sources(config->settings);
+    if (!made) return fail(Exit::failed, made.error().what);
+    for (const BrokenSource& broken : made->broken) {
+        if (options.name.empty() && !options.probe && !globals.quiet) {
+            fail(Exit::fine, "note: " + broken.what);
+        } else if (options.name == broken.name) {
+            return fail(Exit::failed, broken.what);
+        }
+    }
+    std::vector<Error> faults;
+    shown.feeds = make_feeds(config->settings, *made, faults);
+    if (options.probe && !faults.empty()) return fail(Exit::failed, faults.front().what);
+    shown.sources = std::move(made->sources);
     const auto one = shown.sources.find(options.name);
     if (!options.name.empty() && one == shown.sources.end()) {
         std::string names;

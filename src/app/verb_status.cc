@@ -3,31 +3,25 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <set>
 
 #include "app/load_globals.h"
 #include "app/pipe_status.h"
 #include "app/spans.h"
 #include "app/verbs.h"
 #include "base/json_writer.h"
+#include "views/last_prices.h"
+#include "views/source_health.h"
 
 namespace tapedeck {
 namespace {
 
 using namespace std::chrono_literals;
 
-struct LastPrice {
-    std::string instrument;
-    std::optional<Price> price;
-    std::optional<Timestamp> seen;
-    std::string source;
-};
-
 struct FeedStatus {
     std::string name;
-    CoverageSum today;
-    CoverageSum all;
+    CoverageTotals totals;
     std::vector<LastPrice> prices;
-    std::optional<Timestamp> last_slot;
     std::optional<Timestamp> next_slot;
 };
 
@@ -44,6 +38,7 @@ struct Status {
     std::string config;
     bool running = false;
     std::vector<FeedStatus> feeds;
+    std::vector<SourceHealth> sources;
     PipeStatus pipe;
     std::vector<OpenProblem> problems;
     std::int64_t dead_letters = 0;
@@ -64,38 +59,13 @@ Result<std::int64_t> count_of(Store& store, const std::string& sql) {
     return count;
 }
 
-Result<std::vector<LastPrice>> last_prices(Store& store, const Feed& feed) {
-    std::vector<LastPrice> prices;
-    for (const std::string& instrument : feed.instruments) {
-        LastPrice last{instrument, {}, {}, {}};
-        auto done = store.query(
-            {fmt::format("select price, date, source from {} where instrument = $1 and slot = "
-                         "(select max(slot) from coverage where feed = $2 and instrument = $1 and "
-                         "state in ('recorded', 'recovered')) order by id limit 1",
-                         feed.table.name),
-             {instrument, feed.name},
-             {}},
-            [&](const RowView& row) -> Result<> {
-                last.price = row.decimal(0);
-                last.seen = row.timestamp(1);
-                last.source = row.is_null(2) ? "" : row.text(2);
-                return {};
-            });
-        if (!done) return done.error();
-        prices.push_back(std::move(last));
-    }
-    return prices;
-}
-
 Result<FeedStatus> feed_status(Reader& reader, const std::string& name) {
     FeedStatus status;
     status.name = name;
     const Timestamp day = std::chrono::floor<std::chrono::days>(reader.now);
-    const auto sums = coverage_sums(reader, name, day);
-    if (!sums) return sums.error();
-    status.all = sums->all.sum;
-    status.today = sums->today.sum;
-    status.last_slot = sums->all.last_slot;
+    auto totals = reader.coverage().totals(name, day);
+    if (!totals) return totals.error();
+    status.totals = *std::move(totals);
     for (const Expectation& one : reader.expectations) {
         if (one.feed != name || one.to <= reader.now) continue;
         status.next_slot = one.schedule->next_open(reader.now);
@@ -107,6 +77,19 @@ Result<FeedStatus> feed_status(Reader& reader, const std::string& name) {
         status.prices = *std::move(prices);
     }
     return status;
+}
+
+Result<> read_sources(Reader& reader, Status& status) {
+    std::set<std::string> names;
+    for (const auto& [name, feed] : reader.assembly->feeds()) {
+        for (const auto& source : feed.sources) names.insert(source->name);
+    }
+    for (const std::string& name : names) {
+        auto health = source_health(reader.assembly->store(), name, reader.now);
+        if (!health) return health.error();
+        status.sources.push_back(*std::move(health));
+    }
+    return {};
 }
 
 Result<> read_rest(Reader& reader, Status& status) {
@@ -164,6 +147,7 @@ Result<Status> read_status(Reader& reader) {
         if (!one) return one.error();
         status.feeds.push_back(*std::move(one));
     }
+    if (auto done = read_sources(reader, status); !done) return done.error();
     auto pipe = pipe_status(*reader.assembly, reader.now);
     if (!pipe) return pipe.error();
     status.pipe = *std::move(pipe);
@@ -175,9 +159,31 @@ bool is_wrong(const Status& status) {
     if (status.pipe.away || (status.pipe.spool && status.pipe.spool->refused > 0)) return true;
     if (!status.problems.empty() || status.dead_letters > 0 || status.gaps > 0) return true;
     return std::ranges::any_of(status.feeds, [](const FeedStatus& feed) {
-        return feed.today.of(CoverageState::failed) > 0 ||
-               feed.today.of(CoverageState::missed) > 0 || feed.all.of(CoverageState::lost) > 0;
+        const auto& [all, today] = feed.totals;
+        return today.sum.of(CoverageState::failed) > 0 || today.sum.of(CoverageState::missed) > 0 ||
+               all.sum.of(CoverageState::lost) > 0;
     });
+}
+
+// One sentence: whether prices come.
+std::string is_recording(const Status& status) {
+    std::string without;
+    for (const FeedStatus& feed : status.feeds) {
+        const CoverageTotal& all = feed.totals.all;
+        if (!all.last_settled || all.last_price == all.last_settled) continue;
+        without += fmt::format("{}{} has no price {}", without.empty() ? "" : ", ", feed.name,
+                               all.last_price ? "since the slot " + format_rfc3339(*all.last_price)
+                                              : std::string("at all"));
+    }
+    if (!status.running) {
+        return "not recording: no recorder is running" + (without.empty() ? "" : "; " + without);
+    }
+    if (!without.empty()) return "a recorder is running, but " + without;
+    const bool any = std::ranges::any_of(status.feeds, [](const FeedStatus& feed) {
+        return feed.totals.all.last_price.has_value();
+    });
+    return any ? "recording: the last slot of every feed has prices"
+               : "a recorder is running, and no slot has come yet";
 }
 
 void write_time(JsonWriter& json, std::string_view key, const std::optional<Timestamp>& time) {
@@ -199,9 +205,9 @@ void write_sum(JsonWriter& json, std::string_view key, const CoverageSum& sum) {
 
 void write_feed(JsonWriter& json, const FeedStatus& feed) {
     json.begin_object().key("feed").text(feed.name);
-    write_sum(json, "today", feed.today);
-    write_sum(json, "all", feed.all);
-    write_time(json, "last_slot", feed.last_slot);
+    write_sum(json, "today", feed.totals.today.sum);
+    write_sum(json, "all", feed.totals.all.sum);
+    write_time(json, "last_slot", feed.totals.all.last_slot);
     write_time(json, "next_slot", feed.next_slot);
     json.key("prices").begin_array();
     for (const LastPrice& last : feed.prices) {
@@ -217,16 +223,29 @@ void write_feed(JsonWriter& json, const FeedStatus& feed) {
     json.end_array().end_object();
 }
 
+void write_sources(JsonWriter& json, const Status& status) {
+    json.key("sources").begin_array();
+    for (const SourceHealth& one : status.sources) {
+        json.begin_object().key("source").text(one.source).key("state").text(to_string(one.state));
+        write_time(json, "last_price", one.last_price);
+        write_time(json, "since", one.since);
+        json.key("reason").text(one.reason ? row_of(*one.reason).name : "");
+        json.key("what").text(one.what).end_object();
+    }
+    json.end_array();
+}
+
 std::string json_of(const Status& status) {
     std::string out;
     JsonWriter json(out);
     json.begin_object().key("now").text(format_rfc3339(status.now));
     json.key("simulated").boolean(status.simulated);
-    json.key("running").boolean(status.running);
+    json.key("running").boolean(status.running).key("recording").text(is_recording(status));
     json.key("store").text(status.store);
     json.key("config").text(status.config).key("feeds").begin_array();
     for (const FeedStatus& feed : status.feeds) write_feed(json, feed);
     json.end_array();
+    write_sources(json, status);
     write_pipe(json, status.pipe);
     json.key("problems").begin_array();
     for (const OpenProblem& one : status.problems) {
@@ -245,7 +264,8 @@ std::string json_of(const Status& status) {
         json.key("used_bytes").number(status.captures->used_bytes).end_object();
     }
     json.end_object();
-    return out + "\n";
+    out += '\n';
+    return out;
 }
 
 std::string mebibytes(std::int64_t bytes) {
@@ -265,7 +285,7 @@ void show_coverage(const Status& status) {
                  {"next slot"}});
     for (const FeedStatus& feed : status.feeds) {
         for (const auto& [span, sum] :
-             {std::pair("today", &feed.today), std::pair("all", &feed.all)}) {
+             {std::pair("today", &feed.totals.today.sum), std::pair("all", &feed.totals.all.sum)}) {
             const std::int64_t recorded =
                 sum->of(CoverageState::recorded) + sum->of(CoverageState::recovered);
             const std::int64_t other = sum->of(CoverageState::lost) +
@@ -282,9 +302,21 @@ void show_coverage(const Status& status) {
     table.print();
 }
 
+void show_sources(const Status& status) {
+    if (status.sources.empty()) return;
+    Table table({{"source"}, {"state"}, {"since"}, {"last price"}, {"because of"}});
+    for (const SourceHealth& one : status.sources) {
+        table.add({one.source, std::string(to_string(one.state)),
+                   one.since ? format_rfc3339(*one.since) : "", ago(one.last_price, status.now),
+                   one.reason ? fmt::format("{}: {}", row_of(*one.reason).name, one.what) : ""});
+    }
+    table.print();
+    print("\n");
+}
+
 void show(const Status& status) {
-    print(fmt::format("{} at {}: {}\n\n", status.store, format_rfc3339(status.now),
-                      status.running ? "a recorder is running" : "no recorder is running"));
+    print(fmt::format("{}\n{} at {}\n\n", is_recording(status), status.store,
+                      format_rfc3339(status.now)));
     if (status.simulated) {
         print("SIMULATED: the demo's prices, and its own clock, not this machine's\n\n");
     }
@@ -293,11 +325,13 @@ void show(const Status& status) {
     Table prices({{"feed"}, {"instrument"}, {"last price", Align::right}, {"seen"}, {"source"}});
     for (const FeedStatus& feed : status.feeds) {
         for (const LastPrice& last : feed.prices) {
-            prices.add({feed.name, last.instrument, last.price ? last.price->to_string() : "-",
-                        ago(last.seen, status.now), last.source});
+            prices.stream({feed.name, last.instrument, last.price ? last.price->to_string() : "-",
+                           ago(last.seen, status.now), last.source});
         }
     }
-    prices.print();
+    prices.print_rest();
+    print("\n");
+    show_sources(status);
     print("\n");
     show_pipe(status.pipe, status.now);
     print(fmt::format("\ndead letters {}, duplicates {}, messages lost on the tape {}\n",

@@ -58,13 +58,21 @@ struct RuleFacts {
     std::string excerpt;
 };
 
+// What the last account says of an instrument that no price came of.
+struct TriedFacts {
+    std::string run_id;
+    std::string reason;
+    std::string what;
+};
+
 // All that is known of one price, or of one that is missing.
 struct Story {
     std::string feed;
     std::string instrument;
     std::optional<Timestamp> slot;
     std::optional<RowFacts> row;
-    std::optional<CoverageRow> coverage;
+    std::optional<CoverageRow> coverage;  // none: no schedule expected it
+    std::optional<TriedFacts> tried;
     std::vector<AttemptFacts> attempts;
     std::optional<SentFacts> sent;
     std::optional<BatchFacts> batch;
@@ -114,9 +122,10 @@ Result<std::vector<RowFacts>> find_rows(Store& store, const Feed& feed, const st
 
 Result<> read_attempts(Store& store, Story& story) {
     return store.query(
-        {"select run_id, try, source, url, started, took_ms, status, bytes, capture, reason, what "
-         "from attempts where feed = $1 and slot = $2 and instrument = $3 order by started, try, "
-         "ordinal",
+        {"select a.run_id, a.try, a.source, a.url, a.started, a.took_ms, a.status, a.bytes, "
+         "a.capture, a.reason, a.what from outcomes o join attempts a on a.run_id = o.run_id and "
+         "a.try = o.try and a.instrument = o.instrument where o.feed = $1 and o.slot = $2 and "
+         "o.instrument = $3 order by a.started, a.try, a.ordinal",
          {story.feed, *story.slot, story.instrument},
          {}},
         [&](const RowView& row) -> Result<> {
@@ -155,6 +164,35 @@ Result<> read_sent(Store& store, Story& story) {
                 text_or_empty(row, 6)};
             return {};
         });
+}
+
+Result<> read_tried(Store& store, Story& story) {
+    return store.query(
+        {"select run_id, reason, what from outcomes where feed = $1 and slot = $2 and "
+         "instrument = $3 and state = 'failed' order by id desc limit 1",
+         {story.feed, *story.slot, story.instrument},
+         {}},
+        [&](const RowView& row) -> Result<> {
+            story.tried =
+                TriedFacts{std::string(row.text(0)), text_or_empty(row, 1), text_or_empty(row, 2)};
+            return {};
+        });
+}
+
+// The last slot in which anybody asked, whatever came of it.
+Result<std::optional<Timestamp>> last_tried(Store& store, const Story& story) {
+    std::optional<Timestamp> slot;
+    auto done =
+        store.query({"select slot from outcomes where feed = $1 and instrument = $2 order by "
+                     "slot desc limit 1",
+                     {story.feed, story.instrument},
+                     {}},
+                    [&](const RowView& row) -> Result<> {
+                        slot = row.timestamp(0);
+                        return {};
+                    });
+    if (!done) return done.error();
+    return slot;
 }
 
 Result<> read_tape(Reader& reader, Story& story) {
@@ -227,15 +265,12 @@ Result<> read_capture(Reader& reader, Story& story) {
 
 Result<> complete(Reader& reader, Story& story) {
     if (story.slot) {
-        SpanOptions options;
-        options.feed = story.feed;
-        options.instrument = story.instrument;
-        auto rows = coverage_now(
-            reader, options, {*story.slot, *story.slot + std::chrono::microseconds(1)}, nullptr);
-        if (!rows) return rows.error();
-        if (!rows->empty()) story.coverage = rows->front();
+        auto known = reader.coverage().one(story.feed, *story.slot, story.instrument);
+        if (!known) return known.error();
+        if (*known) story.coverage = **known;
         if (auto done = read_attempts(reader.assembly->store(), story); !done) return done;
         if (auto done = read_sent(reader.assembly->store(), story); !done) return done;
+        if (auto done = read_tried(reader.assembly->store(), story); !done) return done;
     }
     if (story.sent) {
         if (auto done = read_tape(reader, story); !done) return done;
@@ -262,6 +297,9 @@ std::string json_of(const Story& story) {
         json.key("state").text(to_string(story.coverage->verdict.state));
         json.key("reason").text(story.coverage->verdict.reason);
         json.key("what").text(story.coverage->verdict.what);
+    } else if (story.tried && !story.row) {
+        json.key("state").text("unexpected").key("reason").text(story.tried->reason);
+        json.key("what").text(story.tried->what);
     }
     if (story.row) write_row(json, *story.row);
     json.key("attempts").begin_array();
@@ -311,6 +349,10 @@ void show(const Story& story) {
         if (!verdict.reason.empty()) state += " " + verdict.reason;
         if (!verdict.what.empty()) state += ": " + verdict.what;
         facts.add({"state", state});
+    } else if (story.tried && !story.row) {
+        facts.add({"state", "expected by no schedule; tried, and no price came"});
+        facts.add({"tried", fmt::format("{}: {} {}", story.tried->run_id, story.tried->reason,
+                                        story.tried->what)});
     }
     if (story.row) {
         const RowFacts& row = *story.row;
@@ -428,6 +470,29 @@ Result<> find_state(Reader& reader, Story& story) {
                                       : std::string())};
 }
 
+bool is_expected(const Reader& reader, const Story& story) {
+    return std::ranges::any_of(reader.expectations, [&](const Expectation& one) {
+        return one.feed == story.feed && std::ranges::count(one.instruments, story.instrument) > 0;
+    });
+}
+
+std::string never_asked(const Reader& reader, const Story& story) {
+    if (is_expected(reader, story)) {
+        return fmt::format("{} has no row of {}", story.feed, story.instrument);
+    }
+    const bool scheduled = std::ranges::any_of(
+        reader.expectations, [&](const Expectation& one) { return one.feed == story.feed; });
+    const std::string when =
+        story.slot ? " for the slot " + format_rfc3339(*story.slot) : std::string();
+    if (scheduled) {
+        return fmt::format("{} was never asked for {}{}", story.feed, story.instrument, when);
+    }
+    return fmt::format(
+        "nobody asked for {} of {}{}; no DAG collects that feed: `tapedeck collect {}` "
+        "does, by hand",
+        story.instrument, story.feed, when, story.feed);
+}
+
 Exit why_slot(const Globals& globals, Reader& reader, const std::vector<std::string>& what) {
     const auto feed = reader.feeds.find(what[0]);
     if (feed == reader.feeds.end()) return fail(Exit::not_found, "there is no feed " + what[0]);
@@ -443,8 +508,8 @@ Exit why_slot(const Globals& globals, Reader& reader, const std::vector<std::str
         where += " and slot = $2";
         values.emplace_back(*slot);
     } else {
-        where += " and slot = (select max(slot) from " + feed->second.table.name +
-                 " where instrument = $1)";
+        where += " and slot = (select slot from " + feed->second.table.name +
+                 " where instrument = $1 and slot is not null order by slot desc limit 1)";
     }
     auto rows = find_rows(reader.assembly->store(), feed->second, where, values);
     if (!rows) return fail(rows.error());
@@ -452,18 +517,16 @@ Exit why_slot(const Globals& globals, Reader& reader, const std::vector<std::str
         story.row = rows->front();
         story.slot = story.row->slot;
     }
+    Store& store = reader.assembly->store();
     if (!story.slot) {
-        return fail(Exit::not_found,
-                    fmt::format("{} has no row of {}", story.feed, story.instrument));
+        auto slot = last_tried(store, story);
+        if (!slot) return fail(slot.error());
+        story.slot = *slot;
     }
-    const bool expected = std::ranges::any_of(reader.expectations, [&](const Expectation& one) {
-        return one.feed == story.feed && std::ranges::count(one.instruments, story.instrument) > 0;
-    });
-    if (!story.row && !expected) {
-        return fail(Exit::not_found,
-                    fmt::format("{} was never asked for {}", story.feed, story.instrument));
-    }
-    if (!story.row) {
+    if (!story.slot) return fail(Exit::not_found, never_asked(reader, story));
+    if (auto done = read_tried(store, story); !done) return fail(done.error());
+    if (!story.row && !story.tried) {
+        if (!is_expected(reader, story)) return fail(Exit::not_found, never_asked(reader, story));
         auto state = find_state(reader, story);
         if (!state) return fail(Exit::not_found, state.error().what);
     }

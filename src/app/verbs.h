@@ -158,6 +158,6 @@ struct PlotOptions {
 Exit verb_plot(const Globals& globals, const PlotOptions& options);
 
 // Parses the command line and becomes the verb.
-int command_line(int argc, char** argv);
+Exit command_line(int argc, char** argv);
 
 }  // namespace tapedeck

@@ -8,6 +8,9 @@
 #include <algorithm>
 #include <cerrno>
 #include <cmath>
+#include <condition_variable>
+#include <functional>
+#include <mutex>
 
 namespace tapedeck {
 namespace {
@@ -17,25 +20,43 @@ using std::chrono::microseconds;
 
 class Descriptor {
 public:
-    explicit Descriptor(int fd) : fd_(fd) { TAPEDECK_ASSERT(fd >= 0); }
-    ~Descriptor() { ::close(fd_); }
+    explicit Descriptor(int fd) : fd_(fd) {}
+    ~Descriptor() {
+        if (fd_ >= 0) ::close(fd_);
+    }
     Descriptor(const Descriptor&) = delete;
     Descriptor& operator=(const Descriptor&) = delete;
+    bool is_open() const { return fd_ >= 0; }
     int get() const { return fd_; }
 
 private:
     int fd_;
 };
 
-// Waits until the timer fires or is cancelled, or a stop is requested.
-void wait_for(const Descriptor& timer, const std::stop_token& stop) {
+// Waits until the timer fires or is cancelled, or a stop is requested. False, at once, where no
+// descriptor is free for that.
+bool wait_for(const Descriptor& timer, const std::stop_token& stop) {
     const Descriptor stopped(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
+    if (!timer.is_open() || !stopped.is_open()) return false;
     const std::stop_callback wake(stop, [&stopped] {
         const std::uint64_t one = 1;
         [[maybe_unused]] const auto written = ::write(stopped.get(), &one, sizeof one);
     });
     pollfd fds[] = {{timer.get(), POLLIN, 0}, {stopped.get(), POLLIN, 0}};
     while (::poll(fds, 2, -1) < 0 && errno == EINTR) {
+    }
+    return true;
+}
+
+// The same without a descriptor, for a process that has as many open as it may: wakes once a
+// second, as nobody tells it that the machine's clock was set. `left` is in real time.
+void wait_in_steps(const std::function<microseconds()>& left, const std::stop_token& stop) {
+    std::mutex mutex;
+    std::condition_variable_any never;
+    std::unique_lock lock(mutex);
+    for (auto rest = left(); rest.count() > 0 && !stop.stop_requested(); rest = left()) {
+        never.wait_for(lock, stop, std::min(rest, microseconds(std::chrono::seconds(1))),
+                       [] { return false; });
     }
 }
 
@@ -62,7 +83,7 @@ void SystemClock::sleep_until(Timestamp instant, std::stop_token stop) {
     const Descriptor timer(::timerfd_create(CLOCK_REALTIME, TFD_CLOEXEC));
     const itimerspec spec = once(instant.time_since_epoch());
     ::timerfd_settime(timer.get(), TFD_TIMER_ABSTIME | TFD_TIMER_CANCEL_ON_SET, &spec, nullptr);
-    wait_for(timer, stop);
+    if (!wait_for(timer, stop)) wait_in_steps([&] { return instant - now(); }, stop);
 }
 
 ScaledClock::ScaledClock(Timestamp start, double speed)
@@ -82,11 +103,13 @@ void ScaledClock::sleep_until(Timestamp instant, std::stop_token stop) {
     const microseconds left = instant - now();
     if (left.count() <= 0 || stop.stop_requested()) return;
     const Descriptor timer(::timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC));
-    const auto real = microseconds(
-        static_cast<std::int64_t>(std::ceil(static_cast<double>(left.count()) / speed_)));
-    const itimerspec spec = once(std::max(real, microseconds(1)));
+    const auto real = [&] {
+        const auto rest = static_cast<double>((instant - now()).count());
+        return microseconds(static_cast<std::int64_t>(std::ceil(rest / speed_)));
+    };
+    const itimerspec spec = once(std::max(real(), microseconds(1)));
     ::timerfd_settime(timer.get(), 0, &spec, nullptr);
-    wait_for(timer, stop);
+    if (!wait_for(timer, stop)) wait_in_steps(real, stop);
 }
 
 Timestamp ManualClock::now() const {

@@ -1,6 +1,7 @@
 #include "base/clock.h"
 
 #include <gtest/gtest.h>
+#include <sys/resource.h>
 
 #include <atomic>
 #include <thread>
@@ -35,6 +36,41 @@ TEST(SystemClock, IsTheMachinesWallClock) {
     const Timestamp now = SystemClock().now();
     EXPECT_GE(now + 1us, before);
     EXPECT_LE(now, std::chrono::system_clock::now());
+}
+
+// Lets this process open nothing more while it lives.
+class NoDescriptors {
+public:
+    NoDescriptors() {
+        ::getrlimit(RLIMIT_NOFILE, &before_);
+        rlimit none = before_;
+        none.rlim_cur = 0;
+        ::setrlimit(RLIMIT_NOFILE, &none);
+    }
+    ~NoDescriptors() { ::setrlimit(RLIMIT_NOFILE, &before_); }
+    NoDescriptors(const NoDescriptors&) = delete;
+    NoDescriptors& operator=(const NoDescriptors&) = delete;
+
+private:
+    rlimit before_{};
+};
+
+// The recorder's schedule goes on where a slot has taken every descriptor.
+TEST(ClockWithoutADescriptor, SleepsToTheInstantAndUntilAStop) {
+    const NoDescriptors none;
+    SystemClock system;
+    ScaledClock scaled(kStart, 60);
+    for (Clock* clock : {static_cast<Clock*>(&system), static_cast<Clock*>(&scaled)}) {
+        const Timestamp instant = clock->now() + 3ms;
+        clock->sleep_until(instant, {});
+        EXPECT_GE(clock->now(), instant);
+        const Timestamp far = clock->now() + std::chrono::hours(24 * 365);
+        std::stop_source stop;
+        std::jthread sleeper([&] { clock->sleep_until(far, stop.get_token()); });
+        stop.request_stop();
+        sleeper.join();
+        EXPECT_LT(clock->now(), far);
+    }
 }
 
 TEST(ScaledClock, RunsAsManyTimesFasterAsItIsTold) {

@@ -21,6 +21,12 @@ constexpr auto kOwnTables = std::to_array<std::string_view>(
      "problems",       "quarantine",  "runs",           "tape_gaps", "task_tries",
      "topics",         "variables",   "schema_version", "tape",      "tape_messages"});
 
+// What the store's views of a table of prices are named by: "coin" of "coin_records" and "coin".
+std::string stem_of(const std::string& table) {
+    constexpr std::string_view kSuffix = "_records";
+    return table.ends_with(kSuffix) ? table.substr(0, table.size() - kSuffix.size()) : table;
+}
+
 class Checker {
 public:
     Checker(const ConfigChecks& checks, ReadConfig& config) : checks_(checks), config_(config) {}
@@ -159,6 +165,15 @@ private:
             if (!new_table && table->second->form != feed.form) {
                 clash(*table->second, feed, "table", feed.table, ", which has another form");
             }
+            for (const auto& [other_name, other] : settings().feeds) {
+                if (feed.table != stem_of(other.table) + "_prices" &&
+                    feed.table != stem_of(other.table) + "_latest") {
+                    continue;
+                }
+                fault({"feed", name}, "table",
+                      fmt::format("table \"{}\" is the name of a view of feed {}'s table \"{}\"",
+                                  feed.table, other_name, other.table));
+            }
             if (std::find(kOwnTables.begin(), kOwnTables.end(), feed.table) != kOwnTables.end()) {
                 fault({"feed", name}, "table",
                       fmt::format("table \"{}\" is a table of tapedeck's own", feed.table));
@@ -243,6 +258,10 @@ private:
             for (const auto& [task, its] : dag.tasks) collected.insert(its.feed);
         }
         for (const auto& [name, feed] : settings().feeds) {
+            if (feed.instruments.empty()) {
+                config_.notes.push_back(
+                    fmt::format("feed {} has no instruments: nobody is asked for it", name));
+            }
             if (feed.instruments.empty() || collected.contains(name)) continue;
             config_.notes.push_back(fmt::format(
                 "feed {} is collected by no DAG: only `tapedeck collect {}` asks for it", name,

@@ -4,6 +4,9 @@
 
 #include <algorithm>
 #include <map>
+#include <set>
+
+#include "base/url_text.h"
 
 #include "config/check_settings.h"
 #include "config/setting_fields.h"
@@ -89,7 +92,7 @@ std::string default_name(std::string_view feed, std::string_view ending) {
             name += plain ? c : '_';
         }
     }
-    if (name.empty() || (name.front() >= '0' && name.front() <= '9')) name.insert(0, "feed_");
+    if (name.empty() || name.front() < 'a' || name.front() > 'z') name.insert(0, "feed_");
     return name + std::string(ending);
 }
 
@@ -98,6 +101,53 @@ void complete(Settings& settings) {
         if (feed.topic.empty()) feed.topic = default_name(name, "_topic");
         if (feed.table.empty()) feed.table = default_name(name, "_records");
     }
+}
+
+using Names = std::set<std::string, std::less<>>;
+
+// The names of [KEY.NAME] in layers that are built in, or are not.
+Names names_in(std::span<const ConfigLayer> layers, std::string_view key, bool built_in) {
+    Names names;
+    for (const ConfigLayer& layer : layers) {
+        const TomlNode* table = layer.document.find(key);
+        if (layer.built_in != built_in || table == nullptr) continue;
+        for (const TomlMember& member : table->members) names.insert(member.key);
+    }
+    return names;
+}
+
+// Whoever has feeds of their own does not mean to ask the sites of the built-in ones as well. Those
+// stay that they name, or that a DAG collects which they name; a DAG of no feed goes too.
+void leave_out_built_ins(std::span<const ConfigLayer> layers, ReadConfig& config) {
+    const Names given = names_in(layers, "feed", true);
+    Names wanted = names_in(layers, "feed", false);
+    if (std::ranges::includes(given, wanted)) return;
+    const Names dags = names_in(layers, "dag", false);
+    auto& settings = config.settings;
+    const auto collects = [](const DagSettings& dag, const Names& feeds) {
+        return std::ranges::any_of(dag.tasks, [&](const auto& task) {
+            return !task.second.feed.empty() && feeds.contains(task.second.feed);
+        });
+    };
+    for (const std::string& name : dags) {
+        const auto dag = settings.dags.find(name);
+        if (dag == settings.dags.end()) continue;
+        for (const auto& [task, its] : dag->second.tasks) wanted.insert(its.feed);
+    }
+    Names left_out;
+    for (const std::string& name : given) {
+        if (wanted.contains(name)) continue;
+        left_out.insert(name);
+        settings.feeds.erase(name);
+        config.notes.push_back(fmt::format(
+            "feed {0} is built in and left out, as there are feeds of your own: [feed.{0}] "
+            "keeps it",
+            name));
+    }
+    std::erase_if(settings.dags, [&](const auto& dag) {
+        return !dags.contains(dag.first) && collects(dag.second, left_out) &&
+               !collects(dag.second, wanted);
+    });
 }
 
 void sort_faults(std::span<const ConfigLayer> layers, std::vector<ConfigFault>& faults) {
@@ -123,6 +173,7 @@ ReadConfig read_layers(std::span<const ConfigLayer> layers, const ConfigChecks& 
             .read(layer.document, config.settings, fields::kSettings);
     }
     MissingFinder(config.origins, config.faults).find(config.settings, fields::kSettings);
+    leave_out_built_ins(layers, config);
     complete(config.settings);
     check_settings(checks, config);
     sort_faults(layers, config.faults);
@@ -134,12 +185,12 @@ std::vector<ConfigLayer> built_in_layers() {
     auto built_in = parse_toml(kBuiltIn, kBuiltInName);
     TAPEDECK_ASSERT(built_in.has_value());
     forget_positions(*built_in);
-    layers.push_back({std::string(kBuiltInName), *std::move(built_in)});
+    layers.push_back({std::string(kBuiltInName), *std::move(built_in), true});
     for (const ShippedFile& file : shipped_files()) {
         if (!file.path.starts_with("dags/")) continue;
         auto document = parse_toml(file.text, file.path);
         TAPEDECK_ASSERT(document.has_value());
-        layers.push_back({std::string(file.path), *std::move(document)});
+        layers.push_back({std::string(file.path), *std::move(document), true});
     }
     return layers;
 }
@@ -154,6 +205,12 @@ Result<ConfigLayer> layer_of_set(std::string_view assignment) {
     }
     const auto parts = split_key(path);
     if (!parts) return Error{ErrorKind::malformed, "--set " + parts.error().what};
+    if (!secrets_in_url(trimmed(assignment.substr(equals + 1))).empty()) {
+        return Error{ErrorKind::rejected,
+                     fmt::format("--set {}: a password on a command line is seen by every user of "
+                                 "this machine: name a [secret], or write it into the file",
+                                 path)};
+    }
     TomlNode node = value_of(trimmed(assignment.substr(equals + 1)));
     for (auto part = parts->rbegin(); part != parts->rend(); ++part) {
         TomlNode table;

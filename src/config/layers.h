@@ -17,6 +17,7 @@ namespace tapedeck {
 struct ConfigLayer {
     std::string file;
     TomlNode document;
+    bool built_in = false;
 };
 
 // What only folders above can judge. One that is not set finds everything fine.
@@ -36,7 +37,8 @@ struct ReadConfig {
 };
 
 // Reads layers one upon the other, the lowest first: a later one changes the keys that it has, and
-// no others; a list is replaced whole. Then judges what needs several keys.
+// no others; a list is replaced whole. A configuration with a feed of its own name has the built-in
+// feeds that it names and no others, and a note tells so. Then judges what needs several keys.
 ReadConfig read_layers(std::span<const ConfigLayer> layers, const ConfigChecks& checks);
 
 // The lowest layers: the two feeds, then the shipped files of dags/.

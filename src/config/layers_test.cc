@@ -48,6 +48,59 @@ TEST(Layers, HoldTheTwoFeedsAndTheirDagsWithoutAFile) {
     EXPECT_EQ(config.settings.dags.at("coin_market_record").tasks.size(), 2U);
 }
 
+std::vector<std::string> names_of(const auto& tables) {
+    std::vector<std::string> names;
+    for (const auto& [name, its] : tables) names.push_back(name);
+    return names;
+}
+
+constexpr std::string_view kOwnFeed =
+    "[feed.fx]\ninstruments = [\"EUR\"]\nsources = [\"coinbase\"]\n";
+
+TEST(BuiltInFeeds, AreLeftOutWhereThereAreFeedsOfOnesOwn) {
+    const ReadConfig config = read(kOwnFeed);
+    EXPECT_EQ(faults_of(config), Lines{});
+    EXPECT_EQ(names_of(config.settings.feeds), Lines{"fx"});
+    EXPECT_EQ(names_of(config.settings.dags), Lines{});
+    ASSERT_GE(config.notes.size(), 2U);
+    EXPECT_EQ(
+        config.notes[0],
+        "feed coin is built in and left out, as there are feeds of your own: [feed.coin] keeps "
+        "it");
+    EXPECT_EQ(names_of(read("", {"feed.fx.sources=[coinbase]"}).settings.feeds), Lines{"fx"});
+}
+
+TEST(BuiltInFeeds, StayWhereTheyAreChangedAndThereIsNoOtherFeed) {
+    const ReadConfig config = read("[feed.coin]\ninstruments = [\"bitcoin\"]\n");
+    EXPECT_EQ(names_of(config.settings.feeds), (Lines{"coin", "stock"}));
+    EXPECT_EQ(names_of(config.settings.dags), (Lines{"coin_market_record", "stock_market_record"}));
+}
+
+TEST(BuiltInFeeds, StayBesideFeedsOfOnesOwnWhereTheyAreNamed) {
+    const ReadConfig named = read(std::string(kOwnFeed) + "[feed.coin]\n");
+    EXPECT_EQ(names_of(named.settings.feeds), (Lines{"coin", "fx"}));
+    EXPECT_EQ(names_of(named.settings.dags), Lines{"coin_market_record"});
+    const ReadConfig by_dag =
+        read(std::string(kOwnFeed) + "[dag.stock_market_record]\nschedule = \"@hourly\"\n");
+    EXPECT_EQ(names_of(by_dag.settings.feeds), (Lines{"fx", "stock"}));
+    EXPECT_EQ(names_of(by_dag.settings.dags), Lines{"stock_market_record"});
+}
+
+TEST(BuiltInFeeds, AreLeftOutWhereTheirDagCollectsAnotherFeed) {
+    const ReadConfig config =
+        read(std::string(kOwnFeed) +
+             "[dag.coin_market_record.task.invoke_coin_lambda]\nfeed = \"fx\"\n");
+    EXPECT_EQ(faults_of(config), Lines{});
+    EXPECT_EQ(names_of(config.settings.feeds), Lines{"fx"});
+    EXPECT_EQ(names_of(config.settings.dags), Lines{"coin_market_record"});
+}
+
+TEST(Feeds, WithoutInstrumentsAreNoted) {
+    const ReadConfig config = read("[feed.stock]\ninstruments = []\n");
+    EXPECT_EQ(faults_of(config), Lines{});
+    EXPECT_EQ(config.notes, Lines{"feed stock has no instruments: nobody is asked for it"});
+}
+
 TEST(Layers, ChangeTheKeysThatTheyHaveAndNoOthers) {
     const ReadConfig config = read("[feed.coin]\ninstruments = [\"bitcoin\"]\n");
     EXPECT_EQ(faults_of(config), Lines{});
@@ -97,7 +150,7 @@ TEST(Layers, GiveAFeedOfTheUsersOwnItsTopicTableAndForm) {
     EXPECT_EQ(feed.topic, "my_funds_topic");
     EXPECT_EQ(feed.table, "my_funds_records");
     EXPECT_EQ(feed.form, RecordForm::stock);
-    EXPECT_EQ(config.notes.size(), 1U);
+    EXPECT_EQ(config.notes.size(), 3U);
 }
 
 TEST(Layers, AskForWhatMustBeGiven) {
@@ -215,6 +268,19 @@ TEST(Settings, PutTheJournalOfAServersStoreBesideTheSpool) {
     EXPECT_EQ(journal_path(settings), "/var/spool/x/tapedeck.journal.db");
     settings.tape.spool = "spool.db";
     EXPECT_EQ(journal_path(settings), "tapedeck.journal.db");
+}
+
+TEST(LayerOfSet, TakesNoPasswordFromACommandLine) {
+    for (const std::string set :
+         {"store.url=postgresql://u:hunter2@db/m", "net.proxy=http://u:hunter2@proxy:3128",
+          "store.url=\"jdbc:postgresql://db/m?user=u&password=hunter2\"",
+          "tape.url=kafka://u:hunter2@broker:9092"}) {
+        const auto layer = layer_of_set(set);
+        ASSERT_FALSE(layer) << set;
+        EXPECT_NE(layer.error().what.find("[secret]"), std::string::npos);
+        EXPECT_EQ(layer.error().what.find("hunter2"), std::string::npos);
+    }
+    EXPECT_TRUE(layer_of_set("store.url=postgresql://tapedeck@db/market"));
 }
 
 }  // namespace

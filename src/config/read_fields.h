@@ -150,6 +150,10 @@ private:
         if constexpr (std::is_same_v<Value, std::string>) {
             return row.check == nullptr || text_allowed(member, member.value, value, row.check);
         }
+        if constexpr (std::is_same_v<Value, Secret>) {
+            return row.check == nullptr ||
+                   text_allowed(member, member.value, value.reveal(), row.check);
+        }
         if constexpr (std::is_same_v<Value, std::vector<std::string>>) {
             return list_allowed(member, row.check, row.is_distinct);
         }

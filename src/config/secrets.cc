@@ -4,8 +4,9 @@
 
 #include <cerrno>
 #include <cstdlib>
-#include <cstring>
 #include <fstream>
+
+#include "base/system_fault.h"
 
 namespace tapedeck {
 namespace {
@@ -18,8 +19,8 @@ Result<std::string> read_file(std::string_view name, const std::string& path) {
     std::string text(kMostBytes + 1, '\0');
     file.read(text.data(), static_cast<std::streamsize>(text.size()));
     if (!file.is_open() || file.bad()) {
-        return Error{ErrorKind::unavailable, fmt::format("secret {}: cannot read {}: {}", name,
-                                                         path, std::strerror(errno))};
+        return Error{ErrorKind::unavailable,
+                     fmt::format("secret {}: cannot read {}: {}", name, path, system_fault(errno))};
     }
     text.resize(static_cast<std::size_t>(file.gcount()));
     if (text.size() > kMostBytes) {

@@ -5,6 +5,10 @@
 #include <algorithm>
 #include <array>
 
+#include "base/url_text.h"
+#include "config/proxy_url.h"
+#include "config/sql_words.h"
+
 namespace tapedeck {
 namespace {
 
@@ -49,7 +53,12 @@ std::string beside_store(const Settings& settings, std::string_view what) {
 }
 
 std::string must_be(std::string_view what, std::string_view text) {
-    return fmt::format("must be {}, not {}", what, toml_string(text.substr(0, 60)));
+    std::size_t end = std::min<std::size_t>(text.size(), 60);
+    while (end > 0 && end < text.size() &&
+           (static_cast<unsigned char>(text[end]) & 0xC0U) == 0x80) {
+        --end;  // no half of a character
+    }
+    return fmt::format("must be {}, not {}", what, toml_string(text.substr(0, end)));
 }
 
 }  // namespace
@@ -68,12 +77,20 @@ std::span<const Choice<TapeSettings::Mechanism>> choices(TapeSettings::Mechanism
 
 std::string must_be_instrument(std::string_view text) {
     // Tickers hold all kinds of signs (BRK-B, ^GSPC, EURUSD=X, M&M.NS, XBT/USD); those that would
-    // break a list, a URL template or a line of a log are not among them.
-    const bool fine = std::all_of(text.begin(), text.end(), [](char c) {
-        return c > ' ' && c < 0x7F && std::string_view("\"'`\\<>{},").find(c) == std::string::npos;
-    });
-    if (fine && !text.empty() && text.size() <= 64) return {};
-    return must_be("an instrument such as bitcoin or AAPL", text);
+    // break a list, a URL template or a line of a log are not among them. Letters of other scripts
+    // are not either: no site names what it sells by them in its addresses.
+    constexpr std::string_view kExample = "an instrument such as bitcoin or AAPL";
+    if (text.empty() || text.size() > 64) return must_be(kExample, text);
+    for (const char c : text) {
+        if (static_cast<unsigned char>(c) >= 0x80) {
+            return must_be(fmt::format("{}, of letters, digits and signs of ASCII", kExample),
+                           text);
+        }
+        if (c <= ' ' || c == 0x7F || std::string_view("\"'`\\<>{},").find(c) != text.npos) {
+            return must_be(kExample, text);
+        }
+    }
+    return {};
 }
 
 std::string must_be_topic(std::string_view text) {
@@ -85,11 +102,22 @@ std::string must_be_topic(std::string_view text) {
 std::string must_be_table(std::string_view text) {
     // 50 leaves room for the names of indexes and views within PostgreSQL's 63.
     const bool fine =
-        !text.empty() && text.size() <= 50 && !is_digit(text.front()) && made_of(text, "_") &&
+        !text.empty() && text.size() <= 50 && text.front() >= 'a' && text.front() <= 'z' &&
+        made_of(text, "_") &&
         std::none_of(text.begin(), text.end(), [](char c) { return c >= 'A' && c <= 'Z'; });
-    return fine ? std::string()
-                : must_be("a table's name of small letters, digits and _ such as coin_records",
-                          text);
+    if (!fine) {
+        return must_be(
+            "a table's name of small letters, digits and _, a letter first, such as coin_records",
+            text);
+    }
+    if (is_sql_word(text)) return must_be("a table's name, and no word of SQL", text);
+    for (const std::string_view taken : {"sqlite_", "pg_"}) {
+        if (text.starts_with(taken)) {
+            return must_be(fmt::format("a table's name, and {}… is the database's own", taken),
+                           text);
+        }
+    }
+    return {};
 }
 
 std::string must_be_name(std::string_view text) {
@@ -107,6 +135,10 @@ std::string must_be_http_url(std::string_view text) {
     const bool scheme = text.starts_with("https://") || text.starts_with("http://");
     const bool fine = scheme && text.size() > 8 && text.size() < 4'096 &&
                       std::all_of(text.begin(), text.end(), [](char c) { return c > ' '; });
+    if (!secrets_in_url(text).empty() || (!fine && text.find('@') != text.npos)) {
+        return "must hold no user, password or key: write a source file (docs/sources.md), whose "
+               "headers and url take the {key} of a [secret]";
+    }
     return fine ? std::string() : must_be("an address that begins with https:// or http://", text);
 }
 
@@ -115,6 +147,11 @@ std::string must_be_one_line(std::string_view text) {
         return static_cast<unsigned char>(c) < 0x20 || c == 0x7F;
     });
     return fine ? std::string() : must_be("one line of text", text);
+}
+
+std::string must_be_proxy(std::string_view text) {
+    const auto proxy = parse_proxy(text);
+    return proxy ? std::string() : proxy.error().what;
 }
 
 std::string captures_path(const Settings& settings) {

@@ -18,11 +18,12 @@ std::span<const Choice<TapeSettings::Mechanism>> choices(TapeSettings::Mechanism
 // What a text must be; "" or the end of a sentence.
 std::string must_be_instrument(std::string_view text);
 std::string must_be_topic(std::string_view text);     // Kafka's rule: [A-Za-z0-9._-], at most 249
-std::string must_be_table(std::string_view text);     // [a-z_][a-z0-9_]*, at most 50
+std::string must_be_table(std::string_view text);     // [a-z][a-z0-9_]*, at most 50, no SQL
 std::string must_be_name(std::string_view text);      // of feeds, DAGs, tasks, sources, secrets
 std::string must_be_currency(std::string_view text);  // ISO 4217, or GBp and its like
 std::string must_be_http_url(std::string_view text);
 std::string must_be_one_line(std::string_view text);
+std::string must_be_proxy(std::string_view text);  // shows nothing that may be a password
 
 namespace fields {
 
@@ -79,11 +80,12 @@ inline constexpr auto kTape = std::tuple{
     field("secret", &TapeSettings::secret, "Name of the [secret] that holds the user's password.")
         .checked(must_be_name)
         .if_unset("none"),
-    field("spool", &TapeSettings::spool, "The file that keeps messages while Kafka is away; the journal of a store in a server "
-          "lies in the same folder.")
+    field("spool", &TapeSettings::spool,
+          "The file that keeps messages while the tape is away: Kafka down, a file locked. The "
+          "journal of a store in a server lies in the same folder.")
         .if_unset("beside the store: tapedeck.spool.db for tapedeck.db"),
     field("spool_budget", &TapeSettings::spool_budget,
-          "Most bytes of messages in the spool; \"0B\" keeps none: then Kafka must be there.")
+          "Most bytes of messages in the spool; \"0B\" keeps none: then the tape must be there.")
         .between(ByteCount(0), ByteCount(std::int64_t{1} << 40)),
 };
 
@@ -117,12 +119,16 @@ inline constexpr auto kNet = std::tuple{
     field("connections", &NetSettings::connections, "Most connections at once, to all hosts.")
         .between(1, 10'000),
     field("proxy", &NetSettings::proxy, "Proxy for every request; a source's own goes first.")
+        .checked(must_be_proxy)
         .for_example("\"http://user:password@proxy.example.com:3128\"")
         .if_unset("none"),
     field("ca_file", &NetSettings::ca_file, "PEM file of the authorities to trust.")
         .if_unset("the machine's own"),
     field("user_agent", &NetSettings::user_agent, "Header User-Agent, where a source names none.")
         .checked(must_be_one_line),
+    field("private_redirects", &NetSettings::private_redirects,
+          "Whether a site of the internet may redirect to loopback, link-local and private "
+          "addresses."),
 };
 
 inline constexpr auto kSources = std::tuple{
@@ -137,6 +143,8 @@ inline constexpr auto kLog = std::tuple{
           "write from warn on, and verbs that look write errors."),
     field("format", &LogSettings::format,
           "How events are written; auto is text on a terminal and JSON lines otherwise."),
+    field("core_dumps", &LogSettings::core_dumps,
+          "Whether a crash may leave a core dump; it would hold the secrets in memory."),
 };
 
 inline constexpr auto kAlert = std::tuple{
@@ -144,6 +152,10 @@ inline constexpr auto kAlert = std::tuple{
           "Shell command run once for each problem and once when it is over.")
         .for_example("\"/usr/local/bin/tell-me\"")
         .if_unset("none"),
+    field("environment", &AlertSettings::environment,
+          "Variables of the environment that the command is given beside PATH, HOME, LANG and the "
+          "like; a * at the end stands for any ending.")
+        .for_example("[\"TELL_ME_TOKEN\"]"),
 };
 
 inline constexpr auto kSecret = std::tuple{

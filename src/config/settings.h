@@ -67,6 +67,7 @@ struct NetSettings {
     Secret proxy;                    // a URL; empty: none
     std::string ca_file;             // PEM; empty: the machine's own
     std::string user_agent = "Mozilla/5.0 (compatible; tapedeck)";
+    bool private_redirects = false;  // from the internet into our own network
     friend bool operator==(const NetSettings&, const NetSettings&) = default;
 };
 
@@ -80,11 +81,13 @@ struct LogSettings {
     enum class Format { automatic, text, json };
     Level level = Level::info;
     Format format = Format::automatic;  // text on a terminal, JSON lines otherwise
+    bool core_dumps = false;
     friend bool operator==(const LogSettings&, const LogSettings&) = default;
 };
 
 struct AlertSettings {
-    std::string on_problem;  // a shell command; empty: none
+    std::string on_problem;                // a shell command; empty: none
+    std::vector<std::string> environment;  // names of variables that it is given
     friend bool operator==(const AlertSettings&, const AlertSettings&) = default;
 };
 

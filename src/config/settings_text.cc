@@ -159,7 +159,9 @@ std::string reference_page() {
         "`--set KEY=VALUE` changes one key for one command. Durations are written `\"10s\"`, "
         "`\"1h30m\"`,\n`\"90d\"`; bytes `\"8MiB\"`, `\"10GB\"`. Capital letters in a table's name "
         "stand for a name of your choice.\nA relative path counts from the working folder. "
-        "Nothing is taken silently: an unknown key is an error.\n";
+        "Nothing is taken silently: an unknown key is an error.\n\nA file with a feed of a name of "
+        "its own has no built-in feeds but those that it names, by `[feed.coin]` or\nin a DAG; "
+        "`config check` says which are left out. A feed with `instruments = []` asks nobody.\n";
     for (const KeyDoc& doc : described_settings()) {
         if (doc.key.empty()) {
             out += fmt::format("\n## [{}]\n{}\n\n| key | type | default | |\n|---|---|---|---|\n",

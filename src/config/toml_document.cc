@@ -5,6 +5,9 @@
 
 #include <algorithm>
 
+#include "config/toml_bounds.h"
+#include "config/toml_offsets.h"
+
 namespace tapedeck {
 namespace {
 
@@ -12,44 +15,18 @@ TomlPosition position(const toml::source_position& at) {
     return {static_cast<int>(at.line), static_cast<int>(at.column)};
 }
 
-// The text between two places, as written. toml++ counts code points in a column.
-class Lines {
-public:
-    explicit Lines(std::string_view text) : text_(text) {
-        starts_.push_back(0);
-        for (std::size_t i = 0; i < text.size(); ++i) {
-            if (text[i] == '\n') starts_.push_back(i + 1);
-        }
-    }
+std::string_view plain_value_at(TomlOffsets& offsets, TomlPosition at) {
+    const std::size_t from = offsets.of(at);
+    return offsets.text().substr(from, value_end(offsets.text(), from) - from);
+}
 
-    std::string_view plain_value_at(TomlPosition at) const {
-        const std::size_t from = offset(at);
-        return text_.substr(from, value_end(text_, from) - from);
-    }
+TomlNode convert(const toml::node& node, TomlOffsets& offsets);
 
-    std::size_t offset(TomlPosition at) const {
-        if (at.line < 1 || static_cast<std::size_t>(at.line) > starts_.size()) return text_.size();
-        std::size_t i = starts_[static_cast<std::size_t>(at.line) - 1];
-        if (i == 0 && text_.starts_with("\xEF\xBB\xBF")) i = 3;  // toml++ counts no such mark
-        for (int column = 1; column < at.column && i < text_.size(); ++column) {
-            ++i;
-            while (i < text_.size() && (static_cast<unsigned char>(text_[i]) & 0xC0) == 0x80) ++i;
-        }
-        return i;
-    }
-
-private:
-    std::string_view text_;
-    std::vector<std::size_t> starts_;
-};
-
-TomlNode convert(const toml::node& node, const Lines& lines);
-
-void convert_table(const toml::table& table, const Lines& lines, TomlNode& out) {
+void convert_table(const toml::table& table, TomlOffsets& offsets, TomlNode& out) {
     out.kind = TomlKind::table;
     out.members.reserve(table.size());
     for (auto&& [key, value] : table) {
-        TomlMember member{std::string(key.str()), convert(value, lines)};
+        TomlMember member{std::string(key.str()), convert(value, offsets)};
         member.value.key_at = position(key.source().begin);
         out.members.push_back(std::move(member));
     }
@@ -62,17 +39,17 @@ void convert_table(const toml::table& table, const Lines& lines, TomlNode& out) 
                      });
 }
 
-TomlNode convert(const toml::node& node, const Lines& lines) {
+TomlNode convert(const toml::node& node, TomlOffsets& offsets) {
     TomlNode out;
     out.at = position(node.source().begin);
     if (const auto* table = node.as_table()) {
-        convert_table(*table, lines, out);
+        convert_table(*table, offsets, out);
         return out;
     }
     if (const auto* array = node.as_array()) {
         out.kind = TomlKind::array;
         out.items.reserve(array->size());
-        for (const toml::node& item : *array) out.items.push_back(convert(item, lines));
+        for (const toml::node& item : *array) out.items.push_back(convert(item, offsets));
         return out;
     }
     if (const auto* string = node.as_string()) {
@@ -80,7 +57,7 @@ TomlNode convert(const toml::node& node, const Lines& lines) {
         out.text = string->get();
         return out;
     }
-    out.text = lines.plain_value_at(out.at);
+    out.text = plain_value_at(offsets, out.at);
     if (const auto* integer = node.as_integer()) {
         out.kind = TomlKind::integer;
         out.integer = integer->get();
@@ -151,10 +128,12 @@ const TomlNode* TomlNode::find(std::string_view key) const {
 }
 
 Result<TomlNode> parse_toml(std::string_view text, std::string_view file) {
+    if (auto within = check_toml_bounds(text, file); !within) return within.error();
     try {
         const toml::table table = toml::parse(text);
         TomlNode root;
-        convert_table(table, Lines(text), root);
+        TomlOffsets offsets(text);
+        convert_table(table, offsets, root);
         return root;
     } catch (const toml::parse_error& error) {
         const TomlPosition at = position(error.source().begin);
@@ -163,7 +142,32 @@ Result<TomlNode> parse_toml(std::string_view text, std::string_view file) {
     }
 }
 
-std::size_t offset_of(std::string_view text, TomlPosition at) { return Lines(text).offset(at); }
+TomlOffsets::TomlOffsets(std::string_view text) : text_(text) {
+    starts_.push_back(0);
+    for (std::size_t i = 0; i < text.size(); ++i) {
+        if (text[i] == '\n') starts_.push_back(i + 1);
+    }
+}
+
+std::size_t TomlOffsets::of(TomlPosition at) {
+    if (at.line < 1 || static_cast<std::size_t>(at.line) > starts_.size()) return text_.size();
+    std::size_t i = starts_[static_cast<std::size_t>(at.line) - 1];
+    if (i == 0 && text_.starts_with("\xEF\xBB\xBF")) i = 3;  // toml++ counts no such mark
+    int column = 1;
+    if (last_at_.line == at.line && last_at_.column <= at.column) {
+        i = last_offset_;
+        column = last_at_.column;
+    }
+    for (; column < at.column && i < text_.size(); ++column) {
+        ++i;
+        while (i < text_.size() && (static_cast<unsigned char>(text_[i]) & 0xC0) == 0x80) ++i;
+    }
+    last_at_ = at;
+    last_offset_ = i;
+    return i;
+}
+
+std::size_t offset_of(std::string_view text, TomlPosition at) { return TomlOffsets(text).of(at); }
 
 std::size_t value_end(std::string_view text, std::size_t begin) {
     if (begin >= text.size()) return text.size();

@@ -22,6 +22,8 @@
 #include <optional>
 #include <thread>
 
+#include "base/system_fault.h"
+
 namespace tapedeck {
 namespace {
 
@@ -124,8 +126,9 @@ Result<> DemoServer::Impl::listen() {
     if (!error) acceptor.listen(asio::socket_base::max_listen_connections, error);
     if (!error) port = acceptor.local_endpoint(error).port();
     if (error) {
-        return Error{ErrorKind::unavailable, fmt::format("the demo's server at 127.0.0.1:{}: {}",
-                                                         options.port, error.message())};
+        return Error{ErrorKind::unavailable,
+                     fmt::format("the demo's server at 127.0.0.1:{}: {}", options.port,
+                                 system_fault(error.value()))};
     }
     return {};
 }

@@ -5,6 +5,7 @@
 
 #include <cerrno>
 
+#include "base/harmless.h"
 #include "base/json_writer.h"
 
 namespace tapedeck {
@@ -34,7 +35,7 @@ EventFields& EventFields::field(std::string_view name, std::string_view value) {
     text_ += ' ';
     text_ += name;
     text_ += '=';
-    const bool plain = !value.empty() && value.find_first_of(" \"=\n\t\\") == value.npos;
+    const bool plain = !value.empty() && value.find_first_of(" \"=\n\r\t\\") == value.npos;
     if (plain) {
         text_ += value;
     } else {
@@ -54,7 +55,8 @@ EventFields& EventFields::field(std::string_view name, std::int64_t value) {
     return *this;
 }
 
-void Log::write(std::string_view name, Severity severity, const std::string& fields) {
+void Log::write(std::string_view name, Severity severity, const std::string& as_told) {
+    const std::string fields = harmless(redactor_ == nullptr ? as_told : redactor_->clean(as_told));
     const std::string at = format_rfc3339(clock_.now());
     const std::string line =
         format_ == LogFormat::json

@@ -7,6 +7,7 @@
 #include <string_view>
 
 #include "base/clock.h"
+#include "base/redactor.h"
 
 namespace tapedeck {
 
@@ -40,14 +41,22 @@ private:
 class Log {
 public:
     // Writes to the descriptor `fd`, which stays the caller's; events below `least` are dropped.
-    Log(int fd, LogFormat format, Severity least, const Clock& clock)
-        : fd_(fd), format_(format), least_(least), clock_(clock) {}
+    // What `redactor` knows is taken out of every line.
+    Log(int fd, LogFormat format, Severity least, const Clock& clock,
+        const Redactor* redactor = nullptr)
+        : fd_(fd), format_(format), least_(least), clock_(clock), redactor_(redactor) {}
 
     // Gives each line, without its end, to `sink` in place of a descriptor: one call at a time, on
     // the thread that emits.
     using Sink = std::function<void(std::string_view event, std::string_view line)>;
-    Log(Sink sink, LogFormat format, Severity least, const Clock& clock)
-        : fd_(-1), format_(format), least_(least), clock_(clock), sink_(std::move(sink)) {}
+    Log(Sink sink, LogFormat format, Severity least, const Clock& clock,
+        const Redactor* redactor = nullptr)
+        : fd_(-1),
+          format_(format),
+          least_(least),
+          clock_(clock),
+          redactor_(redactor),
+          sink_(std::move(sink)) {}
 
     template <class Event>
     void emit(const Event& event) {
@@ -58,12 +67,13 @@ public:
     }
 
 private:
-    void write(std::string_view name, Severity severity, const std::string& fields);
+    void write(std::string_view name, Severity severity, const std::string& as_told);
 
     const int fd_;
     const LogFormat format_;
     const Severity least_;
     const Clock& clock_;
+    const Redactor* const redactor_;  // none: nothing is taken out
     const Sink sink_;
     std::mutex mutex_;  // keeps lines whole
 };

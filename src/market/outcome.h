@@ -39,7 +39,7 @@ struct Outcome {
         friend bool operator==(const Sent&, const Sent&) = default;
     };
     std::optional<Sent> sent;
-    std::optional<Reason> reason;  // where not sent: why (that of the last attempt that was made)
+    std::optional<Reason> reason;  // where not sent: why (the first real failure of the chain)
     std::string what;
     std::vector<Attempt> attempts;
     friend bool operator==(const Outcome&, const Outcome&) = default;

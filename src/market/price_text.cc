@@ -153,6 +153,19 @@ std::string_view group_sign(std::string_view text, DecimalMark mark) {
     return sign;
 }
 
+// Whether the groups behind the first sign are those of India: of two digits, the last of three.
+bool has_indian_groups(std::string_view text, std::string_view sign) {
+    int pairs = 0;
+    while (take(text, sign)) {
+        const std::size_t digits = count_digits(text);
+        text.remove_prefix(digits);
+        if (digits == 3) return pairs > 0 && !text.starts_with(sign);
+        if (digits != 2) return false;
+        ++pairs;
+    }
+    return false;
+}
+
 // Appends the digits before the mark to `plain`, without group signs; false where a group stands
 // in a wrong place.
 bool take_whole(std::string_view& text, DecimalMark mark, std::string& plain, bool& grouped) {
@@ -164,13 +177,24 @@ bool take_whole(std::string_view& text, DecimalMark mark, std::string& plain, bo
     const std::string_view sign = group_sign(text, mark);
     if (sign.empty()) return true;
     grouped = true;
+    const bool indian = sign == "," && leading <= 2 && has_indian_groups(text, sign);
     if (leading > 3 || zero) return false;
-    while (take(text, sign)) {
-        if (count_digits(text) != 3) return false;
-        plain += text.substr(0, 3);
-        text.remove_prefix(3);
+    // A sign that no digit follows parts no groups: a blank before the currency.
+    while (text.starts_with(sign) && count_digits(text.substr(sign.size())) > 0) {
+        text.remove_prefix(sign.size());
+        const std::size_t digits = count_digits(text);
+        if (digits != 3 && !(indian && digits == 2)) return false;
+        plain += text.substr(0, digits);
+        text.remove_prefix(digits);
     }
     return true;
+}
+
+// The dash that stands for no fraction, as in "1 099,- kr", "CHF 12.–" and "12,--".
+bool take_dash(std::string_view& text) {
+    bool any = take(text, "\u2013") || take(text, "\u2014");
+    while (take(text, "-")) any = true;
+    return any && (text.empty() || !is_digit(text.front()));
 }
 
 // After "0.0": the zeros that small digits count, without the one that is written. False where
@@ -197,9 +221,9 @@ bool take_number(std::string_view& text, DecimalMark mark, std::string& plain) {
     bool any = plain.size() != before;
     const bool only_zero = std::string_view(plain).substr(before) == "0";
     if (take(text, mark == DecimalMark::point ? "." : ",")) {
-        plain += '.';
         std::size_t digits = count_digits(text);
-        if (digits == 0) return false;
+        if (digits == 0) return any && take_dash(text);
+        plain += '.';
         const bool small = only_zero && digits == 1 && text.front() == '0' &&
                            text.substr(1).starts_with(kSubscriptLead);
         plain += text.substr(0, digits);

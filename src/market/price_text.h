@@ -27,7 +27,8 @@ struct ShownPrice {
 // - Groups are of three digits, the first of one to three and not 0, all parted by the same sign:
 //   a comma (point as mark), a point (comma as mark), an apostrophe or U+2019, a no-break, thin or
 //   figure blank; an ordinary blank only with the comma as mark, since in "5 120.25" it more often
-//   parts two numbers. Groups of two and three (12,34,567) are refused.
+//   parts two numbers. Those of India are read where commas part them: 12,34,567.
+// - A dash may stand for the fraction: "1 099,- kr", "CHF 1'234.–".
 // - Subscript zeros, as coin sites show tiny prices: in "$0.0₅1234" the small digit (U+2080 to
 //   U+2089, one or more) counts the zeros after the point: 0.000001234. Pages write it as
 //   <sub>5</sub>; whoever collects an element's text must pass that through `subscript_digits`, as

@@ -13,6 +13,7 @@ struct CurlOptions {
     int max_per_host = 100;               // of them to one host
     std::string ca_file;                  // PEM; empty: the system's authorities
     std::string user_agent = "tapedeck";  // where a request has no User-Agent of its own
+    bool private_redirects = false;       // from the internet into our own network
 };
 
 // The HttpClient on libcurl's multi interface: HTTP/1.1 and, over TLS, HTTP/2; gzip, deflate, br

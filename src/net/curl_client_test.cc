@@ -1,11 +1,16 @@
 #include "net/curl_client.h"
 
+#include <arpa/inet.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <netinet/in.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
+#include <unistd.h>
 #include <zstd.h>
 
 #include <algorithm>
+#include <cstdlib>
 #include <future>
 #include <set>
 
@@ -250,6 +255,106 @@ TEST_F(CurlClientTest, AsksByAProxyWithItsPassword) {
     const Answer answer = fetch(request);
     EXPECT_FALSE(answer.failure);
     EXPECT_EQ(answer.body, "http://prices.invalid/x Basic am9lOmh1bnRlcjI=");
+}
+
+// Bound and not listening: it refuses.
+class DeadPort {
+public:
+    DeadPort() : socket_(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
+        address_.sin_family = AF_INET;
+        address_.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+        socklen_t size = sizeof address_;
+        EXPECT_EQ(::bind(socket_, reinterpret_cast<sockaddr*>(&address_), size), 0);
+        EXPECT_EQ(::getsockname(socket_, reinterpret_cast<sockaddr*>(&address_), &size), 0);
+    }
+    ~DeadPort() { ::close(socket_); }
+    DeadPort(const DeadPort&) = delete;
+    DeadPort& operator=(const DeadPort&) = delete;
+    std::string address() const { return "127.0.0.1:" + std::to_string(ntohs(address_.sin_port)); }
+
+private:
+    int socket_;
+    sockaddr_in address_{};
+};
+
+TEST_F(CurlClientTest, NamesAProxyThatRefusesAndNotTheSite) {
+    const DeadPort dead;
+    for (const std::string url : {"http://prices.invalid/x", "https://prices.invalid/x"}) {
+        for (const std::string scheme : {"http", "https", "socks5h", "socks4a"}) {
+            Request request = get(url);
+            request.proxy = Secret(scheme + "://joe:hunter2@" + dead.address());
+            const Answer answer = fetch(request);
+            ASSERT_TRUE(answer.failure);
+            EXPECT_EQ(answer.failure->reason, Reason::unreachable);
+            EXPECT_EQ(answer.failure->what,
+                      "the proxy " + dead.address() + " refused the connection");
+        }
+    }
+}
+
+TEST_F(CurlClientTest, NamesAProxyThatIsNowhere) {
+    Request request = get("https://prices.invalid/x");
+    request.proxy = Secret("http://joe:hunter2@proxy.invalid:3128");
+    const Answer answer = fetch(request);
+    ASSERT_TRUE(answer.failure);
+    EXPECT_EQ(answer.failure->reason, Reason::unreachable);
+    EXPECT_EQ(answer.failure->what, "no such proxy: proxy.invalid:3128");
+}
+
+TEST_F(CurlClientTest, NamesAProxyThatAnswersForItself) {
+    LoopbackServer proxy([](LoopbackConnection& client) {
+        const bool wants_password = client.request().starts_with("GET");
+        client.send(http_answer(wants_password ? 407 : 403, "no"));
+    });
+    const std::string name = "127.0.0.1:" + std::to_string(proxy.port());
+    Request request = get("https://prices.invalid/x");
+    request.proxy = Secret("http://joe:hunter2@" + name);
+    EXPECT_EQ(fetch(request).failure->what,
+              "the proxy " + name + " answered 403 when asked for the way to prices.invalid");
+    request.url = "http://prices.invalid/x";
+    const Answer answer = fetch(request);
+    ASSERT_TRUE(answer.failure);
+    EXPECT_EQ(answer.failure->what, "the proxy " + name + " wants another user or password");
+}
+
+TEST_F(CurlClientTest, NamesAProxyThatSaysNothingInTime) {
+    LoopbackServer proxy([](LoopbackConnection& client) { client.hang(); });
+    const std::string name = "127.0.0.1:" + std::to_string(proxy.port());
+    Request request = get("https://prices.invalid/x");
+    request.proxy = Secret("http://joe:hunter2@" + name);
+    request.timeout = 100ms;
+    const Answer answer = fetch(request);
+    ASSERT_TRUE(answer.failure);
+    EXPECT_EQ(answer.failure->reason, Reason::timeout);
+    EXPECT_EQ(answer.failure->what,
+              "no way to prices.invalid through the proxy " + name + " in time");
+}
+
+// The environment's proxies are libcurl's to choose; whom it asked stands in its message.
+TEST_F(CurlClientTest, NamesTheProxyOfTheEnvironment) {
+    const DeadPort dead;
+    ::setenv("https_proxy", ("http://joe:hunter2@" + dead.address()).c_str(), 1);
+    const Answer answer = fetch(get("https://prices.invalid/x"));
+    ::unsetenv("https_proxy");
+    ASSERT_TRUE(answer.failure);
+    EXPECT_THAT(answer.failure->what, HasSubstr("the proxy 127.0.0.1"));
+    EXPECT_THAT(answer.failure->what, HasSubstr("refused the connection"));
+}
+
+TEST_F(CurlClientTest, SaysHowManyDescriptorsItMayHaveWhereTheyRanOut) {
+    LoopbackServer server(answering_paths());
+    fetch(get(server.url("/")));  // what libraries open once is open
+    client_->close_idle();
+    rlimit before{};
+    ::getrlimit(RLIMIT_NOFILE, &before);
+    rlimit none = before;
+    none.rlim_cur = 0;
+    ::setrlimit(RLIMIT_NOFILE, &none);
+    const Answer answer = fetch(get(server.url("/")));
+    ::setrlimit(RLIMIT_NOFILE, &before);
+    ASSERT_TRUE(answer.failure);
+    EXPECT_EQ(answer.failure->reason, Reason::unreachable);
+    EXPECT_THAT(answer.failure->what, HasSubstr("too many open files: this process may have 0"));
 }
 
 TEST_F(CurlClientTest, UnpacksZstdAndBrotli) {

@@ -1,11 +1,14 @@
 #include "net/curl_transfer.h"
 
 #include <fmt/format.h>
+#include <sys/socket.h>
 
 #include <algorithm>
 #include <cerrno>
-#include <system_error>
 
+#include "base/system_fault.h"
+#include "config/proxy_url.h"
+#include "net/address_reach.h"
 #include "net/redirect.h"
 #include "net/url.h"
 
@@ -105,6 +108,12 @@ void CurlTransfer::prepare(const CurlOptions& options, CURLSH* share) {
         static_cast<long>(std::max(request_.connect_timeout.count(), std::int64_t{1})));
     set(easy, CURLOPT_MAXFILESIZE_LARGE, static_cast<curl_off_t>(request_.max_bytes));
 
+    private_allowed_ = options.private_redirects;
+    led_astray_ = false;
+    set(easy, CURLOPT_OPENSOCKETFUNCTION, &CurlTransfer::on_open);
+    set(easy, CURLOPT_OPENSOCKETDATA, this);
+    // A connection that is kept for another source was judged for that one.
+    if (followed_ > 0 && from_public_) set(easy, CURLOPT_FRESH_CONNECT, 1L);
     set(easy, CURLOPT_HEADERFUNCTION, &CurlTransfer::on_header);
     set(easy, CURLOPT_HEADERDATA, this);
     set(easy, CURLOPT_WRITEFUNCTION, &CurlTransfer::on_body);
@@ -144,6 +153,19 @@ void CurlTransfer::set_proxy() {
     } else if (is_loopback(host_of(request_.url))) {
         set(easy_.get(), CURLOPT_PROXY, "");
     }
+}
+
+// Judged by the address, not by the name that leads there, and before anything is sent. Behind a
+// proxy the address is the proxy's, and whom it asks is its own affair.
+curl_socket_t CurlTransfer::on_open(void* self, curlsocktype /*purpose*/, curl_sockaddr* address) {
+    auto* transfer = static_cast<CurlTransfer*>(self);
+    const bool redirected = transfer->followed_ > 0;
+    if (redirected && !may_be_led_to(transfer->from_public_, is_public_address(address->addr),
+                                     transfer->private_allowed_)) {
+        transfer->led_astray_ = true;
+        return CURL_SOCKET_BAD;
+    }
+    return ::socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
 }
 
 std::size_t CurlTransfer::on_header(char* bytes, std::size_t size, std::size_t count, void* self) {
@@ -216,6 +238,10 @@ int CurlTransfer::status() const {
 
 bool CurlTransfer::follows_redirect(CURLcode code) {
     if (code != CURLE_OK || !leads_on_) return false;
+    const char* address = nullptr;
+    curl_easy_getinfo(easy_.get(), CURLINFO_PRIMARY_IP, &address);
+    from_public_ =
+        from_public_ || (address != nullptr && is_public_address(std::string_view(address)));
     failure_ = redirect(request_, status(), answer_.header("location"), followed_);
     if (failure_) return false;
     ++followed_;
@@ -226,13 +252,34 @@ Answer CurlTransfer::finish(CURLcode code, Timestamp now) {
     answer_.status = status();
     answer_.url = request_.url;
     answer_.ended = now;
+    if (code == CURLE_COULDNT_CONNECT && led_astray_) {
+        failure_ = Failure{Reason::redirects,
+                           fmt::format("redirected to {}, which is in this machine's own network: "
+                                       "[net] private_redirects allows it",
+                                       host_of(request_.url))};
+    }
     if (code != CURLE_OK && !failure_) failure_ = failure_of(code);
     if (!failure_ && !headers_ended_) failure_ = failure_of(CURLE_PARTIAL_FILE);
+    // By its meaning (RFC 9110 §15.5.8) no answer of the site's.
+    if (const std::string proxy = proxy_host();
+        !failure_ && answer_.status == 407 && !proxy.empty()) {
+        failure_ = Failure{Reason::unreachable,
+                           fmt::format("the proxy {} wants another user or password", proxy)};
+    }
     answer_.failure = std::move(failure_);
     return std::move(answer_);
 }
 
 std::string CurlTransfer::waited() const { return format_duration(timeout_); }
+
+// What the machine said of the connection that could not be made; libcurl forgets it where it had
+// no descriptor for a socket.
+std::string CurlTransfer::connect_fault() const {
+    long number = 0;
+    curl_easy_getinfo(easy_.get(), CURLINFO_OS_ERRNO, &number);
+    if (number != 0) return system_fault(static_cast<int>(number));
+    return missing_descriptors().value_or("no way there");
+}
 
 Failure CurlTransfer::connect_failure() const {
     long number = 0;
@@ -241,13 +288,67 @@ Failure CurlTransfer::connect_failure() const {
     if (number == ECONNREFUSED) {
         return {Reason::refused, fmt::format("{} refused the connection", host)};
     }
-    return {Reason::unreachable,
-            fmt::format("no connection to {}: {}", host,
-                        number == 0 ? std::string("no way there")
-                                    : std::generic_category().message(static_cast<int>(number)))};
+    return {Reason::unreachable, fmt::format("no connection to {}: {}", host, connect_fault())};
+}
+
+std::string CurlTransfer::proxy_host() const {
+    if (request_.proxy) {
+        const auto address = parse_proxy(request_.proxy->reveal());
+        return address ? address->host : "of the configuration";
+    }
+    // One of the environment, http_proxy and its like: libcurl's message names whom it asked.
+    constexpr std::string_view kBegin = "Failed to connect to ";
+    std::string_view text = error_.data();
+    if (!text.starts_with(kBegin)) return {};
+    text.remove_prefix(kBegin.size());
+    const std::string_view asked = text.substr(0, text.find(' '));
+    const std::string host = host_of(request_.url);
+    const bool site = asked.empty() || host == asked ||
+                      host.starts_with(std::string(asked) + ":") ||
+                      host.starts_with(fmt::format("[{}]", asked));
+    return site ? std::string() : std::string(asked);
+}
+
+// What went wrong between here and the site's proxy, or by it: nobody would look for that there.
+std::optional<Failure> CurlTransfer::proxy_failure(CURLcode code) const {
+    const std::string proxy = proxy_host();
+    if (proxy.empty()) return std::nullopt;
+    const std::string host = host_of(request_.url);
+    const auto failure = [](std::string what) {
+        return Failure{Reason::unreachable, std::move(what)};
+    };
+    long connect_status = 0;
+    curl_easy_getinfo(easy_.get(), CURLINFO_HTTP_CONNECTCODE, &connect_status);
+    if (connect_status >= 300) {
+        return failure(fmt::format("the proxy {} answered {} when asked for the way to {}", proxy,
+                                   connect_status, host));
+    }
+    long number = 0;
+    curl_easy_getinfo(easy_.get(), CURLINFO_OS_ERRNO, &number);
+    switch (code) {
+        case CURLE_COULDNT_RESOLVE_PROXY:
+            return failure(missing_descriptors().value_or(fmt::format("no such proxy: {}", proxy)));
+        case CURLE_COULDNT_CONNECT:
+            return failure(
+                number == ECONNREFUSED
+                    ? fmt::format("the proxy {} refused the connection", proxy)
+                    : fmt::format("no connection to the proxy {}: {}", proxy, connect_fault()));
+        case CURLE_PROXY:
+            return failure(fmt::format("the proxy {} made no way to {}", proxy, host));
+        case CURLE_OPERATION_TIMEDOUT: {
+            curl_off_t connected = 0;
+            curl_easy_getinfo(easy_.get(), CURLINFO_PRETRANSFER_TIME_T, &connected);
+            if (connected != 0) return std::nullopt;
+            return Failure{Reason::timeout,
+                           fmt::format("no way to {} through the proxy {} in time", host, proxy)};
+        }
+        default:
+            return std::nullopt;
+    }
 }
 
 Failure CurlTransfer::failure_of(CURLcode code) const {
+    if (auto of_proxy = proxy_failure(code)) return *std::move(of_proxy);
     const std::string host = host_of(request_.url);
     const bool answered = status() != 0;
     if (is_tls(code)) {
@@ -265,7 +366,8 @@ Failure CurlTransfer::failure_of(CURLcode code) const {
                         : fmt::format("no whole answer from {} within {}", host, waited())};
         }
         case CURLE_COULDNT_RESOLVE_HOST:
-            return {Reason::unreachable, fmt::format("no such host: {}", host)};
+            return {Reason::unreachable,
+                    missing_descriptors().value_or(fmt::format("no such host: {}", host))};
         case CURLE_COULDNT_RESOLVE_PROXY:
         case CURLE_PROXY:
             return {Reason::unreachable, fmt::format("no way through the proxy to {}", host)};

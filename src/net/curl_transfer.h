@@ -4,6 +4,7 @@
 
 #include <array>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "net/curl_client.h"
@@ -44,6 +45,8 @@ private:
     static int on_progress(void* self, curl_off_t expected, curl_off_t received, curl_off_t,
                            curl_off_t);
 
+    static curl_socket_t on_open(void* self, curlsocktype purpose, curl_sockaddr* address);
+
     bool take_header(std::string_view line);
     bool take_body(std::string_view bytes);
     bool is_too_large(std::string what);
@@ -51,6 +54,9 @@ private:
     void set_proxy();
     Failure failure_of(CURLcode code) const;
     Failure connect_failure() const;
+    std::string connect_fault() const;
+    std::string proxy_host() const;  // empty: asked without one
+    std::optional<Failure> proxy_failure(CURLcode code) const;
     std::string waited() const;
     int status() const;
 
@@ -61,6 +67,9 @@ private:
     const std::chrono::milliseconds timeout_;
     Answer answer_;
     int followed_ = 0;
+    bool from_public_ = false;      // a hop so far was answered by an address of the internet
+    bool private_allowed_ = false;  // redirects may lead into our own network
+    bool led_astray_ = false;       // one would have
     std::size_t header_bytes_ = 0;
     bool headers_ended_ = false;      // libcurl takes a close among the headers as their end
     bool leads_on_ = false;           // this hop's answer is a redirect: its body is not kept

@@ -33,6 +33,8 @@ struct Request {
     int max_redirects = 5;
     std::optional<Secret> proxy;  // "http://user:password@host:port"
     std::string cookie_jar;       // requests with the same name share cookies; empty: none
+    // What stands in URL, headers or proxy and is for the host asked alone.
+    std::vector<Secret> confidential;
 };
 
 // What came back. With `failure` set, status, headers and body hold what had come until then.

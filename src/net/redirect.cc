@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 
+#include "base/redactor.h"
 #include "net/url.h"
 
 namespace tapedeck {
@@ -21,6 +22,16 @@ bool is_harmless(const Header& header) {
     constexpr std::array<std::string_view, 3> kHarmless{"User-Agent", "Accept", "Accept-Language"};
     return std::ranges::any_of(
         kHarmless, [&](std::string_view name) { return same_letters(name, header.name); });
+}
+
+// A short secret, or one of digits, is looked for as it is: to follow would be worse than not to.
+bool carries_secret(const Request& request, const std::string& target) {
+    Redactor redactor;
+    for (const Secret& one : request.confidential) {
+        redactor.know(one, SecretReach::site);
+        if (one.reveal().size() >= 4 && target.find(one.reveal()) != std::string::npos) return true;
+    }
+    return redactor.holds(target);
 }
 
 Failure failed(std::string what) { return {Reason::redirects, std::move(what)}; }
@@ -48,6 +59,11 @@ std::optional<Failure> redirect(Request& request, int status, std::string_view l
                                   masked_url(target)));
     }
     if (!confident) {
+        if (carries_secret(request, target)) {
+            return failed(fmt::format("{} redirects to {} with a secret of the request's",
+                                      host_of(request.url), host_of(target)));
+        }
+        request.confidential.clear();
         std::erase_if(request.headers, [](const Header& header) { return !is_harmless(header); });
     }
     if (!request.body.empty() && !keeps_body) {

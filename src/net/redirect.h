@@ -18,8 +18,10 @@ bool is_redirect(int status);
 //
 // Decided here and not by libcurl, for two reasons. Headers hold API keys, and libcurl keeps only
 // Authorization and Cookie from a foreign host: here, nothing but User-Agent, Accept and
-// Accept-Language goes to another host or from https to http. And a circle is not cut short when a
-// URL comes back, as sites set a cookie by redirecting to themselves: the count ends it.
+// Accept-Language goes to another host or from https to http; a URL that would carry there what is
+// confidential in `request` is refused, in whatever form the site gave it. And a circle is not cut
+// short when a URL comes back, as sites set a cookie by redirecting to themselves: the count ends
+// it.
 std::optional<Failure> redirect(Request& request, int status, std::string_view location,
                                 int followed);
 

@@ -45,6 +45,28 @@ TEST(Redirect, TellsNoSecretsWithoutTls) {
     EXPECT_THAT(names(request), ElementsAre("Accept"));
 }
 
+// A site that repeats the key in an address of somebody else's would have us carry it there.
+TEST(Redirect, CarriesNoSecretToAnotherHostWhateverItsForm) {
+    const std::string key = "k3y/with+signs=";
+    for (const char* target :
+         {"https://b.com/?to=k3y/with+signs=", "https://b.com/?to=k3y%2fwith%2Bsigns%3D",
+          "https://b.com/?to=k3y%252Fwith%252Bsigns%253D", "https://b.com/azN5L3dpdGgrc2lnbnM9",
+          "http://a.com/?key=k3y/with+signs="}) {
+        Request request = asked("https://a.com/x");
+        request.confidential = {Secret(key)};
+        const auto failure = redirect(request, 302, target, 0);
+        ASSERT_TRUE(failure) << target;
+        EXPECT_EQ(failure->reason, Reason::redirects);
+        EXPECT_THAT(failure->what, Not(HasSubstr("k3y")));
+        EXPECT_EQ(request.url, "https://a.com/x");
+    }
+    Request request = asked("https://a.com/x");
+    request.confidential = {Secret("123456")};
+    EXPECT_TRUE(redirect(request, 302, "https://b.com/?to=123456", 0));
+    EXPECT_FALSE(redirect(request, 302, "https://a.com/?to=123456", 0));
+    EXPECT_FALSE(redirect(request, 302, "https://b.com/?to=1234", 0));
+}
+
 TEST(Redirect, EndsAtTheCount) {
     Request request = asked("https://a.com/x");
     request.max_redirects = 2;

@@ -2,226 +2,151 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
-#include <set>
+#include "pipeline/audit_captures.h"
+#include "pipeline/audit_work.h"
 
 namespace tapedeck {
 namespace {
 
-constexpr std::size_t kReadBytes = 4 * 1024 * 1024;
-
-std::string words_of(const Verdict& verdict) {
-    std::string words(to_string(verdict.state));
-    if (!verdict.reason.empty()) words += " (" + verdict.reason + ")";
-    return words;
-}
-
-// `settled` is the last slot of the feed that the ledger has.
-void compare_coverage(const std::vector<CoverageRow>& derived,
-                      const std::vector<CoverageRow>& stored, Timestamp settled,
-                      AuditReport& report) {
-    using Key = std::tuple<std::string, Timestamp, std::string>;
-    std::map<Key, const Verdict*> known;
-    for (const CoverageRow& row : stored)
-        known[{row.feed, row.slot, row.instrument}] = &row.verdict;
-    for (const CoverageRow& row : derived) {
-        report.feeds[row.feed].add(row.verdict.state);
-        const auto found = known.find({row.feed, row.slot, row.instrument});
-        if (found == known.end()) {
-            // The ledger is written while somebody records: what came later is not in it yet.
-            if (row.slot > settled) {
-                ++report.unsettled;
-            } else if (row.verdict.state != CoverageState::pending) {
-                report.differences.push_back(
-                    {row.feed, row.slot, row.instrument, "(no state)", words_of(row.verdict)});
-            }
-            continue;
-        }
-        if (found->second->state == CoverageState::pending) {
-            if (row.verdict.state != CoverageState::pending) ++report.unsettled;
-        } else if (found->second->state != row.verdict.state) {
-            report.differences.push_back({row.feed, row.slot, row.instrument,
-                                          words_of(*found->second), words_of(row.verdict)});
-        }
-        known.erase(found);
-    }
-    for (const auto& [key, verdict] : known) {
-        report.differences.push_back({std::get<0>(key), std::get<1>(key), std::get<2>(key),
-                                      words_of(*verdict), "(not expected)"});
-    }
-}
-
-// Compares the messages of one topic with the rows.
-class TapeCheck {
-public:
-    TapeCheck(Store& store, Tape& tape, const Feed& feed, Timestamp from, Timestamp to,
-              AuditReport& report)
-        : store_(store), tape_(tape), feed_(feed), from_(from), to_(to), report_(report) {}
-
-    Result<> run(const std::function<void(std::int64_t, std::int64_t)>& progress) {
-        const auto partitions = tape_.partitions(feed_.topic);
-        if (!partitions) return partitions.error();
-        for (const Partition partition : *partitions) {
-            if (auto done = check({feed_.topic, partition}, progress); !done) return done;
-        }
-        return {};
-    }
-
-private:
-    using Key = std::tuple<Timestamp, std::string, std::string, std::int64_t>;
-
-    Result<> check(const TopicPartition& at,
-                   const std::function<void(std::int64_t, std::int64_t)>& progress) {
-        Offset loaded(0);
-        auto done =
-            store_.query({"select next_offset from offsets where topic = $1 and partition = $2",
-                          {at.topic, static_cast<std::int64_t>(at.partition.value())},
-                          {}},
-                         [&](const RowView& row) -> Result<> {
-                             loaded = Offset(row.integer(0));
-                             return {};
-                         });
-        if (!done) return done;
-        const auto extent = tape_.extent(at);
-        if (!extent) return extent.error();
-        if (extent->end < loaded) {
-            report_.differences.push_back(
-                {feed_.name,
-                 std::nullopt,
-                 {},
-                 fmt::format("loaded up to {}", loaded.value()),
-                 fmt::format("the tape ends at {}", extent->end.value())});
-            return {};
-        }
-        for (Offset next = extent->earliest; next < loaded;) {
-            auto chunk = tape_.read(at, next, kReadBytes);
-            if (!chunk) return chunk.error();
-            TAPEDECK_ASSERT(chunk->next > next);
-            next = chunk->next;
-            if (auto checked = check_chunk(*chunk, loaded); !checked) return checked;
-            if (progress) progress(std::min(next, loaded).value(), loaded.value());
-        }
-        return {};
-    }
-
-    Result<> check_chunk(const Chunk& chunk, Offset loaded) {
-        TextArena arena;
-        std::vector<Record> records;
-        std::set<std::int64_t> unreadable;
-        for (const TapeMessage& message : chunk.messages) {
-            if (message.offset >= loaded) break;
-            ++report_.messages;
-            if (!decoder_.decode(message.value, feed_.table.form, arena, records)) {
-                unreadable.insert(message.offset.value());
-            }
-        }
-        if (auto done = check_dead_letters(chunk.at, unreadable); !done) return done;
-        std::erase_if(records, [&](const Record& record) {
-            return !record.slot || *record.slot < from_ || *record.slot >= to_;
-        });
-        if (records.empty()) return {};
-        const auto [first, last] =
-            std::ranges::minmax(records, {}, [](const Record& record) { return *record.slot; });
-        std::map<Key, std::set<Price>> rows;
-        const auto add = [&](const RowView& row) -> Result<> {
-            rows[{row.timestamp(0), std::string(row.text(1)), std::string(row.text(2)),
-                  row.integer(3)}]
-                .insert(row.decimal(4));
-            return {};
-        };
-        const std::vector<Value> span{*first.slot, *last.slot};
-        auto done = store_.query(
-            {fmt::format("select slot, instrument, source, revision, price from {} where slot >= "
-                         "$1 and slot <= $2",
-                         feed_.table.name),
-             span,
-             {}},
-            add);
-        if (!done) return done;
-        done = store_.query(
-            {"select slot, instrument, source, revision, other_price from duplicates where slot >= "
-             "$1 and slot <= $2 and price_table = $3",
-             {*first.slot, *last.slot, feed_.table.name},
-             {}},
-            add);
-        if (!done) return done;
-        for (const Record& record : records) {
-            ++report_.prices;
-            const auto row = rows.find({*record.slot, std::string(record.instrument),
-                                        std::string(record.source), record.revision});
-            if (row != rows.end() && row->second.contains(record.price)) continue;
-            report_.differences.push_back(
-                {feed_.name, record.slot, std::string(record.instrument),
-                 row == rows.end() ? "(no row)" : "price " + row->second.begin()->to_string(),
-                 fmt::format("price {} on the tape, from {}", record.price.to_string(),
-                             record.source)});
-        }
-        return {};
-    }
-
-    Result<> check_dead_letters(const TopicPartition& at, std::set<std::int64_t> unreadable) {
-        if (unreadable.empty()) return {};
-        auto done = store_.query(
-            {"select message_offset from dead_letters where topic = $1 and partition = $2",
-             {at.topic, static_cast<std::int64_t>(at.partition.value())},
-             {}},
-            [&](const RowView& row) -> Result<> {
-                unreadable.erase(row.integer(0));
-                return {};
-            });
-        if (!done) return done;
-        for (const std::int64_t offset : unreadable) {
-            report_.differences.push_back({feed_.name,
-                                           std::nullopt,
-                                           {},
-                                           "(no dead letter)",
-                                           fmt::format("{}[{}] offset {} cannot be read", at.topic,
-                                                       at.partition.value(), offset)});
-        }
-        return {};
-    }
-
-    Store& store_;
-    Tape& tape_;
-    const Feed& feed_;
-    const Timestamp from_;
-    const Timestamp to_;
-    AuditReport& report_;
-    RecordDecoder decoder_;
+struct KindName {
+    AuditKind kind;
+    std::string_view name;
+};
+constexpr std::array kNames{
+    KindName{AuditKind::coverage, "coverage"},
+    KindName{AuditKind::row_altered, "row_altered"},
+    KindName{AuditKind::row_missing, "row_missing"},
+    KindName{AuditKind::row_without_message, "row_without_message"},
+    KindName{AuditKind::duplicate_altered, "duplicate_altered"},
+    KindName{AuditKind::duplicate_missing, "duplicate_missing"},
+    KindName{AuditKind::duplicate_without_message, "duplicate_without_message"},
+    KindName{AuditKind::outcome_altered, "outcome_altered"},
+    KindName{AuditKind::outcome_missing, "outcome_missing"},
+    KindName{AuditKind::outcome_without_message, "outcome_without_message"},
+    KindName{AuditKind::attempt_altered, "attempt_altered"},
+    KindName{AuditKind::attempt_missing, "attempt_missing"},
+    KindName{AuditKind::attempt_without_message, "attempt_without_message"},
+    KindName{AuditKind::dead_letter_altered, "dead_letter_altered"},
+    KindName{AuditKind::dead_letter_missing, "dead_letter_missing"},
+    KindName{AuditKind::dead_letter_without_message, "dead_letter_without_message"},
+    KindName{AuditKind::message_missing, "message_missing"},
+    KindName{AuditKind::topic_missing, "topic_missing"},
+    KindName{AuditKind::ledger, "ledger"},
+    KindName{AuditKind::batch, "batch"},
+    KindName{AuditKind::tape_gap, "tape_gap"},
+    KindName{AuditKind::capture_missing, "capture_missing"},
+    KindName{AuditKind::capture_damaged, "capture_damaged"},
+    KindName{AuditKind::capture_unnamed, "capture_unnamed"},
 };
 
+// How many rows there are to be read, for the bar.
+Result<> expect_rows(AuditWork& work) {
+    std::map<std::string, bool> tables{{"outcomes", true}};
+    for (const auto& [name, feed] : work.feeds()) {
+        if (work.is_asked(name)) tables.emplace(feed.table.name, true);
+    }
+    if (!work.is_about_everything()) return {};
+    for (const auto& [table, wanted] : tables) {
+        const auto rows =
+            audit_number(work.store(), {fmt::format("select count(*) from {}", table), {}, {}});
+        if (!rows) return rows.error();
+        work.expects(*rows);
+    }
+    return {};
+}
+
+// Dead letters of a place that nothing is loaded from.
+Result<> look_for_other_letters(AuditWork& work,
+                                const std::map<TopicPartition, AuditedPartition>& partitions) {
+    return work.store().query(
+        {"select topic, partition, count(*), min(id) from dead_letters group by topic, partition",
+         {},
+         {}},
+        [&](const RowView& row) -> Result<> {
+            const TopicPartition at{std::string(row.text(0)),
+                                    Partition(static_cast<std::int32_t>(row.integer(1)))};
+            if (partitions.contains(at)) return {};
+            AuditDifference difference{AuditKind::dead_letter_without_message,
+                                       {},
+                                       {},
+                                       {},
+                                       fmt::format("{} dead letters", row.integer(2)),
+                                       "(nothing is loaded from there)",
+                                       at,
+                                       {},
+                                       "dead_letters",
+                                       std::to_string(row.integer(3)),
+                                       {}};
+            work.differs(std::move(difference));
+            return {};
+        });
+}
+
 }  // namespace
+
+std::string_view to_string(AuditKind kind) { return kNames[static_cast<std::size_t>(kind)].name; }
+
+std::span<const AuditKind> audit_kinds() {
+    static const auto kinds = [] {
+        std::array<AuditKind, kNames.size()> all{};
+        for (std::size_t i = 0; i < all.size(); ++i) all[i] = kNames[i].kind;
+        return all;
+    }();
+    return kinds;
+}
+
+void AuditWork::differs(AuditDifference difference) {
+    if (!difference.feed.empty() && !is_asked(difference.feed)) return;
+    ++report.differences_found;
+    if (talk_.difference) talk_.difference(difference);
+    if (report.differences.size() < AuditReport::kMostKept) {
+        report.differences.push_back(std::move(difference));
+    }
+}
+
+void AuditWork::has_done(std::int64_t units) {
+    done_ += units;
+    if (talk_.progress) talk_.progress(std::min(done_, total_), total_);
+}
+
+Result<std::int64_t> audit_number(Store& store, const Statement& statement) {
+    std::int64_t number = 0;
+    auto done = store.query(statement, [&](const RowView& row) -> Result<> {
+        if (!row.is_null(0)) number = row.integer(0);
+        return {};
+    });
+    if (!done) return done.error();
+    return number;
+}
+
+std::string audit_time(Timestamp time) {
+    constexpr std::int64_t kYear0 = -62'167'219'200'000'000;
+    constexpr std::int64_t kYear9999 = 253'402'300'799'999'999;
+    const std::int64_t number = time.time_since_epoch().count();
+    if (number < kYear0 || number > kYear9999) return fmt::format("{} us", number);
+    return format_rfc3339(time);
+}
+
+Result<AuditReport> audit(const AuditParts& parts, const AuditScope& scope, const AuditTalk& talk) {
+    AuditWork work(parts, scope, talk);
+    auto partitions = audit_ledger(work);
+    if (!partitions) return partitions.error();
+    if (auto done = expect_rows(work); !done) return done.error();
+    CaptureNames names(work);
+    if (auto done = names.read_kept(); !done) return done.error();
+    if (auto done = audit_coverage(work); !done) return done.error();
+    if (auto done = audit_prices(work, *partitions, names); !done) return done.error();
+    if (auto done = audit_accounts(work, *partitions, names); !done) return done.error();
+    if (auto done = names.finish(*partitions); !done) return done.error();
+    if (auto done = look_for_other_letters(work, *partitions); !done) return done.error();
+    return std::move(work.report);
+}
 
 Result<AuditReport> audit(Store& store, Tape& tape, const std::map<std::string, Feed>& feeds,
                           std::span<const Expectation> expectations, Timestamp from, Timestamp to,
                           Timestamp now,
                           const std::function<void(std::int64_t, std::int64_t)>& progress) {
-    AuditReport report;
-    CoverageLedger ledger(store, tape, feeds);
-    for (const auto& [name, feed] : feeds) {
-        const auto expected = of_feed(expectations, name);
-        if (!expected.empty()) {
-            std::int64_t closed = 0;
-            // Stored first: a slot that ends meanwhile must not look like a difference.
-            const Timestamp begin = std::max(from, expected.front().from);
-            auto stored = ledger.stored(name, begin, std::min(to, now));
-            if (!stored) return stored.error();
-            auto derived = ledger.derive_range(expected, from, to, now, &closed);
-            if (!derived) return derived.error();
-            Timestamp settled = Timestamp::min();
-            auto done = store.query({"select max(slot) from coverage where feed = $1", {name}, {}},
-                                    [&](const RowView& row) -> Result<> {
-                                        if (!row.is_null(0)) settled = row.timestamp(0);
-                                        return {};
-                                    });
-            if (!done) return done.error();
-            compare_coverage(*derived, *stored, settled, report);
-            if (closed > 0) report.feeds[name].add(CoverageState::closed, closed);
-        }
-        TapeCheck check(store, tape, feed, from, to, report);
-        if (auto done = check.run(progress); !done) return done.error();
-    }
-    return report;
+    return audit({store, tape, nullptr, feeds, expectations}, {from, to, now}, {{}, progress});
 }
 
 }  // namespace tapedeck

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "base/url_text.h"
 #include "net/retry.h"
 #include "pipeline/reading_check.h"
 
@@ -21,6 +22,23 @@ constexpr microseconds kGather = 200ms;
 // Worth asking the same source again: it spoke of the moment, not of the instrument.
 bool passing(Reason reason) {
     return retryable(row_of(reason).kind) && reason != Reason::throttled;
+}
+
+std::string named(const std::string& source, const std::string& what) {
+    return what.starts_with(source) ? what : source + ": " + what;
+}
+
+std::string rest_words(const std::string& source, const SourceStates& states) {
+    const auto rest = states.rest_of(source);
+    if (!rest) return source + " rests";
+    return fmt::format("{} rests since {}, after {}: {}", source, format_rfc3339(rest->since),
+                       row_of(rest->cause.reason).name, rest->cause.what);
+}
+
+// What made the failure: of a source at rest, the failure that brought it there.
+Failure cause_of(const std::string& source, const Failure& failure, const SourceStates& states) {
+    const auto rest = failure.reason == Reason::resting ? states.rest_of(source) : std::nullopt;
+    return {rest ? rest->cause.reason : failure.reason, named(source, failure.what)};
 }
 
 }  // namespace
@@ -78,7 +96,7 @@ std::vector<CollectPlan::Question> CollectPlan::due(Now now) {
             continue;
         }
         if (!states_.may_ask(source, now.steady)) {
-            pass_over(ask.subjects, ask.source, {Reason::resting, source.name + " is being rested"},
+            pass_over(ask.subjects, ask.source, {Reason::resting, rest_words(source.name, states_)},
                       now);
             continue;
         }
@@ -164,7 +182,8 @@ void CollectPlan::plan_session(std::size_t source, std::vector<std::size_t> subj
     ask.planned.request.timeout = asked.timeout;
     ask.planned.request.proxy = asked.proxy;
     ask.planned.request.cookie_jar = asked.name;
-    ask.planned.shown_url = asked.session->cookie_url;
+    ask.planned.shown_url = shown_url(asked.session->cookie_url);
+    add_confidential(asked, ask.planned.request);
     queue(std::move(ask), now);
 }
 
@@ -206,11 +225,15 @@ void CollectPlan::fail(std::size_t index, std::size_t source, const Failure& fai
     TAPEDECK_ASSERT(!subject.found && subject.source == source);
     attempt.reason = failure.reason;
     attempt.what = failure.what;
-    const bool asked = failure.reason != Reason::resting && failure.reason != Reason::out_of_time;
-    // The reason told is that of the last question that was put, if any was.
-    if (asked || !subject.outcome.reason) {
-        subject.outcome.reason = failure.reason;
-        subject.outcome.what = failure.what;
+    const Weight weight = weight_of(failure, attempt);
+    const bool asked = weight == Weight::asked;
+    // Told is the first real failure of the chain: what came after it is a consequence, and a
+    // source that was not asked is one only where no source was.
+    if (!subject.outcome.reason || weight > subject.weight) {
+        Failure cause = cause_of(feed_.sources[source]->name, failure, states_);
+        subject.weight = weight;
+        subject.outcome.reason = cause.reason;
+        subject.outcome.what = std::move(cause.what);
     }
     subject.outcome.attempts.push_back(std::move(attempt));
     ++subject.tries;
@@ -225,6 +248,14 @@ void CollectPlan::fail(std::size_t index, std::size_t source, const Failure& fai
     join_line(index, now, many && job_.instruments.size() > 1 ? kGather : 0us);
 }
 
+CollectPlan::Weight CollectPlan::weight_of(const Failure& failure, const Attempt& attempt) {
+    if (failure.reason == Reason::resting) return Weight::rested;
+    if (failure.reason == Reason::out_of_time) return Weight::passed_over;
+    // A source that does not know the instrument's name was not asked, either.
+    const bool unasked = attempt.url.empty() && failure.reason == Reason::not_found;
+    return unasked ? Weight::passed_over : Weight::asked;
+}
+
 Attempt CollectPlan::attempt_of(const Ask& ask, const Answer& answer,
                                 const std::string& capture) const {
     return {.source = feed_.sources[ask.source]->name,
@@ -236,6 +267,18 @@ Attempt CollectPlan::attempt_of(const Ask& ask, const Answer& answer,
             .capture = capture,
             .reason = std::nullopt,
             .what = {}};
+}
+
+bool CollectPlan::is_of_session(RequestId id) const {
+    const auto place = under_way_.find(id);
+    TAPEDECK_ASSERT(place != under_way_.end());
+    return place->second.kind != Kind::query;
+}
+
+bool CollectPlan::has_session(RequestId id) const {
+    const auto place = under_way_.find(id);
+    TAPEDECK_ASSERT(place != under_way_.end());
+    return feed_.sources[place->second.source]->session.has_value();
 }
 
 std::vector<Found> CollectPlan::answered(const Answer& answer, const std::string& capture,
@@ -286,7 +329,7 @@ std::vector<Found> CollectPlan::answered(const Answer& answer, const std::string
     if (any) {
         states_.succeeded(source);
     } else if (of_the_source) {
-        states_.failed(source, *of_the_source, now.steady);
+        states_.failed(source, *of_the_source, now.steady, now.wall);
     }
     return found;
 }
@@ -307,7 +350,7 @@ void CollectPlan::session_answered(Ask ask, const Answer& answer, Now now) {
                                       ask.planned.shown_url, answer.status, answer.body.size())};
     }
     if (failure) {
-        states_.failed(source, *failure, now.steady);
+        states_.failed(source, *failure, now.steady, now.wall);
         for (const std::size_t subject : ask.subjects) {
             fail(subject, ask.source, *failure, attempt_of(ask, answer, {}), now);
         }
@@ -317,7 +360,8 @@ void CollectPlan::session_answered(Ask ask, const Answer& answer, Now now) {
         Ask crumb = std::move(ask);
         crumb.kind = Kind::crumb;
         crumb.planned.request.url = source.session->crumb_url;
-        crumb.planned.shown_url = source.session->crumb_url;
+        crumb.planned.shown_url = shown_url(source.session->crumb_url);
+        add_confidential(source, crumb.planned.request);
         queue(std::move(crumb), now);
         return;
     }
@@ -346,6 +390,8 @@ void CollectPlan::give_up(Reason reason, std::string_view what) {
     for (Subject& subject : subjects_) {
         if (subject.found || subject.source >= feed_.sources.size()) continue;
         subject.source = feed_.sources.size();
+        // That the time ran out after a source had failed is what its failure led to.
+        if (reason == Reason::out_of_time && subject.weight == Weight::asked) continue;
         subject.outcome.reason = reason;
         subject.outcome.what = what;
     }

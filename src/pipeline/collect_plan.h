@@ -47,6 +47,11 @@ public:
     // When `due` has something next, by the steady clock; nothing where all is under way or done.
     std::optional<std::chrono::microseconds> next_due() const;
 
+    // Whether the question under way is a step of a session, whose answer is for nobody to see.
+    bool is_of_session(RequestId id) const;
+    // Whether its source has a session, whose cookies are as good as a password.
+    bool has_session(RequestId id) const;
+
     // What the answer gives; instruments that it does not serve go on along their chain.
     // `capture` is the SHA-256 under which the body is kept, or empty.
     std::vector<Found> answered(const Answer& answer, const std::string& capture, Now now);
@@ -64,8 +69,10 @@ public:
     std::vector<Outcome> outcomes() const;
 
 private:
+    enum class Weight { passed_over, rested, asked };  // of the failure that is told
     struct Subject {
         Outcome outcome;
+        Weight weight = Weight::passed_over;
         std::size_t source = 0;  // position in the chain
         int tries = 0;           // of this source
         bool found = false;
@@ -95,6 +102,7 @@ private:
     void fail(std::size_t subject, std::size_t source, const Failure& failure, Attempt attempt,
               Now now);
     void session_answered(Ask ask, const Answer& answer, Now now);
+    static Weight weight_of(const Failure& failure, const Attempt& attempt);
     Attempt attempt_of(const Ask& ask, const Answer& answer, const std::string& capture) const;
 
     const Feed& feed_;

@@ -16,6 +16,37 @@ using std::chrono::duration_cast;
 using std::chrono::milliseconds;
 
 constexpr int kTriesOfTheTape = 3;
+constexpr std::size_t kLeastCookie = 16;
+
+// What of an answer is kept: no secret, in whatever form the site repeats it.
+struct CleanAnswer {
+    std::string url;
+    std::vector<std::pair<std::string, std::string>> headers;
+    std::optional<std::string> body;  // none: as it came
+};
+
+CleanAnswer cleaned(const Answer& answer, const Redactor& redactor) {
+    CleanAnswer clean;
+    clean.url = redactor.clean(masked_url(answer.url));
+    for (const auto& [name, value] : answer.headers) {
+        clean.headers.emplace_back(redactor.clean(name), redactor.clean(value));
+    }
+    if (auto body = redactor.clean_answer(answer.body)) {
+        clean.headers.emplace_back(kSecretsRemoved, std::to_string(body->replaced));
+        clean.body = std::move(body->text);
+    }
+    return clean;
+}
+
+void clean(std::vector<Outcome>& outcomes, const Redactor& redactor) {
+    for (Outcome& outcome : outcomes) {
+        outcome.what = redactor.clean(outcome.what);
+        for (Attempt& attempt : outcome.attempts) {
+            attempt.url = redactor.clean(attempt.url);
+            attempt.what = redactor.clean(attempt.what);
+        }
+    }
+}
 
 // "Apple Inc. (AAPL)", as the original has it.
 std::string stock_name(const Reading& reading) {
@@ -46,18 +77,40 @@ OutgoingMessage message_of(const Feed& feed, std::optional<Timestamp> slot, cons
     return message;
 }
 
-// The captures of the answers, by index: their SHA-256 in hex, or empty.
-std::vector<std::string> Collector::keep(std::span<const Answer> answers) {
+// A secret is known before anybody can repeat it.
+void Collector::start(CollectPlan::Question question) {
+    for (const auto& [source, crumb] : sessions_.crumbs)
+        parts_.secrets.redactor().know_passing(Secret(crumb));
+    for (const Secret& one : question.request.confidential) {
+        parts_.secrets.redactor().know(one, SecretReach::site);
+    }
+    parts_.client.start(question.id, std::move(question.request));
+}
+
+// A short cookie is a choice such as "en-US", which is nothing to hide.
+void Collector::learn_cookies(const Answer& answer) {
+    for (const auto& [name, value] : answer.headers) {
+        if (name != "set-cookie") continue;
+        const std::string_view text = std::string_view(value).substr(0, value.find(';'));
+        const std::size_t equals = text.find('=');
+        if (equals == std::string_view::npos || text.size() - equals <= kLeastCookie) continue;
+        parts_.secrets.redactor().know_passing(Secret(std::string(text.substr(equals + 1))));
+    }
+}
+
+// The captures of the answers, by index: their SHA-256 in hex, or empty. A session's crumb is no
+// evidence of a price, and as good as a password: its answer is not kept.
+std::vector<std::string> Collector::keep(std::span<const Answer> answers, const CollectPlan& plan) {
     std::vector<std::string> digests(answers.size());
     if (parts_.captures == nullptr) return digests;
+    std::vector<CleanAnswer> clean(answers.size());
     std::vector<CapturedAnswer> kept;
-    std::vector<std::string> urls(answers.size());
     std::vector<std::size_t> places;
     for (std::size_t i = 0; i < answers.size(); ++i) {
-        const Answer& answer = answers[i];
-        if (answer.body.empty()) continue;
-        urls[i] = masked_url(answer.url);
-        kept.push_back({urls[i], answer.status, answer.headers, answer.body, answer.ended});
+        if (answers[i].body.empty() || plan.is_of_session(answers[i].id)) continue;
+        clean[i] = cleaned(answers[i], parts_.secrets.redactor());
+        const std::string_view body = clean[i].body ? *clean[i].body : answers[i].body;
+        kept.push_back({clean[i].url, answers[i].status, clean[i].headers, body, answers[i].ended});
         places.push_back(i);
     }
     if (kept.empty()) return digests;
@@ -131,7 +184,7 @@ Result<RunOutcomes> Collector::collect(const Feed& feed, const CollectJob& job,
             break;
         }
         for (CollectPlan::Question& question : plan.due(now())) {
-            parts_.client.start(question.id, std::move(question.request));
+            start(std::move(question));
         }
         milliseconds wait = 60s;
         if (const auto next = plan.next_due()) {
@@ -148,12 +201,20 @@ Result<RunOutcomes> Collector::collect(const Feed& feed, const CollectJob& job,
         // Everything that is here by now goes to the tape in one append.
         for (auto answers = parts_.client.wait(wait, last_moment ? std::stop_token() : stop);
              !answers.empty(); answers = parts_.client.wait(0ms, {})) {
-            const auto digests = keep(answers);
+            for (const Answer& answer : answers) {
+                if (plan.has_session(answer.id)) learn_cookies(answer);
+            }
+            const auto digests = keep(answers, plan);
             for (std::size_t i = 0; i < answers.size(); ++i) {
                 auto read = plan.answered(answers[i], digests[i], now());
                 std::move(read.begin(), read.end(), std::back_inserter(found));
             }
             if (found.size() >= 256) break;
+        }
+        for (Found& one : found) {  // what a page calls its instrument goes on the tape
+            if (auto name = parts_.secrets.redactor().clean_answer(one.reading.name)) {
+                one.reading.name = std::move(name->text);
+            }
         }
         settled += found.size();
         put_on_tape(feed, job, std::move(found), plan);
@@ -161,6 +222,7 @@ Result<RunOutcomes> Collector::collect(const Feed& feed, const CollectJob& job,
     }
     run.ended = parts_.clock.now();
     run.outcomes = plan.outcomes();
+    clean(run.outcomes, parts_.secrets.redactor());
     const std::int64_t sent = tell_failures(run);
     if (auto done = append_account(run); !done) return done.error();
     parts_.log.emit(SlotCollected{

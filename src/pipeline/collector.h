@@ -23,7 +23,7 @@ public:
         HttpClient& client;
         CaptureStore* captures;  // none: captures are not kept
         SourceStates& states;
-        const SecretLookup& secrets;
+        const SecretLookup& secrets;  // its redactor learns what is sent before it is answered
         Log& log;
         std::string name;  // host and process, for people
     };
@@ -40,7 +40,9 @@ public:
 
 private:
     CollectPlan::Now now() const { return {parts_.clock.now(), parts_.clock.steady()}; }
-    std::vector<std::string> keep(std::span<const Answer> answers);
+    void start(CollectPlan::Question question);
+    void learn_cookies(const Answer& answer);
+    std::vector<std::string> keep(std::span<const Answer> answers, const CollectPlan& plan);
     void put_on_tape(const Feed& feed, const CollectJob& job, std::vector<Found> found,
                      CollectPlan& plan);
     std::int64_t tell_failures(const RunOutcomes& run);

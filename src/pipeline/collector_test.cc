@@ -165,6 +165,34 @@ TEST_F(CollectorTest, ASourceThatKeepsFailingIsRestedAndThenTriedAgain) {
     EXPECT_EQ(back->outcomes[0].sent->source, "alpha");
 }
 
+// Issue 10: `gaps` said "resting", which is what a failure led to.
+TEST_F(CollectorTest, WhereEverySourceRestsTheFailureThatBroughtThemThereIsTold) {
+    feed.sources = {feed.sources[0]};
+    feed.instruments = {"a", "b", "c", "d", "e", "f"};
+    for (const std::string& name : feed.instruments) {
+        script["https://alpha.example/price/" + name] = {failing(Reason::refused)};
+    }
+    ASSERT_TRUE(collect(job_of(feed)));
+    auto resting = collect(job_of(feed, kSlot, 2));
+    ASSERT_TRUE(resting);
+    ASSERT_EQ(resting->outcomes[0].attempts[0].reason, Reason::resting);
+    EXPECT_EQ(resting->outcomes[0].reason, Reason::refused);
+    EXPECT_TRUE(resting->outcomes[0].what.starts_with("alpha rests since 2026-11-24T00:05:"))
+        << resting->outcomes[0].what;
+    EXPECT_TRUE(resting->outcomes[0].what.ends_with(", after refused: scripted"))
+        << resting->outcomes[0].what;
+}
+
+TEST_F(CollectorTest, ToldIsTheFirstRealFailureOfTheChain) {
+    script["https://alpha.example/price/ethereum"] = {status(403)};
+    script["https://beta.example/price/ethereum"] = {status(404)};
+    auto run = collect(job_of(feed));
+    ASSERT_TRUE(run) << run.error().what;
+    ASSERT_EQ(run->outcomes[1].attempts.size(), 2U);
+    EXPECT_EQ(run->outcomes[1].reason, Reason::forbidden);
+    EXPECT_EQ(run->outcomes[1].what, "alpha: status 403");
+}
+
 TEST_F(CollectorTest, NothingIsAskedAfterTheDeadline) {
     CollectJob job = job_of(feed);
     job.deadline = clock.now() - 1s;

@@ -151,7 +151,7 @@ void CommitQueue::commit_loop(std::stop_token stop) {
 Result<> CommitQueue::commit(Turn& turn) {
     const bool was_early = turn.is_early();
     if (was_early) {
-        const auto committed = store_.commit(turn.work_.batch, turn);
+        const auto committed = store_.commit(turn.work_.batch, turn, patience());
         if (committed) {
             tell(turn.work_, *committed);
             return {};
@@ -173,7 +173,7 @@ Result<> CommitQueue::commit_in_turn(Turn& turn, bool may_be_ours) {
     const Batch::Advance& advance = work.advance();
     const auto began = clock_.steady();
     for (int tries = 1;; ++tries) {
-        const auto committed = store_.commit(work.batch, turn);
+        const auto committed = store_.commit(work.batch, turn, patience());
         if (committed) {
             if (tries > 1) {
                 log_.emit(Recovered{"store", (clock_.steady() - began).count() / 1000});
@@ -254,7 +254,7 @@ bool CommitQueue::Turn::is_followed() const {
 
 Result<LedgerEntry> CommitQueue::ledger_of(const TopicPartition& at) {
     const std::vector<TopicPartition> partitions{at};
-    auto ledger = store_.ledger(partitions);
+    auto ledger = store_.ledger(partitions, patience());
     if (!ledger) return ledger.error();
     return ledger->front();
 }

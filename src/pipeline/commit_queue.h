@@ -118,6 +118,7 @@ private:
     const Turn& first_of(const TopicPartition& at) const;
     bool is_first(const Turn& turn) const { return &first_of(turn.at()) == &turn; }
     bool is_lost(const BatchWork& work) const;
+    Patience patience() const { return {.stop = halted_.get_token()}; }
     Result<LedgerEntry> ledger_of(const TopicPartition& at);
     void lose(const BatchWork& work, Offset ledger, std::string_view why);
     void tell(const BatchWork& work, const Committed& committed);

@@ -30,7 +30,8 @@ public:
 
     WritingAhead(Store& inner, Calls& calls) : FaultyStore(inner, calls) {}
 
-    Result<Committed> commit(const Batch& batch, const CommitOrder& order) override {
+    Result<Committed> commit(const Batch& batch, const CommitOrder& order,
+                             const Patience& patience) override {
         const std::int64_t at = batch.advances[0].from.value() / kMessages;
         const Try now{at, count_try(at, order.is_early()), order};
         order.begun();
@@ -41,7 +42,7 @@ public:
             note([&] { gave_way_.insert(at); });
             return out_of_turn();
         }
-        auto done = FaultyStore::commit(batch, {});
+        auto done = FaultyStore::commit(batch, {}, patience);
         if (done && after) {
             if (auto error = after(now)) return *error;
         }

@@ -1,9 +1,11 @@
 #pragma once
 
 #include <algorithm>
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <span>
 #include <string>
 #include <vector>
@@ -22,7 +24,7 @@ enum class CoverageState {
     closed,       // the exchange's calendar
     quarantined,  // read, and held for a person to look at
     failed,       // asked, and no price came: `reason` says why
-    missed,       // nobody ran
+    missed,       // nobody ran, or whoever ran left no account: `reason` says which
     withdrawn,    // left the list before it was asked
     pending,      // due, running, or sent and not yet loaded
     lost,         // the ledger is past its offset and there is no row: an alarm
@@ -30,6 +32,8 @@ enum class CoverageState {
 std::string_view to_string(CoverageState state);
 std::optional<CoverageState> coverage_state_named(std::string_view name);
 std::span<const CoverageState> coverage_states();
+// As the store has it; `corrupt` where it is none.
+Result<CoverageState> stored_state(std::string_view name);
 
 // What was expected of a feed in [from, to): made from the configuration's history. Or, without a
 // DAG, slots that somebody tried though no schedule expected them: each is accounted for as well.
@@ -51,9 +55,13 @@ std::vector<Expectation> of_feed(std::span<const Expectation> expectations,
 
 // `scheduled` (those with a DAG; others are replaced), and before them those of slots that were
 // tried while no schedule expected anything of their feed, by what the store has of their accounts.
-// In order of `from` within a feed.
 Result<std::vector<Expectation>> with_tried(Store& store, const std::map<std::string, Feed>& feeds,
                                             std::vector<Expectation> scheduled);
+
+// An account of a run off the schedule has no slot: its `slot` is the moment at which it was made.
+// In the words of SQL, of the table `outcomes`.
+inline constexpr std::string_view kAnswersASlot = "run_id not like 'off-schedule/%'";
+static_assert(kAnswersASlot.find(kOffSchedule) != std::string_view::npos);
 
 // What is known of one slot and instrument.
 struct InstrumentFacts {
@@ -70,10 +78,11 @@ struct InstrumentFacts {
 
 struct SlotFacts {
     bool open = true;
+    bool run_began = false;         // somebody ran, whatever became of it
     bool run_open = false;          // its run is waiting, running or to be retried
     bool accounts_complete = true;  // every outcome on the tape is in the store
     Timestamp give_up;              // slot and grace
-    std::map<std::string, InstrumentFacts, std::less<>> instruments;
+    std::string run_failed;         // what its last try could say of itself; mostly empty
     bool replaced = false;  // a recorder wrote into a file that was no longer the database's
 };
 
@@ -92,6 +101,10 @@ struct Verdict {
 // the list when the slot was given up.
 Verdict derive(const SlotFacts& slot, const InstrumentFacts& instrument,
                const std::optional<Offset>& loaded, bool still_listed, Timestamp now);
+
+// When a state that `derive` gives as pending at `now` may become another by time alone: none where
+// only something else can end it, of which the loader tells.
+std::optional<Timestamp> look_again_at(const SlotFacts& slot, Timestamp now);
 
 // One line of the ledger.
 struct CoverageRow {
@@ -115,64 +128,77 @@ struct CoverageSum {
     }
 };
 
-struct CoverageSpan {
-    CoverageSum sum;
-    std::optional<Timestamp> last_slot;  // of those that are not closed
+// [from, to)
+struct SlotSpan {
+    Timestamp from;
+    Timestamp to;
+    friend bool operator==(const SlotSpan&, const SlotSpan&) = default;
+};
+
+// Takes rows one after the other, and may end them with an error.
+using CoverageSink = std::function<Result<>(const CoverageRow&)>;
+
+// What settling changed in the table.
+struct Settled {
+    std::int64_t changed = 0;     // rows
+    std::set<std::string> feeds;  // of these rows
+    // When to settle again though nothing has happened, by what is found pending.
+    std::optional<Timestamp> next;
 };
 
 // Derives the coverage of feeds from the facts in store and tape, and keeps the table `coverage`.
 // The table has a row for each open slot and instrument from its instant on; closed ones follow
-// from the calendar and are not stored.
+// from the calendar and are not stored. Works in windows of some slots, so that neither long spans
+// nor long lists of instruments are held in memory.
 class CoverageLedger {
 public:
     // `feeds` gives table and topic of each feed named in an expectation. All borrowed.
     CoverageLedger(Store& store, Tape& tape, const std::map<std::string, Feed>& feeds)
         : store_(store), tape_(tape), feeds_(feeds) {}
 
-    // What is derived for the open slots of [from, to), in order of slot and instrument, at `now`:
-    // for what was expected, and for instruments that were tried in such a slot besides. With
-    // `closed`, it counts the closed ones.
+    // Whether accounts wait anywhere but on the tape, in a spool: nothing is given up meanwhile.
+    void hold_back_while(std::function<bool()> accounts_wait) {
+        accounts_wait_ = std::move(accounts_wait);
+    }
+
+    // What is derived for the open slots of [from, to), in order of feed, slot and instrument, at
+    // `now`: for what was expected, and for what was tried besides. With `closed`, it counts the
+    // closed ones.
+    Result<> derive_each(std::span<const Expectation> expectations, Timestamp from, Timestamp to,
+                         Timestamp now, const CoverageSink& sink, std::int64_t* closed = nullptr);
     Result<std::vector<CoverageRow>> derive_range(std::span<const Expectation> expectations,
                                                   Timestamp from, Timestamp to, Timestamp now,
                                                   std::int64_t* closed = nullptr);
 
     // Brings the table up to `now`: new slots, those still pending, those given up for which
-    // something came late, from a spool or another loader, and those that were tried besides. The
-    // rows that changed.
-    Result<std::vector<CoverageRow>> settle(std::span<const Expectation> expectations,
-                                            Timestamp now);
-    // The same for the slots of one feed in [from, to) whatever their state was.
-    Result<std::vector<CoverageRow>> settle_range(std::span<const Expectation> expectations,
-                                                  const std::string& feed, Timestamp from,
-                                                  Timestamp to, Timestamp now);
+    // something came late, from a spool or another loader, and those that were tried besides.
+    Result<Settled> settle(std::span<const Expectation> expectations, Timestamp now);
 
-    // The table's rows of [from, to), in order of feed, slot and instrument.
+    // The table's rows of [from, to), in order of slot and instrument.
+    Result<> stored_each(const std::string& feed, Timestamp from, Timestamp to,
+                         const CoverageSink& sink);
     Result<std::vector<CoverageRow>> stored(const std::string& feed, Timestamp from, Timestamp to);
-    // What they add up to, counted by the store.
-    Result<CoverageSpan> sum_stored(const std::string& feed, Timestamp from, Timestamp to);
-    // From where in [from, to) on the table does not know the last word: the first pending slot, or
-    // what follows its last.
-    Result<Timestamp> open_from(const std::string& feed, Timestamp from, Timestamp to);
+
+    // The parts of [from, to) of which the table does not know the last word, in order: around the
+    // slots that are pending, and what follows its last one. Slots less than a day apart are one
+    // part, so that neither a slot that stays pending costs all that came after it, nor many slots
+    // a look each.
+    Result<std::vector<SlotSpan>> open_spans(const std::string& feed, Timestamp from, Timestamp to);
 
 private:
-    struct Facts;
-    Result<std::optional<Timestamp>> came_late(const Feed& feed, Timestamp now);
-    Result<std::optional<Timestamp>> tried_unsettled(const Expectation& tried);
-    void derive_expected(const Expectation& expectation, std::span<const Expectation> all,
-                         const Facts& facts, Timestamp from, Timestamp to, Timestamp now,
-                         std::int64_t* closed, std::vector<CoverageRow>& rows);
-    Result<Facts> read_facts(const Expectation& expectation, Timestamp from, Timestamp to);
-    Result<> read_rows(const Feed& feed, Timestamp from, Timestamp to, Facts& facts);
-    Result<> read_outcomes(const Feed& feed, Timestamp from, Timestamp to, Facts& facts);
-    Result<> read_ledger(Facts& facts);
-    Result<> read_positions(const Feed& feed, Facts& facts);
-    Result<std::vector<CoverageRow>> save_changes(const std::vector<CoverageRow>& derived,
-                                                  const std::vector<CoverageRow>& known,
-                                                  Timestamp now);
+    Result<std::vector<Timestamp>> came_late(const Feed& feed, Timestamp now);
+    Result<> tried_unsettled(const Expectation& tried, std::vector<Timestamp>& slots);
+    Result<std::vector<Timestamp>> pending_slots(const std::string& feed, Timestamp from,
+                                                 Timestamp to);
+    Result<> settle_feed(std::span<const Expectation> expectations, const std::string& feed,
+                         SlotSpan span, Timestamp now, Settled& settled);
+    Result<> save_changes(std::span<const CoverageRow> derived, std::span<const CoverageRow> known,
+                          Timestamp now, Settled& settled);
 
     Store& store_;
     Tape& tape_;
     const std::map<std::string, Feed>& feeds_;
+    std::function<bool()> accounts_wait_;
     std::map<std::string, std::int64_t, std::less<>> looked_;  // by feed: up to which outcome
 };
 

@@ -351,6 +351,21 @@ std::vector<std::string> keys(const std::vector<Problem>& problems) {
     return keys;
 }
 
+TEST(LookAgainAt, IsWhenTheVerdictMayChange) {
+    SlotFacts slot;
+    slot.give_up = kSlot + 150s;
+    slot.run_open = true;
+    for (Timestamp now = kSlot; now < kSlot + 300s; now += 1s) {
+        const bool pending = derive(slot, {}, {}, true, now).state == CoverageState::pending;
+        const auto again = look_again_at(slot, now);
+        ASSERT_EQ(again.has_value(), pending) << format_rfc3339(now);
+        if (!again) continue;
+        ASSERT_GT(*again, now);
+        // Nothing changes before it.
+        ASSERT_EQ(derive(slot, {}, {}, true, *again - 1us).state, CoverageState::pending);
+    }
+}
+
 TEST(FindProblems, TellsFailedStaleFrozenAndLost) {
     const ProblemLimits limits{2, 3};
     EXPECT_TRUE(find_problems("coin", {seen(0, CoverageState::recorded, "1")}, limits).empty());

@@ -113,7 +113,7 @@ Result<> Loader::assigned(const std::vector<TopicPartition>& partitions, TapeRea
     for (int tries = 1;; ++tries) {
         commits_->drain();
         ++epoch_;
-        auto ledger = store_.ledger(partitions);
+        auto ledger = store_.ledger(partitions, {.stop = stop_});
         std::optional<Error> fault;
         if (!ledger) fault = ledger.error();
         for (std::size_t i = 0; !fault && i < ledger->size(); ++i) {
@@ -260,7 +260,7 @@ Result<bool> Loader::others_at_end() {
     std::vector<TopicPartition> all;
     for (const auto& [at, end] : ends_) all.push_back(at);
     if (all.empty()) return true;
-    const auto ledger = store_.ledger(all);
+    const auto ledger = store_.ledger(all, {.stop = stop_});
     if (!ledger) return ledger.error();
     return std::ranges::all_of(
         *ledger, [&](const LedgerEntry& entry) { return entry.next >= ends_.at(entry.at); });

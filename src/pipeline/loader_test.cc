@@ -215,13 +215,14 @@ class RivalledStore : public FaultyStore {
 public:
     RivalledStore(Store& inner, Calls& calls) : FaultyStore(inner, calls), store_(inner) {}
 
-    Result<Committed> commit(const Batch& batch, const CommitOrder& order) override {
+    Result<Committed> commit(const Batch& batch, const CommitOrder& order,
+                             const Patience& patience) override {
         if (!std::exchange(was_beaten_, true)) {
             Batch first;
             first.advances = {{batch.advances[0].at, Offset(0), Offset(1), {}, {}}};
             if (auto done = store_.commit(first); !done) return done.error();
         }
-        return FaultyStore::commit(batch, order);
+        return FaultyStore::commit(batch, order, patience);
     }
 
 private:
@@ -263,7 +264,8 @@ class ForgetfulStore : public FaultyStore {
 public:
     ForgetfulStore(Store& inner, Calls& calls) : FaultyStore(inner, calls), store_(inner) {}
 
-    Result<Committed> commit(const Batch& batch, const CommitOrder& order) override {
+    Result<Committed> commit(const Batch& batch, const CommitOrder& order,
+                             const Patience& patience) override {
         followed_.push_back(batch.advances[0].to);
         if (followed_.size() == 1) {
             run({"create table offsets_before as select * from offsets"});
@@ -277,7 +279,7 @@ public:
             return Error{ErrorKind::unavailable, "the server went away"};
         }
         if (!order.is_followed()) followed_.back() = Offset(-1);
-        return FaultyStore::commit(batch, order);
+        return FaultyStore::commit(batch, order, patience);
     }
     const std::vector<Offset>& followed() const { return followed_; }  // -1: was not
 
@@ -319,7 +321,8 @@ class WatchedStore : public FaultyStore {
 public:
     using FaultyStore::FaultyStore;
 
-    Result<Committed> commit(const Batch& batch, const CommitOrder& order) override {
+    Result<Committed> commit(const Batch& batch, const CommitOrder& order,
+                             const Patience& patience) override {
         const TopicPartition at = batch.advances[0].at;
         {
             std::unique_lock lock(mutex_);
@@ -328,7 +331,7 @@ public:
             changed_.notify_all();
             changed_.wait_for(lock, std::chrono::seconds(10), [&] { return most_ > 1; });
         }
-        auto done = FaultyStore::commit(batch, order);
+        auto done = FaultyStore::commit(batch, order, patience);
         const std::lock_guard lock(mutex_);
         under_way_.erase(at);
         return done;
@@ -374,7 +377,8 @@ TEST_F(LoaderTest, CommitsToTwoPartitionsAtOnceAndToEachInOrder) {
 class HalfRefusingStore : public FaultyStore {
 public:
     using FaultyStore::FaultyStore;
-    Result<Committed> commit(const Batch& batch, const CommitOrder& /*order*/) override {
+    Result<Committed> commit(const Batch& batch, const CommitOrder& /*order*/,
+                             const Patience& /*patience*/) override {
         if (batch.advances[0].at.partition == Partition(0)) {
             return Error{ErrorKind::rejected, "no such table"};
         }

@@ -53,5 +53,25 @@ TEST(ProblemCommand, SaysInTheLogThatItFailed) {
     EXPECT_NE(lines.find("on_problem ended with 3"), std::string::npos) << lines;
 }
 
+TEST(RunProblemCommand, PassesOnNoneOfOurSecretsAndNoneOfOurFiles) {
+    const TempFolder folder;
+    const std::string out = folder.file("out");
+    ::setenv("CANARY_KEY", "canary-of-a-child", 1);
+    ::setenv("PGPASSWORD", "canary-of-a-child", 1);
+    ::setenv("TELL_ME", "as I wished", 1);
+    std::ofstream held(folder.file("held"));  // without O_CLOEXEC
+    ASSERT_TRUE(run_problem_command("env > '" + out + "'; ls -l /proc/self/fd >> '" + out + "'",
+                                    false, {"failed:coin", "coin", "x"}, {"TELL_*"}));
+    ::unsetenv("CANARY_KEY");
+    ::unsetenv("PGPASSWORD");
+    std::ifstream file(out);
+    const std::string text{std::istreambuf_iterator<char>(file), {}};
+    EXPECT_EQ(text.find("canary-of-a-child"), std::string::npos) << text;
+    EXPECT_EQ(text.find("held"), std::string::npos) << text;
+    EXPECT_NE(text.find("TELL_ME=as I wished"), std::string::npos) << text;
+    EXPECT_NE(text.find("PATH="), std::string::npos) << text;
+    EXPECT_NE(text.find("TAPEDECK_EVENT=problem"), std::string::npos) << text;
+}
+
 }  // namespace
 }  // namespace tapedeck

@@ -24,8 +24,13 @@ std::optional<Failure> check_reading(const Reading& reading, const Feed& feed, c
                        fmt::format("{} is priced in {}, the feed wants {}", reading.instrument,
                                    reading.currency, feed.currency)};
     }
-    if (feed.lift_age_checks || !reading.as_of) return std::nullopt;
+    if (feed.lift_age_checks) return std::nullopt;
     const auto max_age = feed.max_age.count() > 0 ? feed.max_age : source.max_age;
+    if (max_age.count() > 0 && reading.unread_as_of) {
+        return Failure{Reason::stale, fmt::format("the price of {} may be of any time: {}",
+                                                  reading.instrument, *reading.unread_as_of)};
+    }
+    if (!reading.as_of) return std::nullopt;
     if (max_age.count() > 0 && *reading.as_of < observed_at - max_age) {
         return Failure{Reason::stale,
                        fmt::format("price of {} is of {}, older than {}", reading.instrument,

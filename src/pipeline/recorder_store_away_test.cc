@@ -1,5 +1,5 @@
-// The store goes away for a while: collecting goes on, and the journal brings home what was
-// decided.
+// The store goes away for a while, or holds every caller up: collecting goes on, and the journal
+// brings home what was decided.
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -8,8 +8,8 @@
 #include "pipeline/recorder.h"
 #include "pipeline/test_parts.h"
 #include "store/statement_journal.h"
-#include "tests/conformance/others_sleep.h"
 #include "tests/conformance/temp_folder.h"
+#include "tests/conformance/waiting_clock.h"
 
 namespace tapedeck {
 namespace {
@@ -21,58 +21,37 @@ const Timestamp kGone = *parse_rfc3339("2026-11-24T00:07:00Z");
 const Timestamp kBack = *parse_rfc3339("2026-11-24T00:28:00Z");
 const Timestamp kEnd = *parse_rfc3339("2026-11-24T00:36:00Z");
 
-// Time passes for the schedule only while every run that was started has given its account, so that
-// no machine is too slow for it. A collector that pauses finds that the pause is over; a loader's
-// waiting moves nothing. At the end the clock stops the recorder.
-class AccountedClock : public ManualClock {
-public:
-    AccountedClock(Timestamp start, Timestamp end, std::function<bool(Timestamp)> quiet)
-        : ManualClock(start), end_(end), quiet_(std::move(quiet)) {}
-
-    void sleep_until(Timestamp instant, std::stop_token stop) override {
-        const bool pause = instant - now() < 1s;
-        const bool schedule = std::this_thread::get_id() == schedule_;
-        std::this_thread::sleep_for(1ms);
-        // An account is on the tape before its run is known to have ended.
-        for (int still = 0; schedule && still < 2 && !stop.stop_requested();) {
-            std::this_thread::sleep_for(1ms);
-            still = quiet_(now()) && others_sleep() ? still + 1 : 0;
-        }
-        if (stop.stop_requested() || !(schedule || pause)) return;
-        const auto left = std::min(instant, end_) - now();
-        if (left.count() > 0) advance(left);
-        if (now() >= end_) over_.request_stop();
-    }
-    std::stop_token over() const { return over_.get_token(); }
-
-private:
-    const Timestamp end_;
-    const std::function<bool(Timestamp)> quiet_;
-    const std::thread::id schedule_ = std::this_thread::get_id();
-    std::stop_source over_;
+enum class Trouble {
+    away,      // nobody is there: every call fails at once
+    blocking,  // somebody holds a lock: a call waits for as long as its patience lasts
 };
 
-// A store that nobody reaches within a span of time.
-class AwayStore : public Store {
+// A store in trouble within a span of time.
+class TroubledStore : public Store {
 public:
-    AwayStore(Store& store, const Clock& clock, Timestamp from, Timestamp to)
-        : store_(store), clock_(clock), from_(from), to_(to) {}
+    TroubledStore(Store& store, Clock& clock, Trouble trouble, Timestamp from, Timestamp to)
+        : store_(store), clock_(clock), trouble_(trouble), from_(from), to_(to) {}
 
-    Result<std::vector<LedgerEntry>> ledger(std::span<const TopicPartition> at) override {
-        if (away()) return gone();
-        return store_.ledger(at);
+    Result<std::vector<LedgerEntry>> ledger(std::span<const TopicPartition> at,
+                                            const Patience& patience) override {
+        if (auto fault = meet(patience)) return *fault;
+        return store_.ledger(at, patience);
     }
-    Result<Committed> commit(const Batch& batch, const CommitOrder& order) override {
-        if (away()) return gone();
-        return store_.commit(batch, order);
+    void prepare(Batch& batch) override { store_.prepare(batch); }
+    Result<Committed> commit(const Batch& batch, const CommitOrder& order,
+                             const Patience& patience) override {
+        if (auto fault = meet(patience)) return *fault;
+        return store_.commit(batch, order, patience);
     }
-    Result<> query(const Statement& statement, const RowSink& sink) override {
-        if (away()) return gone();
-        return store_.query(statement, sink);
+    Result<> query(const Statement& statement, const RowSink& sink,
+                   const Patience& patience) override {
+        if (auto fault = meet(patience)) return *fault;
+        return store_.query(statement, sink, patience);
     }
-    Result<std::vector<std::int64_t>> transact(std::span<const Statement> all) override {
-        if (away()) return gone();
-        return store_.transact(all);
+    Result<std::vector<std::int64_t>> transact(std::span<const Statement> all,
+                                               const Patience& patience) override {
+        if (auto fault = meet(patience)) return *fault;
+        return store_.transact(all, patience);
     }
     Result<std::unique_ptr<Lease>> acquire_lease(const std::string& holder) override {
         return store_.acquire_lease(holder);
@@ -83,16 +62,23 @@ public:
     }
 
 private:
-    bool away() const { return clock_.now() >= from_ && clock_.now() < to_; }
-    static Error gone() { return {ErrorKind::unavailable, "the server is away"}; }
+    bool troubled() const { return clock_.now() >= from_ && clock_.now() < to_; }
+    std::optional<Error> meet(const Patience& patience) {
+        if (troubled() && trouble_ == Trouble::blocking) {
+            clock_.sleep_until(std::min(to_, clock_.now() + patience.limit), patience.stop);
+        }
+        if (!troubled()) return std::nullopt;
+        return Error{ErrorKind::unavailable, "the store is in trouble"};
+    }
 
     Store& store_;
-    const Clock& clock_;
+    Clock& clock_;
+    const Trouble trouble_;
     const Timestamp from_;
     const Timestamp to_;
 };
 
-struct StoreAwayTest : ::testing::Test {
+struct StoreAwayTest : ::testing::TestWithParam<Trouble> {
     StoreAwayTest() {
         auto opened = SqliteStore::open(folder.file("t.db"), hour);
         EXPECT_TRUE(opened) << opened.error().what;
@@ -116,11 +102,12 @@ struct StoreAwayTest : ::testing::Test {
 
     Result<> record(Timestamp from, Timestamp to) {
         const auto before = accounts();
-        AccountedClock clock(from, to, [&](Timestamp now) {
+        WaitingClock clock(from, to);
+        clock.quiet = [&] {  // an account is on the tape before its run is known to have ended
             return accounts() - before >=
-                   now.time_since_epoch() / 5min - from.time_since_epoch() / 5min;
-        });
-        AwayStore away(*store, clock, kGone, kBack);
+                   clock.now().time_since_epoch() / 5min - from.time_since_epoch() / 5min;
+        };
+        TroubledStore away(*store, clock, GetParam(), kGone, kBack);
         auto journal = StatementJournal::open(folder.file("journal.db"), clock);
         if (!journal) return journal.error();
         Log log(-1, LogFormat::text, Severity::error, clock);
@@ -152,7 +139,7 @@ struct StoreAwayTest : ::testing::Test {
                               {},
                               {},
                               "test:1",
-                              journal->get()};
+                              **journal};
         Recorder recorder(std::move(parts), std::move(orders));
         return recorder.run(clock.over());
     }
@@ -193,13 +180,13 @@ struct StoreAwayTest : ::testing::Test {
     std::unique_ptr<SqliteStore> store;
 };
 
-TEST_F(StoreAwayTest, EverySlotIsCollectedOnceAndAccountedFor) {
+TEST_P(StoreAwayTest, EverySlotIsCollectedOnceAndAccountedFor) {
     auto done = record(kStart, kEnd);
     ASSERT_TRUE(done) << done.error().what;
     expect_whole(7);
 }
 
-TEST_F(StoreAwayTest, WhatAnEarlierProcessJournalledIsBroughtHomeByTheNext) {
+TEST_P(StoreAwayTest, WhatAnEarlierProcessJournalledIsBroughtHomeByTheNext) {
     // Stopped in the middle of the outage; the next one starts within it, and waits.
     auto done = record(kStart, *parse_rfc3339("2026-11-24T00:21:30Z"));
     ASSERT_TRUE(done) << done.error().what;
@@ -218,6 +205,11 @@ TEST_F(StoreAwayTest, WhatAnEarlierProcessJournalledIsBroughtHomeByTheNext) {
         std::ranges::count_if(covered, [](const auto& line) { return line.ends_with("recorded"); }),
         12);
 }
+
+INSTANTIATE_TEST_SUITE_P(Store, StoreAwayTest, ::testing::Values(Trouble::away, Trouble::blocking),
+                         [](const auto& info) {
+                             return info.param == Trouble::away ? "Away" : "Blocking";
+                         });
 
 }  // namespace
 }  // namespace tapedeck

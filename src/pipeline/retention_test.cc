@@ -15,8 +15,9 @@ class RelapsingStore : public FaultyStore {
 public:
     RelapsingStore(Store& inner, Calls& calls) : FaultyStore(inner, calls), store_(inner) {}
 
-    Result<> query(const Statement& statement, const RowSink& sink) override {
-        auto done = FaultyStore::query(statement, sink);
+    Result<> query(const Statement& statement, const RowSink& sink,
+                   const Patience& patience) override {
+        auto done = FaultyStore::query(statement, sink, patience);
         const std::vector<Statement> back{{"update offsets set next_offset = 1", {}, {}}};
         EXPECT_TRUE(store_.transact(back));
         return done;

@@ -37,26 +37,29 @@ struct DagStateRow {
     std::optional<Timestamp> since;          // first seen: nothing before it was expected
 };
 
-// The tables dag_runs, task_tries and dag_states. Errors are the store's. Any thread.
+// The tables dag_runs, task_tries and dag_states: the statements that change them, for whoever
+// holds the lease to run in one transaction or to keep in the journal first, and what they say.
+// Each statement may be run again by itself, and then changes nothing or is a `conflict`.
 class RunTable {
 public:
     explicit RunTable(Store& store) : store_(store) {}
 
     // `conflict` where the DAG already has a scheduled run of that slot.
-    Result<> begin_run(const RunRow& run, const std::string& config, bool advance_handled);
-    Result<> end_run(const std::string& run_id, const std::string& state, Timestamp at);
-    Result<> begin_try(const std::string& run_id, const TryRow& attempt);
-    Result<> end_try(const std::string& run_id, const TryRow& attempt);
+    static Statement run_begun(const RunRow& run, const std::string& config);
+    static Statement run_ended(const std::string& run_id, const std::string& state, Timestamp at);
+    static Statement try_begun(const std::string& run_id, const TryRow& attempt);
+    static Statement try_ended(const std::string& run_id, const TryRow& attempt);
+    // All but `paused`, which is whoever's who pauses; it counts where the DAG is new.
+    static Statement dag_planned(const DagStateRow& row);
 
+    // Errors are the store's. Any thread.
     Result<std::vector<TryRow>> tries(const std::string& run_id);
     Result<std::vector<RunRow>> open_runs();
-    Result<std::optional<RunRow>> run_of(const std::string& dag, Timestamp slot);
-
     Result<std::optional<DagStateRow>> dag_state(const std::string& dag);
-    Result<> save_dag_state(const DagStateRow& row);
+    Result<std::vector<DagStateRow>> dag_states();
 
 private:
-    Result<std::vector<RunRow>> runs(Statement statement);
+    Result<std::vector<DagStateRow>> dag_states(const Statement& statement);
 
     Store& store_;
 };

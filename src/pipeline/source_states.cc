@@ -15,9 +15,11 @@ bool SourceStates::may_ask(const Source& source, microseconds steady) {
 void SourceStates::succeeded(const Source& source) {
     const std::lock_guard lock(mutex_);
     breakers_[source.name].succeeded();
+    rests_.erase(source.name);
 }
 
-void SourceStates::failed(const Source& source, const Failure& failure, microseconds steady) {
+void SourceStates::failed(const Source& source, const Failure& failure, microseconds steady,
+                          Timestamp wall) {
     microseconds rest{0};
     {
         const std::lock_guard lock(mutex_);
@@ -26,6 +28,8 @@ void SourceStates::failed(const Source& source, const Failure& failure, microsec
         breaker.failed(failure.reason, steady);
         if (!was_open && breaker.state(steady) == BreakerState::open) {
             rest = breaker.rest_left(steady);
+            // A trial that failed prolongs the rest: it began when the source was left alone.
+            rests_.try_emplace(source.name, Rest{wall, {}}).first->second.cause = failure;
         }
     }
     if (rest.count() > 0) {
@@ -33,6 +37,13 @@ void SourceStates::failed(const Source& source, const Failure& failure, microsec
                                 std::chrono::duration_cast<std::chrono::seconds>(rest).count(),
                                 failure.what});
     }
+}
+
+std::optional<SourceStates::Rest> SourceStates::rest_of(const std::string& source) const {
+    const std::lock_guard lock(mutex_);
+    const auto found = rests_.find(source);
+    if (found == rests_.end()) return std::nullopt;
+    return found->second;
 }
 
 std::optional<microseconds> SourceStates::reserve_until(const Source& source,

@@ -1,6 +1,5 @@
 #pragma once
 
-#include <functional>
 #include <map>
 #include <mutex>
 #include <optional>
@@ -10,12 +9,10 @@
 #include "events/log.h"
 #include "net/circuit_breaker.h"
 #include "net/pacer.h"
+#include "pipeline/secret_lookup.h"
 #include "sources/source.h"
 
 namespace tapedeck {
-
-// Gives the secret of a name; `rejected` names one that is not configured.
-using SecretLookup = std::function<Result<Secret>(const std::string& name)>;
 
 // What one collector knows of its sessions: the crumb by source name. Cookies lie in its client.
 struct Sessions {
@@ -31,7 +28,15 @@ public:
     // Whether the source may be asked now; counts as a trial where its breaker is half open.
     bool may_ask(const Source& source, std::chrono::microseconds steady);
     void succeeded(const Source& source);
-    void failed(const Source& source, const Failure& failure, std::chrono::microseconds steady);
+    void failed(const Source& source, const Failure& failure, std::chrono::microseconds steady,
+                Timestamp wall);
+
+    // Since when a source rests, and the failure that made it. None where it does not.
+    struct Rest {
+        Timestamp since;
+        Failure cause;
+    };
+    std::optional<Rest> rest_of(const std::string& source) const;
 
     // When a request to `url` may start, and takes that place in the host's budget; nothing where
     // that would be after `latest`.
@@ -56,6 +61,7 @@ private:
     Pacer pacer_;  // has its own lock
     mutable std::mutex mutex_;
     std::map<std::string, CircuitBreaker> breakers_ TAPEDECK_GUARDED_BY(mutex_);
+    std::map<std::string, Rest> rests_ TAPEDECK_GUARDED_BY(mutex_);  // of those not closed again
 };
 
 }  // namespace tapedeck

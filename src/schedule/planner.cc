@@ -146,8 +146,6 @@ private:
             } else {
                 held = true;
                 if (live_) wake_at(answered_until(due[i]) + microseconds(1));
-                // Whoever resumes the DAG says so in the store, and wakes nobody.
-                if (live_ && state_.paused) wake_at(now_ + kLookForResume);
             }
         }
         if (!missed.slots.empty()) plan_.actions.emplace_back(std::move(missed));

@@ -111,14 +111,13 @@ struct Plan {
 // The rules, docs/schedules.md:
 // - A slot of a live DAG (one that collects) starts while it is at most half its interval old, and
 //   is missed afterwards. While the DAG is paused, or has as many runs as it may, it waits that
-//   long; whether a paused one was resumed is looked for every kLookForResume meanwhile.
+//   long: whoever resumes it wakes the planner.
 // - Other DAGs start every instant in order (`catchup`), or of those that are due only the last
 //   and miss the others; while paused they leave them be.
 // - A task is tried again after `retry_delay`, at most `retries` times, and within a live slot's
 //   grace. A run ends when no task of it is running or can start.
 // - At most kMostMissed slots of a DAG are marked in one plan; `wake` is then now.
 inline constexpr std::size_t kMostMissed = 10'000;
-inline constexpr std::chrono::seconds kLookForResume{2};
 Plan plan(std::span<const PlannedDag> dags, Timestamp now);
 
 // Tells the state that a running try has ended. `permanent`: trying again is of no use.

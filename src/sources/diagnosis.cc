@@ -48,7 +48,8 @@ public:
         for (const ErrorRule& rule : rules.errors) {
             std::string saw;
             if (holds(rule, saw)) {
-                return Failure{rule.reason, fmt::format("{}: {}", source_.name, saw)};
+                return Failure{rule.reason,
+                               fmt::format("{}: {}", source_.name, shortened(saw, 1'000))};
             }
         }
         return std::nullopt;
@@ -56,7 +57,7 @@ public:
 
     std::optional<Failure> by_look() {
         const auto failure = [&](Reason reason, std::string_view what) {
-            return Failure{reason, fmt::format("{}: {}", source_.name, what)};
+            return Failure{reason, fmt::format("{}: {}", source_.name, shortened(what, 1'000))};
         };
         const bool small = page_.body.size() <= kSmallBody;
         std::string_view body = page_.body;
@@ -147,7 +148,7 @@ private:
         const LoadedJson* json = view_.body_json();
         if (json == nullptr) return false;
         for (const JsonPath& path : rule.pointers) {
-            for (const auto at : json->tree->find(0, path, 16, names_)) {
+            for (const auto at : json->tree->find(0, path, 16, names_, view_.budget())) {
                 if (text_holds(rule, *json->tree, at, saw)) return true;
             }
         }

@@ -1,5 +1,6 @@
 #include "sources/html_tree.h"
 
+#include <algorithm>
 #include <cstring>
 
 #include "market/price_text.h"
@@ -16,6 +17,21 @@ constexpr std::size_t kMaxArena = std::size_t{1} << 30;
 // Bytes that gumbo is given: 3 MiB of nothing but '<' take it 0.4 s without one allocation, so that
 // the budget does not stop it. Real pages of 1.8 MB are below 1 MB once pruned.
 constexpr std::size_t kMaxPruned = 3 * 1024 * 1024;
+
+// Whether the last `display` of an element's own style is none: "color: red; DISPLAY : none".
+bool displays_nothing(std::string_view style) {
+    bool nothing = false;
+    while (!style.empty()) {
+        const std::size_t end = std::min(style.find(';'), style.size());
+        const std::string_view one = style.substr(0, end);
+        style.remove_prefix(std::min(end + 1, style.size()));
+        const std::size_t colon = one.find(':');
+        if (colon == one.npos || !equal_folded(trim(one.substr(0, colon)), "display")) continue;
+        const std::string_view value = one.substr(colon + 1);
+        nothing = equal_folded(trim(value.substr(0, value.find('!'))), "none");
+    }
+    return nothing;
+}
 
 }  // namespace
 
@@ -133,12 +149,26 @@ std::string_view HtmlTree::attribute(Index element, std::string_view name, bool*
     return {};
 }
 
+bool HtmlTree::is_hidden(Index element) const {
+    const Node& node = nodes_[element];
+    if (node.tag == GUMBO_TAG_TEMPLATE || node.tag == GUMBO_TAG_NOSCRIPT) return true;
+    const Attribute* attribute = attributes_begin(node);
+    for (std::uint32_t i = 0; i < node.attributes_count; ++i) {
+        if (attribute[i].name == "hidden") return true;
+        if (attribute[i].name == "style" && displays_nothing(attribute[i].value)) return true;
+    }
+    return false;
+}
+
 std::string HtmlTree::text_of(Index element) const {
     std::string text;
     const Index end = nodes_[element].end;
     for (Index i = element + 1; i < end; ++i) {
         const Node& node = nodes_[i];
-        if (node.is_element()) continue;
+        if (node.is_element()) {
+            if (is_hidden(i)) i = node.end - 1;
+            continue;
+        }
         const bool small = node.parent != element && nodes_[node.parent].tag == GUMBO_TAG_SUB;
         text += small ? subscript_digits(node.text) : std::string(node.text);
     }

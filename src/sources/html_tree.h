@@ -61,8 +61,12 @@ public:
 
     SourceSpan source_of(Index text) const;
 
-    // textContent with white space folded. Digits within <sub> become U+2080 to U+2089, since coin
-    // sites write the count of zeros so.
+    // Whether nobody sees an element whatever a style sheet says: `hidden`, `display:none` in its
+    // own style, <template> and <noscript>. What stands around it is not looked at.
+    bool is_hidden(Index element) const;
+
+    // textContent with white space folded, without what is hidden within it. Digits within <sub>
+    // become U+2080 to U+2089, since coin sites write the count of zeros so.
     std::string text_of(Index element) const;
 
 private:

@@ -14,6 +14,11 @@ Result<JsonPath> JsonPath::parse(std::string_view text) {
         return Error{ErrorKind::malformed, fmt::format("JSON pointer \"{}\": {}", text, why)};
     };
     if (text.empty()) return path;
+    if (text.size() > kMostBytes) {
+        return Error{ErrorKind::malformed,
+                     fmt::format("a JSON pointer of {} bytes; at most {} are read: \"{}...\"",
+                                 text.size(), kMostBytes, text.substr(0, 40))};
+    }
     if (text[0] != '/') return refuse("it must begin with /");
     int any_depth = 0;
     for (std::size_t at = 1; at <= text.size();) {
@@ -42,6 +47,9 @@ Result<JsonPath> JsonPath::parse(std::string_view text) {
             if (++any_depth > 1 || end == text.size()) {
                 return refuse("** may stand once, and not at the end");
             }
+        }
+        if (path.segments_.size() == kMostSegments) {
+            return refuse(fmt::format("it has more than {} parts", kMostSegments));
         }
         segment.templated = tapedeck::has_placeholder(segment.text);
         path.segments_.push_back(std::move(segment));

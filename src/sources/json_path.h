@@ -21,7 +21,10 @@ public:
         bool templated = false;
     };
 
-    // "" is the whole; otherwise it begins with '/'. `malformed` else.
+    static constexpr std::size_t kMostBytes = 1'024;
+    static constexpr std::size_t kMostSegments = 64;
+
+    // "" is the whole; otherwise it begins with '/'. `malformed` else, and beyond the limits.
     static Result<JsonPath> parse(std::string_view text);
     const std::vector<Segment>& segments() const { return segments_; }
     bool has_placeholder() const;

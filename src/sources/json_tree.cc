@@ -152,72 +152,88 @@ private:
 };
 
 void collect(const JsonTree& tree, JsonTree::Index at, std::span<const JsonPath::Segment> path,
-             std::size_t most, const Names& names, std::vector<JsonTree::Index>& found);
+             std::size_t most, const Names& names, SearchBudget& budget,
+             std::vector<JsonTree::Index>& found);
 
 // The member of an object by its name; of several with one name the last, as browsers have it.
-JsonTree::Index member(const JsonTree& tree, JsonTree::Index object, std::string_view name) {
+JsonTree::Index member(const JsonTree& tree, JsonTree::Index object, std::string_view name,
+                       SearchBudget& budget) {
     JsonTree::Index last = JsonTree::kNone;
     if (tree[object].kind != Kind::object) return last;
     for (auto child = object + 1; child < tree[object].end; child = tree[child].end) {
+        budget.pay(1);
         if (tree[child].key == name) last = child;
     }
-    return last;
+    return budget.is_spent() ? JsonTree::kNone : last;
 }
 
-bool has_member(const JsonTree& tree, JsonTree::Index at, const JsonPath::Segment& segment) {
-    const JsonTree::Index scalar = tree.scalar(member(tree, at, segment.text));
+bool has_member(const JsonTree& tree, JsonTree::Index at, const JsonPath::Segment& segment,
+                SearchBudget& budget) {
+    const JsonTree::Index scalar = tree.scalar(member(tree, at, segment.text, budget));
     return scalar != JsonTree::kNone && tree[scalar].text == segment.wanted;
 }
 
 // An array's element by its number, which counts from the end where it is negative.
-JsonTree::Index element(const JsonTree& tree, JsonTree::Index array, std::string_view number) {
+JsonTree::Index element(const JsonTree& tree, JsonTree::Index array, std::string_view number,
+                        SearchBudget& budget) {
     long wanted = 0;
     const auto [end, error] = std::from_chars(number.data(), number.data() + number.size(), wanted);
     if (error != std::errc() || end != number.data() + number.size()) return JsonTree::kNone;
     if (wanted < 0) {
-        for (auto child = array + 1; child < tree[array].end; child = tree[child].end) ++wanted;
+        for (auto child = array + 1; child < tree[array].end; child = tree[child].end) {
+            ++wanted;
+            budget.pay(1);
+        }
         if (wanted < 0) return JsonTree::kNone;
     }
     auto child = array + 1;
-    for (; child < tree[array].end && wanted > 0; child = tree[child].end) --wanted;
+    for (; child < tree[array].end && wanted > 0; child = tree[child].end) {
+        --wanted;
+        budget.pay(1);
+    }
     return child < tree[array].end ? child : JsonTree::kNone;
 }
 
 void collect_children(const JsonTree& tree, JsonTree::Index at,
                       std::span<const JsonPath::Segment> path, std::size_t most, const Names& names,
-                      std::vector<JsonTree::Index>& found) {
+                      SearchBudget& budget, std::vector<JsonTree::Index>& found) {
     const JsonPath::Segment& segment = path.front();
     const Node& node = tree[at];
     if (node.kind != Kind::object && node.kind != Kind::array) return;
     if (segment.kind == JsonPath::Segment::Kind::name) {
         const std::string filled = segment.templated ? fill_in(segment.text, names) : std::string();
         const std::string_view name = segment.templated ? filled : std::string_view(segment.text);
-        const auto child =
-            node.kind == Kind::object ? member(tree, at, name) : element(tree, at, name);
+        const auto child = node.kind == Kind::object ? member(tree, at, name, budget)
+                                                     : element(tree, at, name, budget);
         if (child != JsonTree::kNone) {
-            collect(tree, child, path.subspan(1), most, names, found);
+            collect(tree, child, path.subspan(1), most, names, budget, found);
         }
         return;
     }
     const bool any = segment.kind == JsonPath::Segment::Kind::any;
-    for (auto child = at + 1; child < node.end && found.size() < most; child = tree[child].end) {
-        if (any || has_member(tree, child, segment)) {
-            collect(tree, child, path.subspan(1), most, names, found);
+    for (auto child = at + 1; child < node.end && found.size() < most && !budget.is_spent();
+         child = tree[child].end) {
+        budget.pay(1);
+        if (any || has_member(tree, child, segment, budget)) {
+            collect(tree, child, path.subspan(1), most, names, budget, found);
         }
     }
 }
 
 void collect(const JsonTree& tree, JsonTree::Index at, std::span<const JsonPath::Segment> path,
-             std::size_t most, const Names& names, std::vector<JsonTree::Index>& found) {
-    if (found.size() >= most) return;
+             std::size_t most, const Names& names, SearchBudget& budget,
+             std::vector<JsonTree::Index>& found) {
+    if (found.size() >= most || budget.is_spent()) return;
     if (path.empty()) {
         found.push_back(at);
     } else if (path.front().kind != JsonPath::Segment::Kind::any_depth) {
-        collect_children(tree, at, path, most, names, found);
+        collect_children(tree, at, path, most, names, budget, found);
     } else {
         // One "**" in a path (JsonPath::parse): every node below, itself first.
-        for (auto below = at; below < tree[at].end && found.size() < most; ++below) {
-            collect(tree, below, path.subspan(1), most, names, found);
+        for (auto below = at; below < tree[at].end && found.size() < most && !budget.is_spent();
+             ++below) {
+            budget.pay(1);
+            collect(tree, below, path.subspan(1), most, names, budget, found);
         }
     }
 }
@@ -282,9 +298,9 @@ Result<> JsonTree::fill(const JsonShape* shape) {
 }
 
 std::vector<JsonTree::Index> JsonTree::find(Index from, const JsonPath& path, std::size_t most,
-                                            const Names& names) const {
+                                            const Names& names, SearchBudget& budget) const {
     std::vector<Index> found;
-    collect(*this, from, path.segments(), most, names, found);
+    collect(*this, from, path.segments(), most, names, budget, found);
     return found;
 }
 

@@ -9,6 +9,7 @@
 #include "base/result.h"
 #include "sources/json_path.h"
 #include "sources/json_shape.h"
+#include "sources/search_budget.h"
 #include "sources/text.h"
 
 namespace tapedeck {
@@ -43,9 +44,15 @@ public:
 
     const Node& operator[](Index index) const { return nodes_[index]; }
 
-    // Every node that `path` leads to from `from`, in document order, at most `most`.
+    // Every node that `path` leads to from `from`, in document order, at most `most`. Where the
+    // budget is spent, what was found until then.
+    std::vector<Index> find(Index from, const JsonPath& path, std::size_t most, const Names& names,
+                            SearchBudget& budget) const;
     std::vector<Index> find(Index from, const JsonPath& path, std::size_t most,
-                            const Names& names) const;
+                            const Names& names) const {
+        SearchBudget budget;
+        return find(from, path, most, names, budget);
+    }
 
     // A scalar as text; of {"raw": 1.5, "fmt": "1.50"} the raw one. Nothing (kNone) for null, other
     // objects and arrays.

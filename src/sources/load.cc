@@ -2,11 +2,11 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <cstring>
 #include <filesystem>
 #include <fstream>
 #include <sstream>
 
+#include "base/system_fault.h"
 #include "config/shipped.h"
 #include "sources/rules.h"
 #include "sources/source.h"
@@ -29,19 +29,12 @@ Result<Source> read_file(const std::filesystem::path& path) {
     text << in.rdbuf();
     if (!in) {
         return Error{ErrorKind::unavailable,
-                     fmt::format("{}: {}", path.string(), std::strerror(errno))};
+                     fmt::format("{}: {}", path.string(), system_fault(errno))};
     }
     return parse_source(text.str(), path.string());
 }
 
-Result<> take(Sources& sources, Result<Source> source) {
-    if (!source) return source.error();
-    std::string name = source->name;
-    sources[std::move(name)] = std::make_shared<const Source>(*std::move(source));
-    return {};
-}
-
-Result<> load_user_folder(Sources& sources, const std::string& folder) {
+Result<std::vector<std::filesystem::path>> files_of(const std::string& folder) {
     std::error_code error;
     std::vector<std::filesystem::path> files;
     for (std::filesystem::directory_iterator entry(folder, error), end; !error && entry != end;
@@ -53,35 +46,51 @@ Result<> load_user_folder(Sources& sources, const std::string& folder) {
                      fmt::format("folder of sources {}: {}", folder, error.message())};
     }
     std::ranges::sort(files);
-    std::map<std::string, std::string> seen;
-    for (const auto& file : files) {
-        auto source = read_file(file);
-        if (source) {
-            const auto [first, fresh] = seen.emplace(source->name, file.string());
-            if (!fresh) {
-                return Error{ErrorKind::rejected,
-                             fmt::format("{}: the source {} stands in {} too", file.string(),
-                                         source->name, first->second)};
-            }
-        }
-        if (auto taken = take(sources, std::move(source)); !taken) return taken.error();
-    }
-    return {};
+    return files;
+}
+
+void put(Sources& sources, Source source) {
+    std::string name = source.name;
+    sources[std::move(name)] = std::make_shared<const Source>(std::move(source));
 }
 
 }  // namespace
 
-Result<Sources> load_sources(const std::string& user_folder) {
+Result<Sources> load_sources(const std::string& user_folder, std::vector<BrokenSource>& broken) {
     Sources sources;
     for (const ShippedFile& file : shipped_files()) {
         if (!file.path.starts_with(kFolder)) continue;
-        if (auto taken = take(sources, parse_source(file.text, file.path)); !taken) {
-            return taken.error();
+        auto source = parse_source(file.text, file.path);
+        if (!source) return source.error();
+        put(sources, *std::move(source));
+    }
+    if (user_folder.empty()) return sources;
+    const auto files = files_of(user_folder);
+    if (!files) return files.error();
+    std::map<std::string, std::string> seen;  // the file of each name
+    for (const auto& file : *files) {
+        auto source = read_file(file);
+        if (!source) {
+            broken.push_back({file.stem().string(), source.error().what});
+            continue;
+        }
+        const auto [first, fresh] = seen.emplace(source->name, file.string());
+        if (fresh) {
+            put(sources, *std::move(source));
+        } else {
+            broken.push_back(
+                {source->name, fmt::format("{}: the source {} stands in {} too", file.string(),
+                                           source->name, first->second)});
         }
     }
-    if (!user_folder.empty()) {
-        if (auto loaded = load_user_folder(sources, user_folder); !loaded) return loaded.error();
-    }
+    for (const BrokenSource& one : broken) sources.erase(one.name);
+    return sources;
+}
+
+Result<Sources> load_sources(const std::string& user_folder) {
+    std::vector<BrokenSource> broken;
+    auto sources = load_sources(user_folder, broken);
+    if (sources && !broken.empty()) return Error{ErrorKind::malformed, broken.front().what};
     return sources;
 }
 
@@ -95,10 +104,16 @@ Result<Source> make_source(const ClassListSource& parameters) {
         return text.find_first_not_of(" \t") == std::string::npos;
     };
     if (is_blank(parameters.price_html_class)) return refuse("price_html_class is empty");
+    for (const std::string* list : {&parameters.price_html_class, &parameters.stock_name_html_class,
+                                    &parameters.previous_close_html_class}) {
+        if (const auto selector = Selector::of_classes(*list); !selector) {
+            return refuse(selector.error().what);
+        }
+    }
     const auto classes = [](const std::string& list) {
         Finder finder;
         finder.kind = Finder::Kind::css;
-        finder.selector = Selector::of_classes(list);
+        finder.selector = *Selector::of_classes(list);
         return finder;
     };
     Source source;

@@ -1,8 +1,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <array>
-#include <limits>
 
 #include "market/price_text.h"
 #include "sources/diagnosis.h"
@@ -12,6 +10,9 @@
 
 namespace tapedeck {
 namespace {
+
+constexpr std::size_t kLongestName = 400;    // bytes; what a page calls an instrument
+constexpr std::size_t kLongestWhat = 1'000;  // of a failure, which every instrument has
 
 // Which of several failures tells a person most.
 int weight(Reason reason) {
@@ -31,40 +32,8 @@ int weight(Reason reason) {
     }
 }
 
-Result<Timestamp> from_epoch(const Decimal& number, TimeUnit unit) {
-    // 1e11 s is the year 5138, and 1e11 ms is 1973: what a bare number means can be told.
-    static const Decimal kMilliseconds = *Decimal::from_parts(100'000'000'000, 0);
-    static const Decimal kMicroseconds = *Decimal::from_parts(100'000'000'000'000, 0);
-    static const Decimal kNanoseconds = *Decimal::from_parts(100'000'000'000'000'000, 0);
-    if (unit == TimeUnit::automatic) {
-        unit = number < kMilliseconds   ? TimeUnit::seconds
-               : number < kMicroseconds ? TimeUnit::milliseconds
-               : number < kNanoseconds  ? TimeUnit::microseconds
-                                        : TimeUnit::nanoseconds;
-    }
-    const int power = unit == TimeUnit::seconds        ? 6
-                      : unit == TimeUnit::milliseconds ? 3
-                      : unit == TimeUnit::microseconds ? 0
-                                                       : -3;
-    const auto rounded = number.rounded(std::max(power, 0), Rounding::floor);
-    if (!rounded) return rounded.error();
-    Int128 micros = rounded->coefficient();
-    if (power < 0) micros /= 1000;
-    // Year 9999.
-    if (micros < 0 || micros > Int128{253'402'300'799'000'000}) {
-        return Error{ErrorKind::malformed, fmt::format("{} is no time", number.to_string())};
-    }
-    return Timestamp(std::chrono::microseconds(static_cast<std::int64_t>(micros)));
-}
-
 Result<Timestamp> parse_time(std::string_view text, const Finder& finder) {
-    text = trim(text);
-    Result<Timestamp> time = Error{ErrorKind::malformed, "no time"};
-    if (const auto number = Decimal::parse(text)) {
-        time = from_epoch(*number, finder.unit);
-    } else {
-        time = parse_rfc3339(text);
-    }
+    auto time = parse_page_time(text, finder.unit, finder.zone);
     if (!time || !finder.whole_seconds) return time;
     return Timestamp(std::chrono::floor<std::chrono::seconds>(*time));
 }
@@ -98,7 +67,7 @@ struct PageReader::Impl {
     }
 
     Failure fail(Reason reason, std::string_view what) const {
-        return {reason, fmt::format("{}: {}", source.name, what)};
+        return {reason, fmt::format("{}: {}", source.name, shortened(what, kLongestWhat))};
     }
 
     // What the page says of itself: 1 the instrument, 0 nothing, -1 another one, put into `other`.
@@ -128,7 +97,9 @@ struct PageReader::Impl {
 std::optional<Failure> PageReader::Impl::fill(Reading& reading, const Rule& rule,
                                               const PageView::Place& place, const Names& names,
                                               std::string_view shown_currency) {
-    if (const auto found = view.find(rule.full_name, place, names)) reading.name = found->text;
+    if (const auto found = view.find(rule.full_name, place, names)) {
+        reading.name = shortened(found->text, kLongestName);
+    }
     view.find(rule.previous_close, place, names, [&](const FoundText& found, const Finder& finder) {
         const auto price = parse_price_text(found.text, finder.decimal_mark);
         if (!price || found.cut_off || price->is_negative()) return false;
@@ -141,11 +112,18 @@ std::optional<Failure> PageReader::Impl::fill(Reading& reading, const Rule& rule
         reading.currency = text;
         return true;
     });
+    // A time that should be there and cannot be read must not pass for one that is recent.
+    if (!rule.as_of.empty()) reading.unread_as_of = "the page does not say when its price was made";
     view.find(rule.as_of, place, names, [&](const FoundText& found, const Finder& finder) {
         const auto time = parse_time(found.text, finder);
-        if (time) reading.as_of = *time;
+        if (time) {
+            reading.as_of = *time;
+        } else {
+            reading.unread_as_of = time.error().what;
+        }
         return static_cast<bool>(time);
     });
+    if (reading.as_of) reading.unread_as_of.reset();
     return check(reading, shown_currency);
 }
 
@@ -164,7 +142,12 @@ std::optional<Failure> PageReader::Impl::check(const Reading& reading,
         return fail(Reason::wrong_currency, fmt::format("the price is shown in {}, not in {}",
                                                         shown_currency, reading.currency));
     }
-    const bool dated = worth_is_checked && page.fetched_at != Timestamp{} && reading.as_of;
+    const bool is_dated = worth_is_checked && page.fetched_at != Timestamp{};
+    if (is_dated && source.max_age.count() > 0 && reading.unread_as_of) {
+        return fail(Reason::stale, fmt::format("the price of {} may be of any time: {}",
+                                               reading.instrument, *reading.unread_as_of));
+    }
+    const bool dated = is_dated && reading.as_of;
     if (dated && source.max_age.count() > 0 && page.fetched_at - *reading.as_of > source.max_age) {
         return fail(Reason::stale, fmt::format("the price of {} is of {}", reading.instrument,
                                                format_rfc3339(*reading.as_of)));
@@ -173,6 +156,7 @@ std::optional<Failure> PageReader::Impl::check(const Reading& reading,
 }
 
 std::string PageReader::Impl::price_problem(const Rule& rule) const {
+    if (view.is_spent()) return "the page takes too long to search: no rule looks further";
     for (const Finder& finder : rule.price) {
         if (finder.kind == Finder::Kind::css) {
             if (!view.tree_error().empty()) return view.tree_error();
@@ -260,6 +244,7 @@ ReadResult PageReader::Impl::apply(const Rule& rule, const Names& names, bool na
 
 ReadResult PageReader::Impl::read(std::string_view instrument) {
     const Names names = names_of(instrument);
+    view.grant();
     if (auto failure = diagnose(source, rules, page, view, names, false)) return *failure;
     std::string other;
     const int said = says(rules.symbol, {}, names, other);

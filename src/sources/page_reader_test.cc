@@ -116,6 +116,14 @@ TEST(PageReader, ChecksSignCurrencyAndAge) {
     EXPECT_EQ(kind_of(fresh, page), "stale");
     const auto shown = PageReader(fresh, page).read_as_shown("x");
     EXPECT_EQ(std::get<Reading>(shown).price.to_string(), "1.5");
+    // A time that nobody can read does not switch the guard off.
+    for (const std::string time : {"\"just now\"", "\"2020-01-01 05:00:00\"", "20261130", "null"}) {
+        const std::string undated = "{\"p\":\"1.5\",\"c\":\"EUR\",\"t\":" + time + "}";
+        page.body = undated;
+        EXPECT_EQ(kind_of(fresh, page), "stale") << time;
+        EXPECT_EQ(kind_of(with("", "p"), page), "1.5") << time;
+    }
+    page.body = body;
     const auto zero = PageReader(with("", "zero"), page).read_as_shown("x");
     EXPECT_EQ(std::get<Reading>(zero).price.to_string(), "0");
 }
@@ -161,6 +169,31 @@ TEST(PageReader, ReadsTimesInEveryUnit) {
     EXPECT_EQ(time("-5"), "none");
     EXPECT_EQ(time("\"yesterday\""), "none");
     EXPECT_EQ(time("1e30"), "none");
+}
+
+TEST(PageReader, ReadsATimeInTheZoneThatTheRuleNames) {
+    const Source source = source_of(
+        "identity = \"url\"\n[[rule]]\nname = \"r\"\nprice = \"/p\"\nas_of = { pointer = \"/t\", "
+        "zone = \"America/New_York\" }\n");
+    const auto result =
+        PageReader(source, page_of("{\"p\":1,\"t\":\"2026-11-30 05:00:00\"}")).read("x");
+    EXPECT_EQ(format_rfc3339(*std::get<Reading>(result).as_of), "2026-11-30T10:00:00Z");
+}
+
+// Whatever a style sheet says: three and a half, and no 34.
+TEST(PageReader, ReadsNoTextThatNobodySees) {
+    const Source source = source_of(kPlain);
+    for (const std::string hidden :
+         {"<span hidden>4</span>", "<span HIDDEN='until-found'>4</span>",
+          "<span style='color:red; DISPLAY : none !important'>4</span>", "<template>4</template>",
+          "<noscript>4</noscript>", "<i hidden><u>4</u><u>5</u></i>"}) {
+        EXPECT_EQ(kind_of(source, page_of("<b>3" + hidden + ".5</b>")), "3.5") << hidden;
+    }
+    for (const std::string seen :
+         {"<span>4</span>", "<span style='display:inline'>4</span>",
+          "<span style='display:none;display:block'>4</span>", "<span style='x:none'>4</span>"}) {
+        EXPECT_EQ(kind_of(source, page_of("<b>3" + seen + ".5</b>")), "34.5") << seen;
+    }
 }
 
 TEST(PageReader, FindsTheValueBesideALabel) {
@@ -230,6 +263,64 @@ TEST(PageReader, CutsTextsAtTheirMarks) {
     EXPECT_EQ(name(", after_last = \"(\", before = \")\""), "WSKT.JK");
     EXPECT_EQ(name(", after = \"PT \", before = \" (\""), "W");
     EXPECT_EQ(name(", after = \"missing\""), "");
+}
+
+// A page and a source made for each other: each rule by itself would take 30 million steps.
+TEST(PageReader, SpendsOneBudgetOnAPageWhateverItsRulesAndSaysSo) {
+    std::string rules = "identity = \"url\"\n";
+    for (int i = 0; i < 100; ++i) {
+        rules += "[[rule]]\nname = \"r" + std::to_string(i) +
+                 "\"\nprice = { css = \"u ~ i ~ i ~ i ~ i\" }\n";
+    }
+    const Source source = source_of(rules);
+    std::string body = "<html>";
+    for (int i = 0; i < 20'000; ++i) body += "<i></i>";
+    body += "</html>";
+    const Page page = page_of(body);
+    PageReader reader(source, page);
+    for (const char* instrument : {"x", "y", "z"}) {
+        const auto result = reader.read(instrument);
+        ASSERT_TRUE(std::holds_alternative<Failure>(result));
+        EXPECT_NE(std::get<Failure>(result).what.find("takes too long to search"),
+                  std::string::npos)
+            << std::get<Failure>(result).what;
+    }
+}
+
+// The members are looked through once for each instrument: 2,000 times a million would be hours.
+TEST(PageReader, SpendsOneBudgetOnAnAnswerWhateverIsAskedOfIt) {
+    const Source source =
+        source_of("identity = \"url\"\n[[rule]]\nname = \"r\"\nprice = \"/{symbol}/price\"\n");
+    std::string body = "{";
+    for (int i = 0; i < 200'000; ++i) body += "\"m" + std::to_string(i) + "\":{\"price\":1},";
+    body += "\"last\":{\"price\":\"7.5\"}}";
+    const Page page = page_of(body);
+    PageReader reader(source, page);
+    const auto first = reader.read("last");
+    ASSERT_TRUE(std::holds_alternative<Reading>(first));
+    EXPECT_EQ(std::get<Reading>(first).price.to_string(), "7.5");
+    int read = 0;
+    for (int i = 0; i < 2'000; ++i) {
+        read += std::holds_alternative<Reading>(reader.read("last")) ? 1 : 0;
+    }
+    EXPECT_LT(read, 1'000);
+    EXPECT_GT(read, 100);
+}
+
+TEST(PageReader, BoundsWhatAPageSaysOfItself) {
+    const Source source = source_of(
+        "[page]\nsymbol = { css = \"i\" }\n"
+        "[[rule]]\nname = \"b\"\nprice = { css = \"b\" }\nfull_name = { css = \"h1\" }\n");
+    const std::string name = "Caf\u00e9 " + std::string(2'000'000, 'n');
+    const auto read = [&](const std::string& body) {
+        return PageReader(source, page_of(body)).read("x");
+    };
+    const auto found = read("<i>x</i><b>1.5</b><h1>" + name + "</h1>");
+    ASSERT_TRUE(std::holds_alternative<Reading>(found));
+    EXPECT_EQ(std::get<Reading>(found).name, name.substr(0, 397) + "...");
+    const auto other = read("<i>" + name + "</i><b>1.5</b>");
+    ASSERT_TRUE(std::holds_alternative<Failure>(other));
+    EXPECT_LT(std::get<Failure>(other).what.size(), 1'100U);
 }
 
 }  // namespace

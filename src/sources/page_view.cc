@@ -77,7 +77,12 @@ bool PageView::has(const Selector& selector, const Names& names) {
     const HtmlTree* page = tree();
     if (page == nullptr) return false;
     const auto size = static_cast<HtmlTree::Index>(page->nodes().size());
-    return !selector.find(*page, 0, size, 1, names).empty();
+    if (!selector.has_placeholder()) {  // of every instrument the same
+        const auto [known, fresh] = has_.try_emplace(&selector, false);
+        if (fresh) known->second = !selector.find(*page, 0, size, 1, names, budget_).empty();
+        return known->second;
+    }
+    return !selector.find(*page, 0, size, 1, names, budget_).empty();
 }
 
 bool PageView::looks_like_json() const {
@@ -134,7 +139,7 @@ const PageView::ParsedScript& PageView::parsed(std::string_view text) {
 // Follows `unwrap` down from an outer text; what is left is where the entries are.
 void PageView::add_leaf(const DocumentSpec& spec, const LoadedJson* json, LoadedDocument& loaded) {
     for (const JsonPath& path : spec.unwrap) {
-        const auto found = json->tree->find(0, path, 1, {});
+        const auto found = json->tree->find(0, path, 1, {}, budget_);
         if (found.empty() || (*json->tree)[found[0]].kind != JsonTree::Kind::string) {
             loaded.error = "no JSON within the JSON";
             return;
@@ -211,7 +216,7 @@ void PageView::list_entries(const DocumentSpec& spec, LoadedDocument& loaded, co
         }
         for (const JsonPath& path : spec.entries) {
             if (path.has_placeholder()) loaded.listed = false;  // another instrument, other entries
-            for (const auto index : leaf->tree->find(0, path, kMostEntries, names)) {
+            for (const auto index : leaf->tree->find(0, path, kMostEntries, names, budget_)) {
                 loaded.listed_entries.push_back({leaf, index});
             }
         }
@@ -219,7 +224,8 @@ void PageView::list_entries(const DocumentSpec& spec, LoadedDocument& loaded, co
     for (std::size_t m = 0; m < spec.match.size(); ++m) {
         for (std::size_t e = 0; e < loaded.listed_entries.size(); ++e) {
             const EntryRef& entry = loaded.listed_entries[e];
-            for (const auto at : entry.json->tree->find(entry.index, spec.match[m], 1, names)) {
+            for (const auto at :
+                 entry.json->tree->find(entry.index, spec.match[m], 1, names, budget_)) {
                 const auto scalar = entry.json->tree->scalar(at);
                 if (scalar == JsonTree::kNone) continue;
                 loaded.keys[m][key_of((*entry.json->tree)[scalar].text)].push_back(e);
@@ -279,8 +285,9 @@ std::vector<HtmlTree::Index> PageView::rows(const Rule& rule, const Names& names
     LoadedRows& loaded = place->second;
     if (fresh || rule.entries->has_placeholder()) {
         loaded.keys.clear();
-        loaded.rows = rule.entries->find(
-            *page, 0, static_cast<HtmlTree::Index>(page->nodes().size()), kMostEntries, names);
+        loaded.rows =
+            rule.entries->find(*page, 0, static_cast<HtmlTree::Index>(page->nodes().size()),
+                               kMostEntries, names, budget_);
         for (std::size_t i = 0; i < loaded.rows.size(); ++i) {
             for (const Finder& finder : rule.match) {
                 const auto text = find_one(finder, {std::nullopt, loaded.rows[i]}, names);
@@ -327,7 +334,7 @@ std::optional<FoundText> PageView::find_pointer(const Finder& finder, const Plac
         entries.push_back(*place.entry);
     }
     for (const EntryRef& entry : entries) {
-        for (const auto at : entry.json->tree->find(entry.index, finder.path, 16, names)) {
+        for (const auto at : entry.json->tree->find(entry.index, finder.path, 16, names, budget_)) {
             const auto scalar = entry.json->tree->scalar(at);
             if (scalar == JsonTree::kNone) continue;
             const JsonTree::Node& node = (*entry.json->tree)[scalar];
@@ -345,7 +352,10 @@ FoundText PageView::element_text(HtmlTree::Index element) {
     FoundText found{tree_->text_of(element)};
     for (HtmlTree::Index i = element + 1; i < (*tree_)[element].end; ++i) {
         const HtmlTree::Node& node = (*tree_)[i];
-        if (node.is_element()) continue;
+        if (node.is_element()) {
+            if (tree_->is_hidden(i)) i = node.end - 1;
+            continue;
+        }
         const HtmlTree::SourceSpan span = tree_->source_of(i);
         found.cut_off = found.cut_off || span.at_page_end;
         if (found.size != 0 || node.text.find_first_of("0123456789") == std::string_view::npos ||
@@ -379,7 +389,7 @@ std::optional<FoundText> PageView::find_css(const Finder& finder, const Place& p
     }
     HtmlTree::Index next = from;
     for (std::size_t tried = 0; tried < kMostElements; ++tried) {
-        const auto found = finder.selector->find(*page, next, end, 1, names);
+        const auto found = finder.selector->find(*page, next, end, 1, names, budget_);
         if (found.empty()) break;
         next = found[0] + 1;
         FoundText text;
@@ -403,11 +413,15 @@ std::optional<FoundText> PageView::find_label(const Finder& finder, const Place&
     const HtmlTree::Index from = place.row ? *place.row + 1 : 0;
     const auto end =
         place.row ? (*page)[*place.row].end : static_cast<HtmlTree::Index>(page->nodes().size());
-    for (HtmlTree::Index i = from; i < end; ++i) {
+    std::size_t tried = 0;
+    for (HtmlTree::Index i = from; i < end && tried < kMostElements && !budget_.is_spent(); ++i) {
         const HtmlTree::Node& node = (*page)[i];
+        budget_.pay(1 + node.text.size() / 32);
         if (node.is_element() || !equal_folded(fold_space(node.text), label)) continue;
+        ++tried;
         HtmlTree::Index around = node.parent;
         for (int up = 0; up < 4 && around != HtmlTree::kNone; ++up) {
+            budget_.pay(1 + (*page)[around].end - around);
             if (!equal_folded(page->text_of(around), label)) break;
             const HtmlTree::Index value = (*page)[around].next_sibling;
             if (value != HtmlTree::kNone) {

@@ -76,6 +76,11 @@ public:
     }
     std::optional<FoundText> find_one(const Finder& finder, const Place& place, const Names& names);
 
+    // More to spend for one more instrument.
+    void grant() { budget_.left += SearchBudget::kInstrument; }
+    bool is_spent() const { return budget_.is_spent(); }
+    SearchBudget& budget() { return budget_; }
+
 private:
     using Keys = std::unordered_map<std::string, std::vector<std::size_t>>;
     struct ParsedScript {
@@ -111,6 +116,8 @@ private:
 
     const RuleSet& rules_;
     const Page& page_;
+    SearchBudget budget_;
+    std::unordered_map<const Selector*, bool> has_;  // those without a placeholder
     std::optional<HtmlScan> scan_;
     bool tree_tried_ = false;
     std::unique_ptr<HtmlTree> tree_;

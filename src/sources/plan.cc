@@ -1,6 +1,7 @@
 #include <algorithm>
+#include <iterator>
 
-#include "config/shipped.h"
+#include "base/url_text.h"
 #include "sources/rules.h"
 #include "sources/source.h"
 #include "sources/text.h"
@@ -68,7 +69,50 @@ std::string fill_template(std::string_view text, const Source& source,
     return out;
 }
 
+// RFC 4648 §4; reads until the first byte that is not of its alphabet.
+std::string base64_decoded(std::string_view text) {
+    constexpr std::string_view kAlphabet =
+        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    std::string out;
+    unsigned bits = 0;
+    int held = 0;
+    for (const char c : text) {
+        const std::size_t value = kAlphabet.find(c);
+        if (value == std::string_view::npos) break;
+        bits = (bits << 6U | static_cast<unsigned>(value)) & 0xFFFFU;
+        held += 6;
+        if (held < 8) continue;
+        held -= 8;
+        out += static_cast<char>(bits >> held & 0xFFU);
+    }
+    return out;
+}
+
+// What stands in a header that is named as secrets are; of "Bearer x" the x as well, and of
+// "Basic x" the password in it.
+void add_secrets_of_header(const Header& header, std::vector<Secret>& secrets) {
+    if (!is_secret_name(header.name)) return;
+    secrets.push_back(header.value);
+    const std::string_view value = header.value.reveal();
+    const std::size_t blank = value.find(' ');
+    if (blank == std::string_view::npos) return;
+    const std::string_view credentials = trim(value.substr(blank + 1));
+    secrets.emplace_back(std::string(credentials));
+    const std::string plain = base64_decoded(credentials);
+    if (const std::size_t colon = plain.find(':'); colon != std::string::npos) {
+        secrets.emplace_back(plain.substr(colon + 1));
+    }
+}
+
 }  // namespace
+
+void add_confidential(const Source& source, Request& request) {
+    std::vector<Secret>& all = request.confidential;
+    for (const Header& header : request.headers) add_secrets_of_header(header, all);
+    std::ranges::copy(secrets_in_url(request.url), std::back_inserter(all));
+    if (!source.proxy) return;
+    std::ranges::copy(secrets_in_url(source.proxy->reveal()), std::back_inserter(all));
+}
 
 std::vector<PlannedRequest> plan_requests(const Source& source,
                                           std::span<const std::string> instruments,
@@ -80,6 +124,7 @@ std::vector<PlannedRequest> plan_requests(const Source& source,
         PlannedRequest planned;
         Request& request = planned.request;
         request.url = fill_template(source.url, source, asked, values, &planned.shown_url);
+        planned.shown_url = shown_url(planned.shown_url);
         for (const Header& header : source.headers) {
             request.headers.push_back(
                 {header.name,
@@ -90,6 +135,9 @@ std::vector<PlannedRequest> plan_requests(const Source& source,
         request.max_bytes = source.max_bytes;
         request.proxy = source.proxy;
         if (source.session) request.cookie_jar = source.name;
+        if (!values.key.empty()) request.confidential.push_back(values.key);
+        if (!values.crumb.empty()) request.confidential.emplace_back(values.crumb);
+        add_confidential(source, request);
         planned.instruments.assign(asked.begin(), asked.end());
         plan.push_back(std::move(planned));
     }

@@ -1,5 +1,6 @@
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <filesystem>
 #include <fstream>
 
@@ -104,8 +105,39 @@ TEST(Load, AUsersFolderOverridesAndAdds) {
     EXPECT_FALSE(load_sources(path));  // two files, one name
     std::ofstream(folder / "c.toml") << "[source\n";
     EXPECT_NE(load_sources(path).error().what.find("c.toml:1"), std::string::npos);
+    // Told of, the others are there; and no other source goes by the names of the broken ones.
+    std::ofstream(folder / "yahoo-chart.toml") << "no = \"source\"\n";
+    std::vector<BrokenSource> broken;
+    sources = load_sources(path, broken);
+    ASSERT_TRUE(sources) << sources.error().what;
+    EXPECT_EQ(sources->count("my-own"), 1u);
+    EXPECT_EQ(sources->count("yahoo-chart"), 0u);
+    ASSERT_EQ(broken.size(), 2u);
+    EXPECT_EQ(broken[0].name, "c");
+    EXPECT_NE(broken[0].what.find("c.toml:1"), std::string::npos);
+    EXPECT_EQ(broken[1].name, "yahoo-chart");
     std::filesystem::remove_all(folder);
     EXPECT_FALSE(load_sources(path));  // the folder is gone
+}
+
+TEST(Plan, NotesWhatIsForTheHostAskedAlone) {
+    const Source source = source_with(
+        "url = \"https://user:pass%20word@example.com/{instrument}?key={key}&api_key=literal\"\n"
+        "secret = \"k\"\nproxy = \"http://p:proxy-pw@localhost:3128\"\n"
+        "headers = { Accept = \"text/html\", Authorization = \"Basic dXNlcjpiYXNpYy1wdw==\" }");
+    RequestValues values;
+    values.key = Secret("the-key");
+    values.crumb = "the-crumb";
+    const auto plan = plan_requests(source, std::vector<std::string>{"bitcoin"}, values);
+    ASSERT_EQ(plan.size(), 1U);
+    EXPECT_EQ(plan[0].shown_url, "https://***@example.com/bitcoin?key=***&api_key=***");
+    std::vector<std::string> texts;
+    for (const Secret& one : plan[0].request.confidential) texts.push_back(one.reveal());
+    for (const char* text : {"the-key", "the-crumb", "pass word", "literal", "proxy-pw",
+                             "Basic dXNlcjpiYXNpYy1wdw==", "dXNlcjpiYXNpYy1wdw==", "basic-pw"}) {
+        EXPECT_NE(std::ranges::find(texts, text), texts.end()) << text;
+    }
+    EXPECT_EQ(std::ranges::find(texts, "text/html"), texts.end());
 }
 
 }  // namespace

@@ -32,6 +32,9 @@ void add(const Field& field, std::optional<std::size_t> own, const RuleSet& rule
 
 AttributeUses attributes_of(const RuleSet& rules) {
     AttributeUses names;
+    // What hides an element, see HtmlTree::is_hidden.
+    names.add({"hidden"});
+    names.add({"style", {}, {{'*', "none", true}}});
     add(rules.symbol, names);
     for (const ErrorRule& error : rules.errors) add(error.css, names);
     for (const Rule& rule : rules.rules) {

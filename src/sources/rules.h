@@ -7,6 +7,7 @@
 #include "market/price_text.h"
 #include "market/reason.h"
 #include "sources/json_tree.h"
+#include "sources/page_time.h"
 #include "sources/selector.h"
 
 namespace tapedeck {
@@ -23,8 +24,6 @@ struct DocumentSpec {
     std::vector<JsonPath> match;     // within an entry: what must equal instrument or symbol
 };
 
-enum class TimeUnit { automatic, seconds, milliseconds, microseconds, nanoseconds };
-
 // One way to find one text.
 struct Finder {
     enum class Kind { constant, pointer, css, label, title } kind = Kind::constant;
@@ -40,6 +39,7 @@ struct Finder {
     std::string append;
     DecimalMark decimal_mark = DecimalMark::point;
     TimeUnit unit = TimeUnit::automatic;
+    std::optional<Zone> zone;    // of a time that names none
     bool whole_seconds = false;  // of a time: cut to the second
 };
 using Field = std::vector<Finder>;  // the first that finds something counts

@@ -28,7 +28,7 @@ bool nth_holds(int position, const SimpleSelector& simple) {
 
 class Matcher {
 public:
-    explicit Matcher(const HtmlTree& tree) : tree_(tree) {}
+    Matcher(const HtmlTree& tree, SearchBudget& budget) : tree_(tree), budget_(budget) {}
 
     bool matches_any(Index element, const std::vector<Selector::Complex>& list) {
         return std::ranges::any_of(list, [&](const Selector::Complex& complex) {
@@ -36,13 +36,9 @@ public:
         });
     }
 
-    bool spent() const { return steps_ > kMaxSteps; }
+    bool spent() const { return budget_.is_spent(); }
 
 private:
-    // Descendant and sibling combinators backtrack: a page and a selector can be made for each
-    // other so that this takes for ever.
-    static constexpr std::uint64_t kMaxSteps = 30'000'000;
-
     // Whether `element` matches the compound at `at`, and what stands left of it matches too.
     bool matches(Index element, const Selector::Complex& complex, std::size_t at) {
         const CompoundSelector& compound = complex.compounds[at];
@@ -70,7 +66,8 @@ private:
     }
 
     bool matches_compound(Index element, const CompoundSelector& compound) {
-        ++steps_;
+        if (spent()) return false;
+        budget_.pay(1);
         return std::ranges::all_of(compound.simples, [&](const SimpleSelector& simple) {
             return matches_simple(element, simple);
         });
@@ -86,7 +83,7 @@ private:
         int position = 1;
         for (Index i = from_end ? node.next_sibling : node.previous_sibling; i != HtmlTree::kNone;
              i = from_end ? tree_[i].next_sibling : tree_[i].previous_sibling) {
-            ++steps_;
+            budget_.pay(1);
             if (!of_type || same_type(tree_[i], node)) ++position;
         }
         return position;
@@ -146,6 +143,12 @@ private:
         return false;
     }
 
+    // An attribute can be as long as its page.
+    std::string_view paid(std::string_view attribute) {
+        budget_.pay(1 + attribute.size() / 32);
+        return attribute;
+    }
+
     bool matches_simple(Index element, const SimpleSelector& simple) {
         const HtmlTree::Node& node = tree_[element];
         bool present = false;
@@ -155,11 +158,12 @@ private:
                 if (simple.tag != node.tag) return false;
                 return node.tag != GUMBO_TAG_UNKNOWN || equal_folded(simple.name, node.name);
             case SimpleKind::id:
-                return tree_.attribute(element, "id") == simple.value;
+                return paid(tree_.attribute(element, "id")) == simple.value;
             case SimpleKind::class_name:
-                return has_word(tree_.attribute(element, "class"), simple.value);
+                return has_word(paid(tree_.attribute(element, "class")), simple.value);
             case SimpleKind::attribute: {
-                const std::string_view value = tree_.attribute(element, simple.name, &present);
+                const std::string_view value =
+                    paid(tree_.attribute(element, simple.name, &present));
                 return present && attribute_holds(value, simple);
             }
             case SimpleKind::nth_child:
@@ -189,7 +193,7 @@ private:
     }
 
     const HtmlTree& tree_;
-    std::uint64_t steps_ = 0;
+    SearchBudget& budget_;
 };
 
 bool any_templated(const std::vector<Selector::Complex>& list) {
@@ -259,7 +263,7 @@ bool is_raw_list(const std::vector<Selector::Complex>& list) {
 }  // namespace
 
 std::vector<Index> Selector::find(const HtmlTree& tree, Index from, Index end, std::size_t most,
-                                  const Names& names) const {
+                                  const Names& names, SearchBudget& budget) const {
     const std::vector<Complex>* list = list_.get();
     std::vector<Complex> filled;
     if (any_templated(*list_)) {
@@ -268,9 +272,11 @@ std::vector<Index> Selector::find(const HtmlTree& tree, Index from, Index end, s
         list = &filled;
     }
     std::vector<Index> found;
-    Matcher matcher(tree);
+    Matcher matcher(tree, budget);
     for (Index i = from; i < end && found.size() < most && !matcher.spent(); ++i) {
-        if (tree[i].is_element() && matcher.matches_any(i, *list)) found.push_back(i);
+        // What a search without means did not look at may not be what :not() makes of it.
+        const bool matches = tree[i].is_element() && matcher.matches_any(i, *list);
+        if (matches && !matcher.spent()) found.push_back(i);
     }
     return found;
 }

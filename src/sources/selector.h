@@ -9,6 +9,7 @@
 #include "base/result.h"
 #include "sources/attribute_use.h"
 #include "sources/html_tree.h"
+#include "sources/search_budget.h"
 #include "sources/text.h"
 
 namespace tapedeck {
@@ -21,20 +22,33 @@ namespace tapedeck {
 // Immutable; shared between threads.
 class Selector {
 public:
+    // Longer texts are no selectors that a person wrote; a browser's own copy has some 300 bytes.
+    static constexpr std::size_t kMostBytes = 4'096;
+
     // `malformed` says what was met where.
     static Result<Selector> parse(std::string_view text);
 
     // Of the original's form: a plain list of class names, "Fw(b) Fz(36px) Mb(-4px) D(ib)".
-    static Selector of_classes(std::string_view classes);
+    // `malformed` above kMostBytes.
+    static Result<Selector> of_classes(std::string_view classes);
+
+    // Finds nothing, anywhere.
+    static Selector nothing();
 
     // ":scope": the row itself. Finds nothing in a tree; whoever has a row looks at `text`.
     static Selector scope();
 
     // The matching elements among `from` (exclusive) and `end` in document order, at most `most`.
-    // A page that makes matching too long yields what was found until then.
+    // Where the budget is spent, what was found until then.
+    std::vector<HtmlTree::Index> find(const HtmlTree& tree, HtmlTree::Index from,
+                                      HtmlTree::Index end, std::size_t most, const Names& names,
+                                      SearchBudget& budget) const;
     std::vector<HtmlTree::Index> find(const HtmlTree& tree, HtmlTree::Index from,
                                       HtmlTree::Index end, std::size_t most,
-                                      const Names& names) const;
+                                      const Names& names) const {
+        SearchBudget budget;
+        return find(tree, from, end, most, names, budget);
+    }
 
     // Whether a raw element matches, without a tree. Only for selectors of one compound, which
     // `is_compound` tells.

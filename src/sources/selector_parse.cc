@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <optional>
 
 #include "sources/selector_ast.h"
 #include "sources/text.h"
@@ -299,7 +300,19 @@ private:
 
 }  // namespace
 
+namespace {
+
+std::optional<Error> too_long(std::string_view what, std::string_view text) {
+    if (text.size() <= Selector::kMostBytes) return std::nullopt;
+    return Error{ErrorKind::malformed,
+                 fmt::format("a {} of {} bytes; at most {} are read: \"{}...\"", what, text.size(),
+                             Selector::kMostBytes, text.substr(0, 40))};
+}
+
+}  // namespace
+
 Result<Selector> Selector::parse(std::string_view text) {
+    if (auto error = too_long("selector", text)) return *error;
     auto list = Parser(text).run();
     if (!list) return list.error();
     Selector selector;
@@ -308,7 +321,8 @@ Result<Selector> Selector::parse(std::string_view text) {
     return selector;
 }
 
-Selector Selector::of_classes(std::string_view classes) {
+Result<Selector> Selector::of_classes(std::string_view classes) {
+    if (auto error = too_long("list of classes", classes)) return *error;
     Complex complex;
     CompoundSelector compound;
     std::size_t at = 0;
@@ -328,8 +342,10 @@ Selector Selector::of_classes(std::string_view classes) {
     return selector;
 }
 
+Selector Selector::nothing() { return *of_classes(""); }
+
 Selector Selector::scope() {
-    Selector selector = of_classes("");
+    Selector selector = nothing();
     selector.text_ = ":scope";
     return selector;
 }

@@ -82,12 +82,12 @@ TEST(Selector, TakesTheOriginalsClassLists) {
     const auto opened = open(
         "<span class='Fw(b) Fz(36px)'>wrong</span>"
         "<span class='Trsdu(0.3s) Fw(b) Fz(36px) Mb(-4px) D(ib)'>112.13</span>");
-    const auto selector = Selector::of_classes("Fw(b) Fz(36px)  Mb(-4px) D(ib) ");
+    const auto selector = *Selector::of_classes("Fw(b) Fz(36px)  Mb(-4px) D(ib) ");
     const auto size = static_cast<HtmlTree::Index>(opened->tree->nodes().size());
     const auto found = selector.find(*opened->tree, 0, size, 9, {});
     ASSERT_EQ(found.size(), 1u);
     EXPECT_EQ(opened->tree->text_of(found[0]), "112.13");
-    EXPECT_EQ(Selector::of_classes(" ").find(*opened->tree, 0, size, 9, {}).size(), 0u);
+    EXPECT_EQ(Selector::of_classes(" ")->find(*opened->tree, 0, size, 9, {}).size(), 0u);
 }
 
 TEST(Selector, ReadsEscapes) {
@@ -137,6 +137,32 @@ TEST(Selector, MatchesScriptsWithoutATree) {
     EXPECT_TRUE(matches("#__NEXT_DATA__", 1));
     EXPECT_TRUE(matches("script:not([type])", 1));
     EXPECT_FALSE(Selector::parse("body > script")->is_compound());
+}
+
+TEST(Selector, ReadsNoSelectorThatNobodyWrote) {
+    EXPECT_TRUE(Selector::parse("." + std::string(Selector::kMostBytes - 1, 'c')));
+    EXPECT_FALSE(Selector::parse("." + std::string(Selector::kMostBytes, 'c')));
+    EXPECT_FALSE(Selector::of_classes(std::string(Selector::kMostBytes + 1, 'c')));
+}
+
+TEST(Selector, PaysForEveryWordOfALongAttributeAndStopsWhenItsBudgetIsSpent) {
+    std::string page = "<p class='";
+    for (int i = 0; i < 100'000; ++i) page += "word ";
+    page += "last'>1</p><p class=last>2</p>";
+    const auto opened = open(page);
+    const auto selector = Selector::parse(".last");
+    ASSERT_TRUE(selector);
+    const auto size = static_cast<HtmlTree::Index>(opened->tree->nodes().size());
+    SearchBudget budget;
+    EXPECT_EQ(selector->find(*opened->tree, 0, size, 100, {}, budget).size(), 2U);
+    EXPECT_LT(budget.left, SearchBudget::kPage - 15'000);
+    budget.left = 1'000;
+    EXPECT_TRUE(selector->find(*opened->tree, 0, size, 100, {}, budget).empty());
+    EXPECT_TRUE(budget.is_spent());
+    // Nothing is found for not having been looked at.
+    const auto negated = Selector::parse("p:not(.last)");
+    budget.left = 4;
+    EXPECT_TRUE(negated->find(*opened->tree, 0, size, 100, {}, budget).empty());
 }
 
 }  // namespace

@@ -85,6 +85,8 @@ struct Reading {
     std::optional<Price> previous_close;
     std::string currency;            // empty where the page gives none and the source sets none
     std::optional<Timestamp> as_of;  // time of the price
+    // Why there is none, where the rule looks for one: then nobody can say how old the price is.
+    std::optional<std::string> unread_as_of;
     std::string rule;
     std::size_t evidence_at = 0;    // where the price's text stands in the body, in bytes,
     std::size_t evidence_size = 0;  // 0 where it cannot be told
@@ -136,11 +138,25 @@ std::vector<PlannedRequest> plan_requests(const Source& source,
                                           std::span<const std::string> instruments,
                                           const RequestValues& values);
 
+// Notes in `request`, whose URL and headers are set, what of them is for the host asked alone:
+// passwords, and what stands under a name such as "api_key" or "Authorization".
+void add_confidential(const Source& source, Request& request);
+
 using Sources = std::map<std::string, std::shared_ptr<const Source>, std::less<>>;
 
+// A file of the user's folder that is no source. Nothing else goes by its name, as the shipped
+// source of that name is not what the user wants asked.
+struct BrokenSource {
+    std::string name;  // as its file is named
+    std::string what;  // "mine.toml:3: …"
+};
+
 // The sources put into the binary (config/shipped.h), then those of the user's folder, which
-// override by name. Errors: the first file that cannot be read or parsed. A missing user folder is
-// an error only where `user_folder` is not empty.
+// override by name. Files that cannot be read or parsed are gathered in `broken`, in the order of
+// their names. An error is a user's folder that cannot be read, where one is named.
+Result<Sources> load_sources(const std::string& user_folder, std::vector<BrokenSource>& broken);
+
+// The same, where the first broken file is an error of all.
 Result<Sources> load_sources(const std::string& user_folder);
 
 }  // namespace tapedeck

@@ -1,14 +1,18 @@
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <charconv>
 #include <set>
 
 #include "config/nearest.h"
+#include "config/proxy_url.h"
 #include "config/toml_document.h"
 #include "config/values.h"
 #include "sources/rules.h"
 #include "sources/source.h"
+#include "sources/text.h"
+#include "sources/url_currency.h"
 
 namespace tapedeck {
 namespace {
@@ -27,8 +31,12 @@ public:
         read_source(root, source, rules);
         read_page(root, rules);
         read_documents(root, rules);
-        for (const TomlNode& node : tables(root, "error")) rules.errors.push_back(read_error(node));
-        for (const TomlNode& node : tables(root, "rule")) read_rule(node, rules);
+        const auto errors = tables(root, "error");
+        const auto rows = tables(root, "rule");
+        limit(root, "[[error]]", errors.size(), kMostRules);
+        limit(root, "[[rule]]", rows.size(), kMostRules);
+        for (const TomlNode& node : errors) rules.errors.push_back(read_error(node));
+        for (const TomlNode& node : rows) read_rule(node, rules);
         if (rules.rules.empty()) fail(root, "", "there must be at least one [[rule]]");
         if (error_) return *error_;
         rules.attributes = attributes_of(rules);
@@ -39,10 +47,12 @@ public:
     }
 
 private:
+    static constexpr std::size_t kMostRules = 200;
+    static constexpr std::size_t kMostItems = 200;  // of a list: finders, texts, pointers
     static constexpr std::string_view kFinderKeys[] = {
-        "css",       "classes",      "pointer",       "label",  "title",      "constant",
-        "json",      "attribute",    "after",         "before", "append",     "after_last",
-        "ends_with", "decimal_mark", "whole_seconds", "unit",   "before_last"};
+        "css",       "classes",      "pointer",       "label",  "title",       "constant",
+        "json",      "attribute",    "after",         "before", "append",      "after_last",
+        "ends_with", "decimal_mark", "whole_seconds", "unit",   "before_last", "zone"};
 
     void fail(const TomlNode& node, std::string_view key, std::string_view why) {
         if (error_) return;
@@ -51,6 +61,12 @@ private:
         if (!key.empty()) what += fmt::format("{} = {}: ", key, describe(node));
         what += why;
         error_ = Error{ErrorKind::malformed, std::move(what)};
+    }
+
+    // A page is read by every rule until one holds: a source may not cost its readers their time.
+    void limit(const TomlNode& node, std::string_view what, std::size_t count, std::size_t most) {
+        if (count > most)
+            fail(node, "", fmt::format("{} {}; at most {} are read", count, what, most));
     }
 
     void check_keys(const TomlNode& table, std::string_view name,
@@ -90,6 +106,8 @@ private:
             texts.push_back(text(*node, key));
             return texts;
         }
+        limit(*node, key, node->items.size(), kMostItems);
+        if (error_) return texts;
         for (const TomlNode& item : node->items) texts.push_back(text(item, key));
         if (texts.empty()) fail(*node, key, "the list is empty");
         return texts;
@@ -106,15 +124,15 @@ private:
     JsonPath path(const TomlNode& node, std::string_view key, std::string_view pointer) {
         auto parsed = JsonPath::parse(pointer);
         if (parsed) return *std::move(parsed);
-        fail(node, key, parsed.error().what);
+        fail(node, pointer.size() > JsonPath::kMostBytes ? "" : key, parsed.error().what);
         return {};
     }
 
     Selector selector(const TomlNode& node, std::string_view key) {
         auto parsed = Selector::parse(text(node, key));
         if (parsed) return *std::move(parsed);
-        fail(node, key, parsed.error().what);
-        return Selector::of_classes("");
+        fail(node, node.text.size() > Selector::kMostBytes ? "" : key, parsed.error().what);
+        return Selector::nothing();
     }
 
     // The tables of [[key]].
@@ -170,9 +188,14 @@ private:
         }
         rules.identity_page = identity != "url";
         rules.currency = text_of(*table, "currency");
+        if (!rules.currency.empty()) check_currency(*table->find("currency"), rules.currency);
         source.serves_history = flag_of(*table, "history");
         source.secret = text_of(*table, "secret");
         if (const std::string proxy = text_of(*table, "proxy"); !proxy.empty()) {
+            if (const auto address = parse_proxy(proxy); !address) {
+                // Without the value, which may hold a password.
+                fail(*table->find("proxy"), "", "proxy " + address.error().what);
+            }
             source.proxy = Secret(proxy);
         }
         if (const TomlNode* headers = table_of(*table, "headers")) {
@@ -205,6 +228,7 @@ private:
         const bool many = source.url.find("{instruments") != std::string::npos ||
                           source.url.find("{symbols") != std::string::npos;
         source.max_instruments = many ? 100 : 1;
+        url_currencies_ = currencies_of_query(source.url);
         if (const TomlNode* most = table.find("max_instruments")) {
             if (most->kind != TomlKind::integer || most->integer < 1 || most->integer > 10'000) {
                 fail(*most, "max_instruments", "a number from 1 to 10000 is expected");
@@ -213,6 +237,14 @@ private:
             }
             source.max_instruments = static_cast<int>(most->integer);
         }
+    }
+
+    // A currency that a file claims while its URL asks the site for another.
+    void check_currency(const TomlNode& node, const std::string& currency) {
+        const auto& asked = url_currencies_;
+        if (asked.empty() || std::ranges::find(asked, upper_ascii(currency)) != asked.end()) return;
+        fail(node, "currency",
+             fmt::format("the url asks for prices in {}", fmt::join(asked, " and ")));
     }
 
     void read_limits(const TomlNode& table, Source& source) {
@@ -252,6 +284,7 @@ private:
         const TomlNode* page = table_of(root, "page");
         const TomlNode* documents = table_of(root, "json");
         if (documents != nullptr) {  // the names come first: finders refer to them
+            limit(*documents, "[json.NAME]", documents->members.size(), kMostRules);
             for (const TomlMember& document : documents->members) {
                 rules.documents.emplace_back().name = document.key;
             }
@@ -428,6 +461,8 @@ private:
         const TomlNode* node = table.find(key);
         if (node == nullptr) return field;
         if (node->kind == TomlKind::array) {
+            limit(*node, key, node->items.size(), kMostItems);
+            if (error_) return field;
             for (const TomlNode& item : node->items) {
                 field.push_back(read_finder(item, key, rules, has_document));
             }
@@ -448,6 +483,7 @@ private:
             if (pointer && !has_document) fail(node, key, "which JSON? json or script is missing");
             if (!pointer && key == "price") fail(node, key, "a price is read, not given");
             finder.constant = node.text;
+            if (!pointer && key == "currency") check_currency(node, node.text);
             return finder;
         }
         if (node.kind != TomlKind::table) {
@@ -479,6 +515,11 @@ private:
                       : unit == "us" ? TimeUnit::microseconds
                       : unit == "ns" ? TimeUnit::nanoseconds
                                      : TimeUnit::automatic;
+        if (const std::string zone = text_of(node, "zone"); !zone.empty()) {
+            auto named = Zone::named(zone);
+            if (!named) fail(*node.find("zone"), "zone", named.error().what);
+            if (named) finder.zone = *std::move(named);
+        }
         return finder;
     }
 
@@ -497,7 +538,9 @@ private:
             finder.selector = css->text == ":scope" ? Selector::scope() : selector(*css, "css");
         }
         if (const TomlNode* classes = is("classes", Finder::Kind::css)) {
-            finder.selector = Selector::of_classes(text(*classes, "classes"));
+            const auto list = Selector::of_classes(text(*classes, "classes"));
+            if (!list) fail(*classes, "", list.error().what);
+            finder.selector = list ? *list : Selector::nothing();
         }
         if (const TomlNode* pointer = is("pointer", Finder::Kind::pointer)) {
             finder.path = path(*pointer, "pointer", text(*pointer, "pointer"));
@@ -513,6 +556,7 @@ private:
         if (const TomlNode* constant = is("constant", Finder::Kind::constant)) {
             finder.constant = text(*constant, "constant");
             if (key == "price") fail(*constant, "constant", "a price is read, not given");
+            if (key == "currency") check_currency(*constant, finder.constant);
         }
         if (is("title", Finder::Kind::title) != nullptr && !flag_of(node, "title")) {
             fail(*node.find("title"), "title", "true is expected");
@@ -524,6 +568,7 @@ private:
     }
 
     std::string file_;
+    std::vector<std::string> url_currencies_;
     std::optional<Error> error_;
 };
 

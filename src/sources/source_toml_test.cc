@@ -24,6 +24,35 @@ std::string error_of(std::string_view source, std::string_view rule) {
     return error_of(std::string(kHead) + std::string(source) + std::string(rule));
 }
 
+// A copy of a shipped source with another currency in its URL alone would call euros dollars.
+TEST(SourceToml, RefusesACurrencyThatTheUrlDoesNotAskFor) {
+    const auto with = [](const std::string& url, const std::string& source,
+                         const std::string& rule) {
+        return error_of("[source]\nname = \"mine\"\nurl = \"https://example.com/" + url + "\"\n" +
+                        source + std::string(kRule) + rule);
+    };
+    const std::string said = "currency = \"USD\": the url asks for prices in EUR";
+    EXPECT_EQ(with("{symbol}?vs_currency=eur", "", "currency = \"USD\"\n"), "mine.toml:7: " + said);
+    EXPECT_EQ(with("{symbol}?a=b&convert=EUR", "currency = \"USD\"\n", ""), "mine.toml:4: " + said);
+    EXPECT_EQ(with("{symbol}?convert=EUR", "", "currency = { constant = \"USD\" }\n"),
+              "mine.toml:7: " + said);
+    EXPECT_EQ(with("{symbol}?convert=EUR", "", "currency = [{ css = \".c\" }, \"USD\"]\n"),
+              "mine.toml:7: " + said);
+    EXPECT_EQ(with("{symbol}?vs_currencies=usd,eur", "", "currency = \"USD\"\n"), "");
+    EXPECT_EQ(with("{symbol}?vs_currency={symbol}", "", "currency = \"USD\"\n"), "");
+    EXPECT_EQ(with("{symbol}?pair=eur", "", "currency = \"USD\"\n"), "");
+    EXPECT_EQ(with("{symbol}?convert=EUR", "", "currency = { css = \".c\" }\n"), "");
+}
+
+TEST(SourceToml, NamesTheTimeZonesAndProxiesThatItRefuses) {
+    EXPECT_NE(error_of("", std::string(kRule) + "as_of = { css = \".t\", zone = \"Mars\" }\n")
+                  .find("mine.toml:7: zone = \"Mars\": "),
+              std::string::npos);
+    const std::string proxy = error_of("proxy = \"htp://joe:hunter2@proxy\"\n", kRule);
+    EXPECT_NE(proxy.find("mine.toml:4: "), std::string::npos) << proxy;
+    EXPECT_EQ(proxy.find("hunter2"), std::string::npos) << proxy;
+}
+
 TEST(SourceToml, ReadsWhatASourceIs) {
     const auto source = parse_source(std::string(kHead) + R"(
 pace = "5/10s"
@@ -149,6 +178,37 @@ TEST(SourceToml, MakesASourceOfTheOriginalsParameters) {
     EXPECT_EQ(std::get<Failure>(other).reason, Reason::wrong_instrument);
     EXPECT_FALSE(make_source({"x", "https://example.com/", " ", "", ""}));
     EXPECT_FALSE(make_source({"x", "example", "a", "", ""}));
+}
+
+TEST(SourceToml, BoundsWhatASourceMayAskOfAPage) {
+    const auto rule = [](const std::string& price) {
+        return "[[rule]]\nname = \"r\"\nprice = " + price + "\n";
+    };
+    const std::string classes(200'000, 'c');
+    EXPECT_EQ(error_of("", rule("{ css = \"." + classes + "\" }")),
+              "mine.toml:6: a selector of 200001 bytes; at most 4096 are read: \"." +
+                  classes.substr(0, 39) + "...\"");
+    EXPECT_EQ(error_of("", rule("{ classes = \"" + classes + "\" }")),
+              "mine.toml:6: a list of classes of 200000 bytes; at most 4096 are read: \"" +
+                  classes.substr(0, 40) + "...\"");
+    EXPECT_EQ(error_of("", rule("\"/" + classes + "\"")),
+              "mine.toml:6: a JSON pointer of 200001 bytes; at most 1024 are read: \"/" +
+                  classes.substr(0, 39) + "...\"");
+    std::string deep;
+    for (int i = 0; i < 65; ++i) deep += "/a";
+    EXPECT_NE(error_of("", rule("\"" + deep + "\"")).find("more than 64 parts"), std::string::npos);
+    std::string rules, finders, errors;
+    for (int i = 0; i < 201; ++i) {
+        rules += "[[rule]]\nname = \"r" + std::to_string(i) + "\"\nprice = { css = \"b\" }\n";
+        errors += "[[error]]\nreason = \"throttled\"\nstatus = 429\n";
+        finders += "{ css = \"b\" },";
+    }
+    EXPECT_NE(error_of("", rules).find("201 [[rule]]; at most 200 are read"), std::string::npos);
+    EXPECT_NE(error_of("", errors + rule("{ css = \"b\" }")).find("201 [[error]]; at most 200"),
+              std::string::npos);
+    EXPECT_EQ(error_of("", rule("[" + finders + "]")),
+              "mine.toml:6: 201 price; at most 200 are read");
+    EXPECT_FALSE(make_source({"original", "https://example.com/", classes, "", ""}));
 }
 
 }  // namespace

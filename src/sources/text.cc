@@ -168,6 +168,13 @@ std::string fill_in(std::string_view text, const Names& names) {
     return out;
 }
 
+std::string shortened(std::string_view text, std::size_t most) {
+    if (text.size() <= most) return std::string(text);
+    std::size_t end = most < 3 ? 0 : most - 3;
+    while (end > 0 && (static_cast<unsigned char>(text[end]) & 0xC0U) == 0x80U) --end;
+    return std::string(text.substr(0, end)) + "...";
+}
+
 bool has_placeholder(std::string_view text) {
     for (std::size_t i = 0; i < text.size(); ++i) {
         if (text[i] == '{' && placeholder(text.substr(i), {}, nullptr) != 0) return true;

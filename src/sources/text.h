@@ -15,6 +15,9 @@ std::string upper_ascii(std::string_view text);
 std::string fold_space(std::string_view text);
 std::string_view trim(std::string_view text);  // ASCII white space at both ends taken off
 
+// At most `most` bytes of the text, cut between two characters, with "..." where some is left out.
+std::string shortened(std::string_view text, std::size_t most);
+
 // Appends a code point as UTF-8; U+FFFD for what is none.
 void append_utf8(std::string& out, unsigned long code_point);
 

@@ -4,6 +4,7 @@
 #include <zstd.h>
 
 #include <array>
+#include <filesystem>
 #include <limits>
 
 #include "base/sha256.h"
@@ -14,6 +15,7 @@ namespace {
 constexpr int kZstdLevel = 3;
 constexpr std::int64_t kDroppedAtOnce = 64;
 constexpr int kPagesGivenBackAtOnce = 4'096;
+constexpr std::int64_t kLookedAtAtOnce = 256;
 
 // The body is the last column: SQLite then reads the others without touching its pages.
 constexpr std::array<std::string_view, 1> kSteps = {R"(
@@ -49,7 +51,10 @@ Result<std::string> pack(std::string_view body) {
 std::string header_lines(const CapturedAnswer& answer) {
     std::string lines;
     for (const auto& [name, value] : answer.headers) {
-        if (name == "set-cookie") continue;
+        if (name == "set-cookie" || name == "authorization" || name == "proxy-authorization" ||
+            name == "authentication-info" || name == "cookie") {
+            continue;
+        }
         lines.append(name).append(": ").append(value).append("\n");
     }
     return lines;
@@ -139,14 +144,26 @@ Result<std::vector<std::string>> CaptureStore::put_all(std::span<const CapturedA
     const std::lock_guard lock(mutex_);
     auto kept = put_all_in_transaction(answers, out);
     if (!kept) {
-        // No price hangs on these bytes: the next ones go to a file of the same name.
-        if (!database_->check_watch()) {
-            if (auto fresh = open_to_write(database_->path(), clock_))
-                database_ = *std::move(fresh);
-        }
+        if (!database_->check_watch() || database_->path() != path_) open_anew();
         return in_context("keeping captures", kept.error());
     }
     return out;
+}
+
+// No price hangs on the bytes in a file that somebody has taken away: the next ones go to a file of
+// the same name. The old one is closed first, as the two would share what is beside them.
+void CaptureStore::open_anew() {
+    auto nothing = Database::open(":memory:", {});
+    if (!nothing) return;
+    database_ = *std::move(nothing);
+    std::error_code ignored;
+    if (!std::filesystem::exists(path_, ignored)) {
+        for (const char* suffix : {"-wal", "-shm"}) {  // of the file that is no more
+            std::filesystem::remove(path_ + suffix, ignored);
+        }
+    }
+    auto fresh = open_to_write(path_, clock_);
+    if (fresh) database_ = *std::move(fresh);  // else it is tried again with the next ones
 }
 
 Result<> CaptureStore::put_all_in_transaction(std::span<const CapturedAnswer> answers,
@@ -181,6 +198,58 @@ Result<std::optional<Capture>> CaptureStore::get(std::string_view sha256_hex) {
         }
     }
     return std::optional(std::move(capture));
+}
+
+// Those after the id `after`; the last one's id, or `after` where there are no more.
+Result<std::int64_t> CaptureStore::look_at_some(std::int64_t after,
+                                                const std::function<bool(Timestamp)>& hashes,
+                                                std::vector<LookedAtCapture>& out) {
+    const std::lock_guard lock(mutex_);
+    auto next = database_->prepare(
+        "select id, sha256, url, fetched_at, body is not null, bytes from captures where id > ?1"
+        " order by id limit ?2");
+    if (!next) return next.error();
+    next->bind(1, after);
+    next->bind(2, kLookedAtAtOnce);
+    for (;;) {
+        const auto row = next->step();
+        if (!row) return row.error();
+        if (!*row) return after;
+        after = next->integer(0);
+        LookedAtCapture one{next->text(1),         next->text(2), next->timestamp(3),
+                            next->integer(4) != 0, false,         {}};
+        if (one.has_body && hashes(one.fetched_at)) {
+            auto find = database_->prepare("select body from captures where id = ?1");
+            if (!find) return find.error();
+            find->bind(1, after);
+            const auto found = find->step();
+            if (!found) return found.error();
+            const auto body = *found && !find->is_null(0) ? unpack(find->bytes(0), next->integer(5))
+                                                          : std::nullopt;
+            one.was_hashed = true;
+            if (!body) {
+                one.fault = "bytes that cannot be unpacked";
+            } else if (const std::string is = hex(sha256(*body)); is != one.sha256) {
+                one.fault = "bytes with the SHA-256 " + is;
+            }
+        }
+        out.push_back(std::move(one));
+    }
+}
+
+Result<> CaptureStore::look_through(const std::function<bool(Timestamp fetched_at)>& hashes,
+                                    const std::function<Result<>(const LookedAtCapture&)>& sink) {
+    std::vector<LookedAtCapture> some;
+    for (std::int64_t after = std::numeric_limits<std::int64_t>::min();;) {
+        some.clear();
+        const auto last = look_at_some(after, hashes, some);
+        if (!last) return in_context("looking through the captures", last.error());
+        if (some.empty()) return {};
+        after = *last;
+        for (const LookedAtCapture& one : some) {
+            if (auto done = sink(one); !done) return done;
+        }
+    }
 }
 
 Result<std::int64_t> CaptureStore::used_bytes() {

@@ -2,6 +2,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -15,6 +16,10 @@
 #include "tape/sqlite_looking.h"
 
 namespace tapedeck {
+
+// The header that a capture has where secrets were taken out of its body: how many times. The
+// SHA-256 is then that of the bytes as kept.
+inline constexpr std::string_view kSecretsRemoved = "tapedeck-secrets-removed";
 
 // An answer to be kept, as it came. Everything is borrowed for the call.
 struct CapturedAnswer {
@@ -46,6 +51,16 @@ struct CaptureSizes {
     std::int64_t used_bytes = 0;    // of the file, without pages that are free again
 };
 
+// A capture as it is looked through.
+struct LookedAtCapture {
+    std::string sha256;
+    std::string url;
+    Timestamp fetched_at;
+    bool has_body = false;    // else: pruned
+    bool was_hashed = false;  // the body, again
+    std::string fault;        // of the body, where it is not what its SHA-256 says
+};
+
 // The bytes that sources answered, by SHA-256, packed with zstd, in a file of their own: what
 // `why` and a mended source go back to. Its loss never loses a price. All functions may be called
 // from any thread. Errors as open_file's; where the disk is full, nothing was changed.
@@ -67,6 +82,11 @@ public:
     // SHA-256 says.
     Result<std::optional<Capture>> get(std::string_view sha256_hex);
 
+    // All captures, one after the other, in the order in which they were first kept. The bodies of
+    // those that `hashes` chooses by the time of their answer are unpacked and hashed again.
+    Result<> look_through(const std::function<bool(Timestamp fetched_at)>& hashes,
+                          const std::function<Result<>(const LookedAtCapture&)>& sink);
+
     // Drops the bodies last seen longer ago than `retention` (0: however long ago), then those
     // unseen for longest until the file uses at most `budget_bytes` (0: however many); what is
     // known about them stays. The number of bodies dropped. A little at a time: `keep` never waits
@@ -77,11 +97,15 @@ public:
 
 private:
     CaptureStore(std::unique_ptr<Database> database, const Clock& clock)
-        : clock_(clock), database_(std::move(database)) {}
+        : path_(database->path()), clock_(clock), database_(std::move(database)) {}
+    void open_anew();
     static Result<std::unique_ptr<Database>> open_to_write(const std::string& path,
                                                            const Clock& clock);
     Result<> put_all_in_transaction(std::span<const CapturedAnswer> answers,
                                     std::span<const std::string> digests);
+    Result<std::int64_t> look_at_some(std::int64_t after,
+                                      const std::function<bool(Timestamp)>& hashes,
+                                      std::vector<LookedAtCapture>& out);
     Result<> put_one(const CapturedAnswer& answer, const std::string& sha256_hex);
     Result<std::int64_t> drop_older(Timestamp keep_since);
     Result<std::int64_t> drop_over(std::int64_t budget_bytes);
@@ -89,6 +113,7 @@ private:
     Result<std::int64_t> shrink_some();  // the free pages that are left
     Result<std::int64_t> used_bytes();
 
+    const std::string path_;
     const Clock& clock_;
     std::mutex mutex_;
     std::unique_ptr<Database> database_;  // guarded by mutex_

@@ -14,6 +14,7 @@
 #include <filesystem>
 #include <vector>
 
+#include "base/child_environment.h"
 #include "store/part_file.h"
 
 namespace tapedeck {
@@ -21,25 +22,17 @@ namespace {
 
 constexpr int kNoProgram = 127;  // as a shell has it
 
-// The environment with the password as libpq looks for it.
+// What libpq looks for: its own variables, Kerberos' and the password.
 std::vector<std::string> environment_with(const Secret& password) {
-    std::vector<std::string> out;
-    for (char** one = environ; *one != nullptr; ++one) {
-        const std::string_view text(*one);
-        if (!password.empty() && text.starts_with("PGPASSWORD=")) continue;
-        out.emplace_back(text);
+    const std::vector<std::string> also{"PG*", "KRB5*"};
+    std::vector<std::string> out = child_environment(also);
+    if (!password.empty()) {
+        std::erase_if(out, [](const std::string& text) { return text.starts_with("PGPASSWORD="); });
     }
     if (!password.empty()) out.push_back("PGPASSWORD=" + password.reveal());
     // What it says is looked at.
     std::erase_if(out, [](const std::string& text) { return text.starts_with("LC_ALL="); });
     out.emplace_back("LC_ALL=C");
-    return out;
-}
-
-std::vector<char*> pointers(std::vector<std::string>& texts) {
-    std::vector<char*> out;
-    for (std::string& text : texts) out.push_back(text.data());
-    out.push_back(nullptr);
     return out;
 }
 
@@ -56,9 +49,10 @@ Result<Child> start(std::vector<std::string> command, std::vector<std::string> e
     posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
     posix_spawn_file_actions_addopen(&actions, STDOUT_FILENO, "/dev/null", O_WRONLY, 0);
     posix_spawn_file_actions_adddup2(&actions, pipe[1], STDERR_FILENO);
+    posix_spawn_file_actions_addclosefrom_np(&actions, STDERR_FILENO + 1);
     Child child;
     const int code = ::posix_spawnp(&child.pid, command[0].c_str(), &actions, nullptr,
-                                    pointers(command).data(), pointers(environment).data());
+                                    pointers_to(command).data(), pointers_to(environment).data());
     posix_spawn_file_actions_destroy(&actions);
     ::close(pipe[1]);
     if (code != 0) {

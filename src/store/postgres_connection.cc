@@ -2,13 +2,18 @@
 
 #include <fmt/format.h>
 #include <poll.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <climits>
 #include <cstring>
+#include <optional>
 
 #include "base/assert.h"
+#include "base/system_fault.h"
 #include "store/postgres_values.h"
 
 namespace tapedeck {
@@ -85,7 +90,8 @@ PGconn* connect(const PostgresUrl& url, const ConnectionSettings& settings) {
 }
 
 Error refused(PGconn* handle, const std::string& password) {
-    const std::string text = without(trimmed(PQerrorMessage(handle)), password);
+    std::string text = without(trimmed(PQerrorMessage(handle)), password);
+    if (const auto missing = missing_descriptors()) text += ": " + *missing;
     const bool final = std::ranges::any_of(
         kRefusals, [&](std::string_view part) { return text.find(part) != text.npos; });
     return {final ? ErrorKind::rejected : ErrorKind::unavailable,
@@ -109,14 +115,41 @@ ErrorKind error_kind_of_sqlstate(std::string_view sqlstate) {
     return ErrorKind::rejected;
 }
 
+// Turns a stop request into something that poll(2) sees.
+class PostgresConnection::Wakening {
+public:
+    explicit Wakening(std::stop_token stop)
+        : event_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)),
+          stop_(std::move(stop)),
+          wake_(stop_, Wake{event_}) {}
+    ~Wakening() { ::close(event_); }
+    Wakening(const Wakening&) = delete;
+    Wakening& operator=(const Wakening&) = delete;
+
+    bool is_requested() const { return stop_.stop_requested(); }
+    int event() const { return event_; }
+
+private:
+    struct Wake {
+        int event;
+        void operator()() const { ::eventfd_write(event, 1); }
+    };
+    const int event_;
+    const std::stop_token stop_;
+    const std::stop_callback<Wake> wake_;
+};
+
+PostgresConnection::PostgresConnection(PGconn* handle, std::chrono::milliseconds longest)
+    : handle_(handle), longest_(longest), limit_(longest) {}
+
 Result<std::unique_ptr<PostgresConnection>> PostgresConnection::open(
     const PostgresUrl& url, const ConnectionSettings& settings) {
     PGconn* handle = connect(url, settings);
     if (handle == nullptr) return Error{ErrorKind::unavailable, "connecting: out of memory"};
-    const auto patience = settings.statement_timeout > 0ms
-                              ? settings.statement_timeout + kBeyondTimeout
-                              : std::chrono::milliseconds(0);
-    std::unique_ptr<PostgresConnection> connection(new PostgresConnection(handle, patience));
+    const auto longest = settings.statement_timeout > 0ms
+                             ? settings.statement_timeout + kBeyondTimeout
+                             : std::chrono::milliseconds(0);
+    std::unique_ptr<PostgresConnection> connection(new PostgresConnection(handle, longest));
     connection->password_ = url.password.reveal();
     connection->place_ = place_of(handle);
     PQsetNoticeReceiver(handle, take_notice, &connection->broken_);
@@ -124,7 +157,8 @@ Result<std::unique_ptr<PostgresConnection>> PostgresConnection::open(
     if (PQsetnonblocking(handle, 1) != 0) return connection->lost("connecting");
     auto done = connection->execute(fmt::format(
         "set timezone = 'UTC'; set standard_conforming_strings = on; set datestyle = 'ISO';"
-        " set lock_timeout = {}; set statement_timeout = {};"
+        " set tcp_keepalives_idle = 15; set tcp_keepalives_interval = 5;"
+        " set tcp_keepalives_count = 4; set lock_timeout = {}; set statement_timeout = {};"
         " set idle_in_transaction_session_timeout = {};"
         " set default_transaction_read_only = {};"
         " select set_config('synchronous_commit', 'on', false)"
@@ -186,25 +220,42 @@ Error PostgresConnection::failure(const PGresult* result) {
                         sqlstate_.empty() ? "" : " (" + sqlstate_ + ")")};
 }
 
+void PostgresConnection::be_patient(const Patience& patience) {
+    limit_ = longest_ > 0ms ? std::min(longest_, patience.limit) : patience.limit;
+    wakening_ = patience.stop.stop_possible() ? std::make_unique<Wakening>(patience.stop) : nullptr;
+}
+
+Error PostgresConnection::given_up(std::chrono::milliseconds limit, bool stopped) {
+    Error error = lost("waiting");
+    gave_up_ = true;
+    error.what = stopped ? fmt::format("{}: no answer, and the program was asked to stop", place_)
+                         : fmt::format("{}: no answer within {}", place_, format_duration(limit));
+    return error;
+}
+
 Result<> PostgresConnection::wait(short events) {
     const auto began = SteadyClock::now();
     auto told = began;
-    for (;;) {
-        auto step = std::chrono::milliseconds(-1);
-        if (patience_ > 0ms) step = patience_;
-        if (stalled_ && watch_after_ > 0ms) step = watch_after_;
-        pollfd one{PQsocket(handle_), events, 0};
-        const int ready = ::poll(&one, 1, static_cast<int>(step.count()));
-        if (ready > 0) return {};
-        if (ready < 0 && errno != EINTR) return lost("waiting");
-        const auto now = SteadyClock::now();
-        if (patience_ > 0ms && now - began >= patience_) {
-            Error error = lost("waiting");
-            error.what = fmt::format("{}: no answer within {}", place_, format_duration(patience_));
-            return error;
+    std::optional<SteadyClock::time_point> stopped;
+    for (auto now = began;; now = SteadyClock::now()) {
+        if (!stopped && wakening_ && wakening_->is_requested()) stopped = now;
+        auto until = limit_ > 0ms ? began + limit_ : SteadyClock::time_point::max();
+        if (stopped) until = std::min(until, *stopped + kLastPatience);
+        if (now >= until) return given_up(limit_, stopped.has_value());
+        if (stalled_ && watch_after_ > 0ms) until = std::min(until, told + watch_after_);
+        int step = -1;
+        if (until != SteadyClock::time_point::max()) {
+            const auto left = std::chrono::ceil<std::chrono::milliseconds>(until - now).count();
+            step = static_cast<int>(std::clamp<std::int64_t>(left, 0, INT_MAX));
         }
-        if (stalled_ && watch_after_ > 0ms && now - told >= watch_after_) {
-            told = now;
+        std::array<pollfd, 2> both{
+            pollfd{PQsocket(handle_), events, 0},
+            pollfd{wakening_ && !stopped ? wakening_->event() : -1, POLLIN, 0}};
+        const int ready = ::poll(both.data(), both.size(), step);
+        if (ready < 0 && errno != EINTR) return lost("waiting");
+        if (ready > 0 && both[0].revents != 0) return {};
+        if (stalled_ && watch_after_ > 0ms && SteadyClock::now() - told >= watch_after_) {
+            told = SteadyClock::now();
             stalled_();
         }
     }

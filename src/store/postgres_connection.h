@@ -10,6 +10,7 @@
 #include <string_view>
 #include <vector>
 
+#include "base/patience.h"
 #include "config/urls.h"
 #include "store/store.h"
 
@@ -67,6 +68,11 @@ public:
     Result<> end_copy(const char* refusal = nullptr);
     Result<> drain();  // the first error of what is left of the answer
 
+    // How long each wait from now on may take; the longest is what the settings say.
+    void be_patient(const Patience& patience);
+    // A wait came to its limit: the server may be working at it still.
+    bool has_given_up() const { return gave_up_; }
+
     void cancel();  // asks the server to end what is under way; its error comes as an answer
 
     // `stalled` is called on this thread where an answer takes longer than `after`, and again
@@ -84,15 +90,19 @@ public:
     const std::string& place() const { return place_; }
 
 private:
-    PostgresConnection(PGconn* handle, std::chrono::milliseconds patience)
-        : handle_(handle), patience_(patience) {}
+    class Wakening;
+    PostgresConnection(PGconn* handle, std::chrono::milliseconds longest);
     Result<> wait(short events);
+    Error given_up(std::chrono::milliseconds limit, bool stopped);
     Result<> flush();
     Error lost(std::string_view doing);
     Error failure(const PGresult* result);
 
     PGconn* handle_;
-    std::chrono::milliseconds patience_;  // 0: without end
+    const std::chrono::milliseconds longest_;  // 0: without end
+    std::chrono::milliseconds limit_{0};       // 0: without end
+    std::unique_ptr<Wakening> wakening_;       // by a stop token; none where nobody stops
+    bool gave_up_ = false;
     std::string place_;
     std::string password_;  // to keep it out of what the library says
     std::string sqlstate_;

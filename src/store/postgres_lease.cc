@@ -53,16 +53,37 @@ HeldLease::~HeldLease() {
     static_cast<void>(released);
 }
 
+// Where the line was cut without a word, the server may hold our former session for hours.
+Result<> HeldLease::end_former(PostgresConnection& connection) {
+    if (former_ == 0) return {};
+    auto ended = connection.run(
+        fmt::format(
+            "select pg_terminate_backend(a.pid) from pg_stat_activity a join pg_locks l on"
+            " l.pid = a.pid where a.pid = {} and a.application_name = {} and l.locktype ="
+            " 'advisory' and l.granted and (l.classid::bigint << 32) + l.objid::bigint = {}",
+            former_, literal(settings_.application_name.substr(0, 63)), kLock),
+        {});
+    if (!ended) return ended.error();
+    if (PQntuples(ended->get()) == 0) return {};  // it is somebody else's
+    return Error{
+        ErrorKind::unavailable,
+        fmt::format("{}: the lease is held by our own former session, process {}, which is "
+                    "being ended",
+                    connection.place(), former_)};
+}
+
 Result<> HeldLease::lock() {
     auto opened = PostgresConnection::open(url_, settings_);
     if (!opened) return opened.error();
     const auto locked = (*opened)->run(fmt::format("select pg_try_advisory_lock({})", kLock), {});
     if (!locked) return locked.error();
     if (PostgresRow(locked->get(), 0).integer(0) == 0) {
+        if (auto ended = end_former(**opened); !ended) return ended;
         return Error{ErrorKind::conflict, fmt::format("{}: the lease is held by {}",
                                                       (*opened)->place(), holder_of(**opened))};
     }
     connection_ = *std::move(opened);
+    former_ = connection_->backend_pid();
     return {};
 }
 

@@ -40,6 +40,7 @@ private:
     HeldLease(PostgresUrl url, ConnectionSettings settings, std::string holder)
         : url_(std::move(url)), settings_(std::move(settings)), holder_(std::move(holder)) {}
     Result<> lock();
+    Result<> end_former(PostgresConnection& connection);
     Result<> check_epoch();
 
     const PostgresUrl url_;
@@ -48,6 +49,7 @@ private:
     std::int64_t epoch_ = 0;  // constant once taken
     std::mutex mutex_;
     std::unique_ptr<PostgresConnection> connection_;  // guarded by mutex_
+    int former_ = 0;                                  // guarded by mutex_: who last had the lock
     std::optional<Error> lost_;                       // guarded by mutex_
 };
 

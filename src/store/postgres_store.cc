@@ -28,6 +28,9 @@ constexpr int kOldestServer = 130'000;
 constexpr milliseconds kAfterBlockers = 1s;
 constexpr milliseconds kSchemaLock = 60s;
 constexpr milliseconds kLeaseAnswer = 5s;
+constexpr milliseconds kHelperAnswer = 2s;
+// A reader that waits for a lock says so, and by whom it is held; one that works may take longer.
+constexpr milliseconds kReadersLock = 10s;
 
 class PostgresLease : public Lease {
 public:
@@ -98,10 +101,13 @@ public:
 
     Result<> open();
     void prepare(Batch& batch);
-    Result<std::vector<LedgerEntry>> ledger(std::span<const TopicPartition> partitions);
-    Result<Committed> commit(const Batch& batch, const CommitOrder& order);
-    Result<> query(const Statement& statement, const RowSink& sink);
-    Result<std::vector<std::int64_t>> transact(std::span<const Statement> statements);
+    Result<std::vector<LedgerEntry>> ledger(std::span<const TopicPartition> partitions,
+                                            const Patience& patience);
+    Result<Committed> commit(const Batch& batch, const CommitOrder& order,
+                             const Patience& patience);
+    Result<> query(const Statement& statement, const RowSink& sink, const Patience& patience);
+    Result<std::vector<std::int64_t>> transact(std::span<const Statement> statements,
+                                               const Patience& patience);
     Result<std::unique_ptr<Lease>> acquire_lease(const std::string& holder);
     Result<> ensure_table(const PriceTable& table);
     Result<> backup(const std::string& path, const std::function<void(int)>& progress);
@@ -124,12 +130,14 @@ private:
         BatchCommitter committer;  // guarded by writer.mutex
     };
 
-    Result<Committed> commit_by(Committing& one, const Batch& batch, const CommitOrder& order);
+    Result<Committed> commit_by(Committing& one, const Batch& batch, const CommitOrder& order,
+                                const Patience& patience);
     ConnectionSettings settings(const std::string& purpose) const;
     Result<std::unique_ptr<PostgresConnection>> open_for_schema() const;
-    Result<> make_ready(Writer& writer);
+    Result<> make_ready(Writer& writer, const Patience& patience);
     void end_blockers(Writer& writer);
     Error explained(const Writer& writer, Error error) const;
+    void end_abandoned(const PostgresConnection& connection, Error& error) const;
     Result<std::vector<std::int64_t>> run_all(PostgresConnection& connection,
                                               std::span<const Statement> statements);
     Result<std::unique_ptr<PostgresConnection>> borrow();
@@ -175,9 +183,12 @@ Result<> PostgresStore::Impl::open() {
     return make_schema(**connection, clock_.now());
 }
 
-Result<> PostgresStore::Impl::make_ready(Writer& writer) {
+Result<> PostgresStore::Impl::make_ready(Writer& writer, const Patience& patience) {
     writer.blocker.clear();
-    if (writer.connection && writer.connection->usable() && writer.connection->alive()) return {};
+    if (writer.connection && writer.connection->usable() && writer.connection->alive()) {
+        writer.connection->be_patient(patience);
+        return {};
+    }
     writer.connection = nullptr;
     ConnectionSettings own = settings(writer.name);
     own.lock_timeout = options_.lock_timeout + kAfterBlockers;
@@ -186,6 +197,7 @@ Result<> PostgresStore::Impl::make_ready(Writer& writer) {
     if (!opened) return opened.error();
     writer.connection = *std::move(opened);
     writer.connection->watch(options_.lock_timeout, [this, &writer] { end_blockers(writer); });
+    writer.connection->be_patient(patience);
     return {};
 }
 
@@ -196,6 +208,7 @@ void PostgresStore::Impl::end_blockers(Writer& writer) {
     if (!helper) return;  // the wait goes on, and ends by the server's limit
     const auto pid = static_cast<std::int64_t>(writer.connection->backend_pid());
     const std::vector<Value> values{pid};
+    (*helper)->be_patient({kHelperAnswer, {}});
     const auto found = (*helper)->run(
         "select a.pid, coalesce(a.application_name, ''), coalesce(a.usename::text, ''),"
         " a.application_name like 'tapedeck%' and (a.wait_event_type = 'Client' or a.state like"
@@ -219,21 +232,46 @@ void PostgresStore::Impl::end_blockers(Writer& writer) {
 }
 
 Error PostgresStore::Impl::explained(const Writer& writer, Error error) const {
-    if (writer.connection && writer.connection->sqlstate() == "55P03" && !writer.blocker.empty()) {
+    if (!writer.connection) return error;
+    if (writer.connection->has_given_up()) {
+        end_abandoned(*writer.connection, error);
+    } else if (writer.connection->sqlstate() == "55P03" && !writer.blocker.empty()) {
         error.what += "; the lock is held by " + writer.blocker;
     }
     return error;
 }
 
+// The server may go on with what nobody waits for any more: it, and its locks, are ended.
+void PostgresStore::Impl::end_abandoned(const PostgresConnection& connection, Error& error) const {
+    ConnectionSettings own = settings("watch");
+    own.connect_timeout = kHelperAnswer;
+    auto helper = PostgresConnection::open(url_, own);
+    if (!helper) return;  // the whole server is away, and notices by itself that we are gone
+    (*helper)->be_patient({kHelperAnswer, {}});
+    const std::vector<Value> values{static_cast<std::int64_t>(connection.backend_pid())};
+    const auto blockers = (*helper)->run(
+        "select string_agg('process ' || a.pid || ' of ' || coalesce(a.usename::text, '?') ||"
+        " coalesce(' (' || nullif(a.application_name, '') || ')', ''), ', ') from"
+        " unnest(pg_blocking_pids($1::bigint::integer)) as b (pid) join pg_stat_activity a"
+        " on a.pid = b.pid",
+        values);
+    if (blockers && PQntuples(blockers->get()) == 1) {
+        const PostgresRow row(blockers->get(), 0);
+        if (!row.is_null(0)) error.what += "; a lock is held by " + std::string(row.text(0));
+    }
+    const auto ended = (*helper)->run("select pg_terminate_backend($1::bigint::integer)", values);
+    static_cast<void>(ended);  // else it ends when it tries to answer
+}
+
 Result<std::vector<LedgerEntry>> PostgresStore::Impl::ledger(
-    std::span<const TopicPartition> partitions) {
+    std::span<const TopicPartition> partitions, const Patience& patience) {
     std::vector<LedgerEntry> out;
     if (partitions.empty()) return out;
     const std::lock_guard lock(transacts_.mutex);
-    if (auto ready = make_ready(transacts_); !ready) return ready.error();
+    if (auto ready = make_ready(transacts_, patience); !ready) return ready.error();
     PostgresConnection& connection = *transacts_.connection;
     auto known = read_ledger(connection, partitions);
-    if (!known) return known.error();
+    if (!known) return explained(transacts_, known.error());
     std::vector<TopicPartition> missing;
     for (const TopicPartition& at : partitions) {
         if (!known->contains(at)) missing.push_back(at);
@@ -243,7 +281,7 @@ Result<std::vector<LedgerEntry>> PostgresStore::Impl::ledger(
             return explained(transacts_, made.error());
         }
         known = read_ledger(connection, partitions);
-        if (!known) return known.error();
+        if (!known) return explained(transacts_, known.error());
     }
     for (const TopicPartition& at : partitions) {
         const auto found = known->find(at);
@@ -262,19 +300,21 @@ void PostgresStore::Impl::prepare(Batch& batch) {
     batch.prepared = std::move(encoded);
 }
 
-Result<Committed> PostgresStore::Impl::commit(const Batch& batch, const CommitOrder& order) {
+Result<Committed> PostgresStore::Impl::commit(const Batch& batch, const CommitOrder& order,
+                                              const Patience& patience) {
     for (Committing& one : commits_) {
         const std::unique_lock lock(one.writer.mutex, std::try_to_lock);
-        if (lock.owns_lock()) return commit_by(one, batch, order);
+        if (lock.owns_lock()) return commit_by(one, batch, order, patience);
     }
     Committing& first = commits_.front();
     const std::lock_guard lock(first.writer.mutex);
-    return commit_by(first, batch, order);
+    return commit_by(first, batch, order, patience);
 }
 
 Result<Committed> PostgresStore::Impl::commit_by(Committing& one, const Batch& batch,
-                                                 const CommitOrder& order) {
-    if (auto ready = make_ready(one.writer); !ready) return ready.error();
+                                                 const CommitOrder& order,
+                                                 const Patience& patience) {
+    if (auto ready = make_ready(one.writer, patience); !ready) return ready.error();
     auto committed = one.committer.commit(*one.writer.connection, batch, clock_.now(), order);
     if (!committed) return explained(one.writer, committed.error());
     return committed;
@@ -293,6 +333,7 @@ Result<std::unique_ptr<PostgresConnection>> PostgresStore::Impl::borrow() {
     }
     ConnectionSettings own = settings("read");
     own.reads_only = true;
+    own.lock_timeout = kReadersLock;
     return PostgresConnection::open(url_, own);
 }
 
@@ -302,10 +343,17 @@ void PostgresStore::Impl::give_back(std::unique_ptr<PostgresConnection> reader) 
     if (pool_.size() < kIdleReaders) pool_.push_back(std::move(reader));
 }
 
-Result<> PostgresStore::Impl::query(const Statement& statement, const RowSink& sink) {
+Result<> PostgresStore::Impl::query(const Statement& statement, const RowSink& sink,
+                                    const Patience& patience) {
     auto reader = borrow();
     if (!reader) return reader.error();
+    (*reader)->be_patient(patience);
     auto done = stream_rows(**reader, statement, sink);
+    if (!done && (*reader)->has_given_up()) {
+        Error error = done.error();
+        end_abandoned(**reader, error);
+        return error;
+    }
     const bool wrote = (*reader)->sqlstate() == "25006";
     give_back(*std::move(reader));
     if (!done && wrote) {
@@ -336,7 +384,7 @@ Result<std::vector<std::int64_t>> PostgresStore::Impl::run_all(
 }
 
 Result<std::vector<std::int64_t>> PostgresStore::Impl::transact(
-    std::span<const Statement> statements) {
+    std::span<const Statement> statements, const Patience& patience) {
     std::shared_ptr<HeldLease> lease;
     {
         const std::lock_guard lock(lease_mutex_);
@@ -346,7 +394,7 @@ Result<std::vector<std::int64_t>> PostgresStore::Impl::transact(
         if (auto held = lease->still_held(); !held) return held.error();
     }
     const std::lock_guard lock(transacts_.mutex);
-    if (auto ready = make_ready(transacts_); !ready) return ready.error();
+    if (auto ready = make_ready(transacts_, patience); !ready) return ready.error();
     PostgresConnection& connection = *transacts_.connection;
     auto done = connection.execute("begin");
     if (done && lease) {
@@ -389,7 +437,8 @@ Result<> PostgresStore::Impl::backup(const std::string& path,
                          [&](const RowView& row) -> Result<> {
                              tables = row.integer(0);
                              return {};
-                         });
+                         },
+                         {});
     if (!counted) return counted;
     return dump_database(url_, path, static_cast<int>(tables), progress);
 }
@@ -438,26 +487,30 @@ Result<std::unique_ptr<PostgresStore>> PostgresStore::open(const PostgresUrl& ur
     return std::unique_ptr<PostgresStore>(new PostgresStore(std::move(impl)));
 }
 
-Result<std::vector<LedgerEntry>> PostgresStore::ledger(std::span<const TopicPartition> partitions) {
-    auto out = impl_->ledger(partitions);
+Result<std::vector<LedgerEntry>> PostgresStore::ledger(std::span<const TopicPartition> partitions,
+                                                       const Patience& patience) {
+    auto out = impl_->ledger(partitions, patience);
     if (!out) return in_context("reading the ledger", out.error());
     return out;
 }
 
 void PostgresStore::prepare(Batch& batch) { impl_->prepare(batch); }
 
-Result<Committed> PostgresStore::commit(const Batch& batch, const CommitOrder& order) {
-    auto committed = impl_->commit(batch, order);
+Result<Committed> PostgresStore::commit(const Batch& batch, const CommitOrder& order,
+                                        const Patience& patience) {
+    auto committed = impl_->commit(batch, order, patience);
     if (!committed) return in_context("committing a batch", committed.error());
     return committed;
 }
 
-Result<> PostgresStore::query(const Statement& statement, const RowSink& sink) {
-    return impl_->query(statement, sink);
+Result<> PostgresStore::query(const Statement& statement, const RowSink& sink,
+                              const Patience& patience) {
+    return impl_->query(statement, sink, patience);
 }
 
-Result<std::vector<std::int64_t>> PostgresStore::transact(std::span<const Statement> statements) {
-    return impl_->transact(statements);
+Result<std::vector<std::int64_t>> PostgresStore::transact(std::span<const Statement> statements,
+                                                          const Patience& patience) {
+    return impl_->transact(statements, patience);
 }
 
 Result<std::unique_ptr<Lease>> PostgresStore::acquire_lease(const std::string& holder) {

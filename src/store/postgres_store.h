@@ -42,11 +42,15 @@ public:
                                                        PostgresStoreOptions options = {});
     ~PostgresStore() override;
 
-    Result<std::vector<LedgerEntry>> ledger(std::span<const TopicPartition> partitions) override;
+    Result<std::vector<LedgerEntry>> ledger(std::span<const TopicPartition> partitions,
+                                            const Patience& patience = {}) override;
     void prepare(Batch& batch) override;
-    Result<Committed> commit(const Batch& batch, const CommitOrder& order = {}) override;
-    Result<> query(const Statement& statement, const RowSink& sink) override;
-    Result<std::vector<std::int64_t>> transact(std::span<const Statement> statements) override;
+    Result<Committed> commit(const Batch& batch, const CommitOrder& order = {},
+                             const Patience& patience = {}) override;
+    Result<> query(const Statement& statement, const RowSink& sink,
+                   const Patience& patience = {}) override;
+    Result<std::vector<std::int64_t>> transact(std::span<const Statement> statements,
+                                               const Patience& patience = {}) override;
     Result<std::unique_ptr<Lease>> acquire_lease(const std::string& holder) override;
     Result<> ensure_table(const PriceTable& table) override;
     Result<> backup(const std::string& path,

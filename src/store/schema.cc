@@ -11,7 +11,7 @@ namespace {
 constexpr std::size_t kLongestName = 57;  // the view's name still fits PostgreSQL's 63 bytes
 
 // Times are microseconds since 1970, UTC; prices are decimal texts with every digit.
-constexpr std::array<std::string_view, 2> kSteps = {R"(
+constexpr std::string_view kTables = R"(
 create table offsets (
   topic text not null,
   partition integer not null,
@@ -170,8 +170,9 @@ create table problems (
   since integer not null,
   told_at integer
 ) strict, without rowid;
-)",
-                                                    R"(
+)";
+
+constexpr std::string_view kReplacements = R"(
 create table leases (
   name text primary key,
   holder text not null,
@@ -189,7 +190,15 @@ create table replacements (
   rescued text not null,
   unique (since, noticed_at)
 ) strict;
-)"};
+)";
+
+// What `gaps` asks for, in its words.
+constexpr std::string_view kGapsIndex = R"(
+create index coverage_gaps on coverage (feed, slot, instrument)
+  where state in ('failed', 'missed', 'lost', 'quarantined');
+)";
+
+constexpr std::array kSteps{kTables, kReplacements, kGapsIndex};
 
 constexpr std::string_view kSharedColumns =
     "instrument text, slot integer, source text, revision integer, recorded_at integer, "

@@ -13,6 +13,7 @@
 #include "store/schema.h"
 #include "store/sqlite_backup.h"
 #include "store/statement_runner.h"
+#include "tape/sqlite_patience.h"
 #include "tape/tape_rules.h"
 
 namespace tapedeck {
@@ -152,22 +153,37 @@ SqliteStore::SqliteStore(LookedAt reading, const Clock& clock, SqliteStoreOption
 
 SqliteStore::~SqliteStore() = default;
 
-Result<std::vector<LedgerEntry>> SqliteStore::ledger(std::span<const TopicPartition> partitions) {
+// Makes a call to the writer within the caller's patience, behind the gate.
+template <class Call>
+auto SqliteStore::write_patiently(const Patience& patience, Call call) -> decltype(call()) {
     if (!writer_) return only_looked_at(reading_.path);
     if (auto held = check_lease(); !held) return held.error();
-    const WriteGate::Pass pass(*gate_);
+    const PatientWriting writing(*gate_, *writer_, patience, options_.busy_timeout);
+    if (auto entered = writing.entered(); !entered) return entered.error();
+    auto done = call();
+    if (!done) return writing.explained(done.error());
+    return done;
+}
+
+Result<std::vector<LedgerEntry>> SqliteStore::read_ledger(
+    std::span<const TopicPartition> partitions) {
     std::vector<LedgerEntry> out;
     auto transaction = Transaction::begin(*writer_);
-    if (!transaction) return in_context("reading the ledger", transaction.error());
+    if (!transaction) return transaction.error();
     for (const TopicPartition& at : partitions) {
         auto entry = ledger_entry(*writer_, at);
-        if (!entry) return in_context("reading the ledger", entry.error());
+        if (!entry) return entry.error();
         out.push_back(*std::move(entry));
     }
-    if (auto done = transaction->commit(); !done) {
-        return in_context("reading the ledger", done.error());
-    }
+    if (auto done = transaction->commit(); !done) return done.error();
     return out;
+}
+
+Result<std::vector<LedgerEntry>> SqliteStore::ledger(std::span<const TopicPartition> partitions,
+                                                     const Patience& patience) {
+    auto read = write_patiently(patience, [&] { return read_ledger(partitions); });
+    if (!read) return in_context("reading the ledger", read.error());
+    return read;
 }
 
 Result<Committed> SqliteStore::commit_in_transaction(const Batch& batch) {
@@ -180,27 +196,25 @@ Result<Committed> SqliteStore::commit_in_transaction(const Batch& batch) {
     return committed;
 }
 
-Result<Committed> SqliteStore::commit(const Batch& batch, const CommitOrder& order) {
-    if (!writer_) return only_looked_at(reading_.path);
+Result<Committed> SqliteStore::commit(const Batch& batch, const CommitOrder& order,
+                                      const Patience& patience) {
     if (!order.wait_for_turn()) return out_of_turn();
-    if (auto held = check_lease(); !held) return held.error();
-    const WriteGate::Pass pass(*gate_);
-    auto committed = commit_in_transaction(batch);
+    auto committed = write_patiently(patience, [&] { return commit_in_transaction(batch); });
     if (!committed) return in_context("committing a batch", committed.error());
     return committed;
 }
 
 Result<std::vector<std::unique_ptr<RowView>>> SqliteStore::collect(const Statement& statement) {
-    const WriteGate::Pass pass(*gate_);
     auto runner = StatementRunner::prepare(*writer_, statement);
     if (!runner) return runner.error();
     if (!runner->reads_only()) return not_reading(statement);
     return runner->collect();
 }
 
-Result<> SqliteStore::query(const Statement& statement, const RowSink& sink) {
+Result<> SqliteStore::query(const Statement& statement, const RowSink& sink,
+                            const Patience& patience) {
     if (in_memory()) {
-        const auto rows = collect(statement);
+        const auto rows = write_patiently(patience, [&] { return collect(statement); });
         if (!rows) return rows.error();
         for (const auto& row : *rows) {
             if (auto taken = sink(*row); !taken) return taken;
@@ -209,13 +223,21 @@ Result<> SqliteStore::query(const Statement& statement, const RowSink& sink) {
     }
     auto loan = ReadingLoan::take(*this);
     if (!loan) return in_context("reading", loan.error());
+    PatientCall call(loan->database(), patience, options_.busy_timeout);
     auto runner = StatementRunner::prepare(loan->database(), statement);
-    if (!runner) return runner.error();
+    if (!runner) return call.explained(runner.error());
     if (!runner->reads_only()) return not_reading(statement);
-    auto streamed = runner->stream(sink);
+    bool refused = false;
+    auto done = runner->stream([&](const RowView& row) {
+        call.progressed();
+        auto taken = sink(row);
+        refused = !taken;
+        return taken;
+    });
     // What was read while somebody wrote is nothing, whatever it seems to be.
     if (auto same = loan->database().check_watch(); !same) return same;
-    return streamed;
+    if (!done && !refused) return call.explained(done.error());
+    return done;
 }
 
 Result<std::vector<std::int64_t>> SqliteStore::transact_in_transaction(
@@ -239,11 +261,9 @@ Result<std::vector<std::int64_t>> SqliteStore::transact_in_transaction(
     return changes;
 }
 
-Result<std::vector<std::int64_t>> SqliteStore::transact(std::span<const Statement> statements) {
-    if (!writer_) return only_looked_at(reading_.path);
-    if (auto held = check_lease(); !held) return held.error();
-    const WriteGate::Pass pass(*gate_);
-    return transact_in_transaction(statements);
+Result<std::vector<std::int64_t>> SqliteStore::transact(std::span<const Statement> statements,
+                                                        const Patience& patience) {
+    return write_patiently(patience, [&] { return transact_in_transaction(statements); });
 }
 
 Result<std::unique_ptr<Lease>> SqliteStore::take_lease(const std::string& holder) {
@@ -268,6 +288,13 @@ Result<> SqliteStore::check_lease() {
     const std::lock_guard lock(lease_mutex_);
     const auto file = lease_.lock();
     return file ? file->check() : Result<>();
+}
+
+Result<> SqliteStore::check_files() {
+    if (writer_) {
+        if (auto same = writer_->check_watch(); !same) return same;
+    }
+    return check_lease();
 }
 
 std::optional<Rescued> SqliteStore::rescue() {

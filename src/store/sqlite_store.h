@@ -38,14 +38,22 @@ public:
                                                              const LookOptions& options);
     ~SqliteStore() override;
 
-    Result<std::vector<LedgerEntry>> ledger(std::span<const TopicPartition> partitions) override;
-    Result<Committed> commit(const Batch& batch, const CommitOrder& order = {}) override;
-    Result<> query(const Statement& statement, const RowSink& sink) override;
-    Result<std::vector<std::int64_t>> transact(std::span<const Statement> statements) override;
+    Result<std::vector<LedgerEntry>> ledger(std::span<const TopicPartition> partitions,
+                                            const Patience& patience = {}) override;
+    void prepare(Batch& /*batch*/) override {}  // a row is encoded as it is written
+    Result<Committed> commit(const Batch& batch, const CommitOrder& order = {},
+                             const Patience& patience = {}) override;
+    Result<> query(const Statement& statement, const RowSink& sink,
+                   const Patience& patience = {}) override;
+    Result<std::vector<std::int64_t>> transact(std::span<const Statement> statements,
+                                               const Patience& patience = {}) override;
     Result<std::unique_ptr<Lease>> acquire_lease(const std::string& holder) override;
     Result<> ensure_table(const PriceTable& table) override;
     Result<> backup(const std::string& path,
                     const std::function<void(int percent)>& progress) override;
+
+    // `corrupt` where the file or the lease is no longer what was opened. Asks no gate.
+    Result<> check_files();
 
     // Where the file was deleted, moved or replaced: rescue_if_replaced's copy of it.
     std::optional<Rescued> rescue();
@@ -67,6 +75,9 @@ private:
     Result<std::unique_ptr<Lease>> take_lease(const std::string& holder);
     Result<> check_lease();
     Result<> look_at_table(const PriceTable& table);
+    template <class Call>
+    auto write_patiently(const Patience& patience, Call call) -> decltype(call());
+    Result<std::vector<LedgerEntry>> read_ledger(std::span<const TopicPartition> partitions);
     Result<std::vector<std::unique_ptr<RowView>>> collect(const Statement& statement);
     Result<Committed> commit_in_transaction(const Batch& batch);
     Result<std::vector<std::int64_t>> transact_in_transaction(

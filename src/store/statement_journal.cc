@@ -75,7 +75,7 @@ Result<> read_value(const Query& query, Value& value) {
 }
 
 // The statements of the oldest entry; none where the journal is empty.
-Result<std::vector<Statement>> oldest(Database& database, std::int64_t& entry) {
+Result<std::vector<Statement>> oldest_of(Database& database, std::int64_t& entry) {
     std::vector<Statement> statements;
     std::vector<std::int64_t> ids;
     auto query = database.prepare(
@@ -132,6 +132,7 @@ Result<std::unique_ptr<StatementJournal>> StatementJournal::open(const std::stri
 }
 
 Result<> StatementJournal::append(std::span<const Statement> statements) {
+    const std::lock_guard lock(mutex_);
     auto transaction = Transaction::begin(*database_);
     if (!transaction) return transaction.error();
     const auto last = database_->integer("select coalesce(max(entry), 0) from journal");
@@ -162,30 +163,40 @@ Result<> StatementJournal::append(std::span<const Statement> statements) {
 }
 
 Result<bool> StatementJournal::empty() {
+    const std::lock_guard lock(mutex_);
     const auto some = database_->integer("select 1 from journal limit 1");
     if (!some) return some.error();
     return !some->has_value();
 }
 
+Result<std::vector<Statement>> StatementJournal::oldest(std::int64_t& entry) {
+    const std::lock_guard lock(mutex_);
+    return oldest_of(*database_, entry);
+}
+
+Result<> StatementJournal::forget(std::int64_t entry) {
+    const std::lock_guard lock(mutex_);
+    auto transaction = Transaction::begin(*database_);
+    if (!transaction) return transaction.error();
+    for (const char* sql :
+         {"delete from journal_values where statement in (select id from journal where entry = ?1)",
+          "delete from journal where entry = ?1"}) {
+        auto query = database_->prepare(sql);
+        if (!query) return query.error();
+        query->bind(1, entry);
+        if (auto done = query->run(); !done) return done;
+    }
+    return transaction->commit();
+}
+
 Result<> StatementJournal::replay(Store& store) {
     for (;;) {
         std::int64_t entry = 0;
-        const auto statements = oldest(*database_, entry);
-        if (!statements) return statements.error();
+        const auto statements = oldest(entry);
+        if (!statements) return in_context("the journal", statements.error());
         if (statements->empty()) return {};
         if (auto done = run_all(store, *statements); !done) return done;
-        auto transaction = Transaction::begin(*database_);
-        if (!transaction) return transaction.error();
-        for (const char* sql :
-             {"delete from journal_values where statement in (select id from journal where entry = "
-              "?1)",
-              "delete from journal where entry = ?1"}) {
-            auto query = database_->prepare(sql);
-            if (!query) return query.error();
-            query->bind(1, entry);
-            if (auto done = query->run(); !done) return done;
-        }
-        if (auto done = transaction->commit(); !done) return done;
+        if (auto done = forget(entry); !done) return in_context("the journal", done.error());
     }
 }
 

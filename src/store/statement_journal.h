@@ -1,6 +1,7 @@
 #pragma once
 
 #include <memory>
+#include <mutex>
 #include <span>
 #include <string>
 
@@ -10,8 +11,9 @@
 
 namespace tapedeck {
 
-// Statements that a store which is away shall run once it is back, in an SQLite file on this
-// machine: what the schedule decides is durable before it is carried out, store or not. One thread.
+// Statements that the store shall run, in an SQLite file of its own on this machine: what the
+// schedule decides is durable before it is carried out, whatever the store is doing. One thread
+// appends and one replays; neither waits for what the other does elsewhere.
 class StatementJournal {
 public:
     // Makes the file where it is missing. `clock` must outlive it.
@@ -33,7 +35,11 @@ private:
     explicit StatementJournal(std::unique_ptr<Database> database, const Clock& clock)
         : database_(std::move(database)), clock_(clock) {}
 
-    const std::unique_ptr<Database> database_;
+    Result<std::vector<Statement>> oldest(std::int64_t& entry);
+    Result<> forget(std::int64_t entry);
+
+    std::mutex mutex_;
+    const std::unique_ptr<Database> database_;  // guarded by mutex_
     const Clock& clock_;
 };
 

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "base/decimal.h"
+#include "base/patience.h"
 #include "base/sha256.h"
 #include "base/time.h"
 #include "market/outcome.h"
@@ -148,31 +149,37 @@ public:
 };
 
 // The seam to the database. Every implementation passes tests/conformance/store_suite.h.
-// All functions may be called from any thread; readers never wait for the writer.
-// Errors: `unavailable` (away, locked, full: nothing was changed), `conflict` (a guard failed:
-// nothing was changed), `corrupt`, `rejected`.
+// All functions may be called from any thread; readers never wait for the writer. The thread that
+// starts slots calls none of them, as each may take as long as its caller's patience lasts.
+// Errors: `unavailable` (away, locked, full, or no answer within the limit, which the text then
+// names: nothing was changed, or, where the answer to a commit did not come, all of it was),
+// `conflict` (a guard failed: nothing was changed), `corrupt`, `rejected`.
 class Store {
 public:
     virtual ~Store() = default;
 
     // The ledger's rows for `partitions`, in their order; made at offset 0 at first sight.
-    virtual Result<std::vector<LedgerEntry>> ledger(std::span<const TopicPartition> partitions) = 0;
+    virtual Result<std::vector<LedgerEntry>> ledger(std::span<const TopicPartition> partitions,
+                                                    const Patience& patience = {}) = 0;
 
     // Does what `commit` need not do while the database waits, and leaves it in batch.prepared. For
     // the thread that made the batch; not needed, and of no effect but on speed.
-    virtual void prepare(Batch& /*batch*/) {}
+    virtual void prepare(Batch& batch) = 0;
 
     // Writes the batch in one transaction in which every advance moves the ledger from `from` to
     // `to`; `conflict` where one is not at `from`: then nothing was written. A batch that is
     // followed need not be on the disk on return, as the commit after it brings both there: a crash
     // of the server may take it back, rows and ledger together. Every other is on the disk.
-    virtual Result<Committed> commit(const Batch& batch, const CommitOrder& order = {}) = 0;
+    virtual Result<Committed> commit(const Batch& batch, const CommitOrder& order = {},
+                                     const Patience& patience = {}) = 0;
 
     // Runs one reading statement; `sink` gets the rows in order and may end it with an error.
-    virtual Result<> query(const Statement& statement, const RowSink& sink) = 0;
+    virtual Result<> query(const Statement& statement, const RowSink& sink,
+                           const Patience& patience = {}) = 0;
 
     // Runs statements in one transaction; the number of rows that each changed.
-    virtual Result<std::vector<std::int64_t>> transact(std::span<const Statement> statements) = 0;
+    virtual Result<std::vector<std::int64_t>> transact(std::span<const Statement> statements,
+                                                       const Patience& patience = {}) = 0;
 
     // `conflict` where another process holds it; its text names the holder where it can be told.
     virtual Result<std::unique_ptr<Lease>> acquire_lease(const std::string& holder) = 0;

@@ -2,7 +2,15 @@
 
 #include <sys/stat.h>
 
+#include <filesystem>
+
 namespace tapedeck {
+
+std::string real_path(const std::string& path) {
+    std::error_code failed;
+    auto real = std::filesystem::canonical(path, failed);
+    return failed ? path : real.string();
+}
 
 FileWatch::Seen FileWatch::look(const std::string& path) {
     struct stat status {};
@@ -16,8 +24,10 @@ void FileWatch::add(const std::string& path) { files_.push_back({path, look(path
 
 FileWatch FileWatch::of_database(const std::string& path) {
     FileWatch watch;
-    for (const char* suffix : {"", "-wal", "-shm"}) {
-        watch.add(path + suffix);
+    watch.add(path);
+    const std::string real = real_path(path);
+    for (const char* suffix : {"-wal", "-shm"}) {
+        watch.add(real + suffix);
         if (!watch.files_.back().seen.exists) watch.files_.pop_back();
     }
     return watch;
@@ -27,7 +37,7 @@ FileWatch FileWatch::of_unchanging(const std::string& path) {
     FileWatch watch;
     watch.unchanging_ = true;
     watch.add(path);
-    watch.add(path + "-wal");
+    watch.add(real_path(path) + "-wal");
     return watch;
 }
 

@@ -9,6 +9,9 @@
 
 namespace tapedeck {
 
+// The file that a path leads to through links. SQLite puts what belongs to a database beside that.
+std::string real_path(const std::string& path);
+
 // Notices that a file which somebody has open was deleted, moved or replaced, by device and inode:
 // what is written then goes where nobody will find it. Costs a stat(2) a file.
 class FileWatch {

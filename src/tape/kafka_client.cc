@@ -6,6 +6,7 @@
 #include <array>
 
 #include "base/assert.h"
+#include "base/system_fault.h"
 #include "tape/tape_rules.h"
 
 namespace tapedeck {
@@ -150,6 +151,9 @@ Result<std::shared_ptr<KafkaClient>> KafkaClient::open(const KafkaOptions& optio
     rd_kafka_conf_set_log_cb(conf.get(), take_log);
     rd_kafka_conf_set_events(conf.get(), events);
     client->handle_ = rd_kafka_new(type, conf.get(), fault.data(), fault.size());
+    if (const auto missing = missing_descriptors(); missing && client->handle_ == nullptr) {
+        return Error{ErrorKind::unavailable, fmt::format("Kafka: {}: {}", fault.data(), *missing)};
+    }
     if (client->handle_ == nullptr) {
         return Error{ErrorKind::rejected, fmt::format("Kafka: {}", fault.data())};
     }
@@ -182,6 +186,7 @@ Error KafkaClient::error(rd_kafka_resp_err_t code, std::string_view doing) const
         if (!complaint_.empty()) {
             what += fmt::format(" ({}{})", complaint_, is_login ? hint_ : "");
         }
+        if (const auto missing = missing_descriptors()) what += ": " + *missing;
     }
     return {kind_of(code), std::move(what)};
 }

@@ -92,13 +92,30 @@ std::int64_t size_of(const OutgoingMessage& message) {
 }  // namespace
 
 Result<std::unique_ptr<SpoolFile>> SpoolFile::open(const std::string& path, const Clock& clock) {
-    auto database = open_file(path, kPart, clock, {});
+    std::unique_ptr<SpoolFile> file(new SpoolFile(path, clock));
+    const std::lock_guard lock(file->mutex_);
+    if (auto there = file->is_there(); !there) return there.error();
+    return file;
+}
+
+// Another process may have made it since the last call.
+Result<bool> SpoolFile::is_there() {
+    if (database_) return true;
+    if (::access(path_.c_str(), F_OK) != 0) return false;
+    auto made = make();
+    return made ? Result<bool>(true) : Result<bool>(made.error());
+}
+
+Result<> SpoolFile::make() {
+    if (database_) return {};
+    auto database = open_file(path_, kPart, clock_, {});
     if (!database) return in_context("opening the spool", database.error());
     auto old = (*database)->prepare("delete from spool_fates where settled_at < ?1");
     if (!old) return old.error();
-    old->bind(1, clock.now() - kFatesKept);
-    if (auto done = old->run(); !done) return done.error();
-    return std::unique_ptr<SpoolFile>(new SpoolFile(path, clock, *std::move(database)));
+    old->bind(1, clock_.now() - kFatesKept);
+    if (auto done = old->run(); !done) return done;
+    database_ = *std::move(database);
+    return {};
 }
 
 Result<std::unique_ptr<SpoolFile>> SpoolFile::open_looking(const std::string& path,
@@ -108,7 +125,9 @@ Result<std::unique_ptr<SpoolFile>> SpoolFile::open_looking(const std::string& pa
     if (!reading) return in_context("opening the spool", reading.error());
     auto database = reading->open();
     if (!database) return in_context("opening the spool", database.error());
-    return std::unique_ptr<SpoolFile>(new SpoolFile(path, clock, *std::move(database)));
+    std::unique_ptr<SpoolFile> file(new SpoolFile(path, clock));
+    file->database_ = *std::move(database);
+    return file;
 }
 
 SpoolFile::~SpoolFile() { unlock_draining(); }
@@ -131,6 +150,7 @@ Result<> SpoolFile::insert(const OutgoingMessage& message) {
 
 Result<std::vector<std::int64_t>> SpoolFile::put(std::span<const OutgoingMessage> messages) {
     const std::lock_guard lock(mutex_);
+    if (auto made = make(); !made) return made.error();
     auto transaction = Transaction::begin(*database_);
     if (!transaction) return transaction.error();
     std::vector<std::int64_t> ids;
@@ -152,6 +172,9 @@ Result<std::vector<std::int64_t>> SpoolFile::put(std::span<const OutgoingMessage
 
 Result<std::vector<SpooledMessage>> SpoolFile::first(std::size_t messages, std::size_t bytes) {
     const std::lock_guard lock(mutex_);
+    const auto there = is_there();
+    if (!there) return there.error();
+    if (!*there) return std::vector<SpooledMessage>();
     auto query = database_->prepare(
         "select id, topic, key, timestamp, headers, value from spooled order by id limit ?1");
     if (!query) return query.error();
@@ -212,6 +235,8 @@ Result<> SpoolFile::settle_one(const SpoolFate& fate) {
 
 Result<> SpoolFile::settle(std::span<const SpoolFate> fates) {
     const std::lock_guard lock(mutex_);
+    if (fates.empty()) return {};
+    if (auto made = make(); !made) return made;
     auto transaction = Transaction::begin(*database_);
     if (!transaction) return transaction.error();
     for (const SpoolFate& fate : fates) {
@@ -223,6 +248,9 @@ Result<> SpoolFile::settle(std::span<const SpoolFate> fates) {
 Result<std::map<std::int64_t, SpoolFate>> SpoolFile::fates(std::span<const std::int64_t> ids) {
     const std::lock_guard lock(mutex_);
     std::map<std::int64_t, SpoolFate> out;
+    const auto there = is_there();
+    if (!there) return there.error();
+    if (!*there) return out;
     for (const std::int64_t id : ids) {
         auto query = database_->prepare(
             "select topic, partition, message_offset, why from spool_fates where id = ?1");
@@ -244,6 +272,9 @@ Result<std::map<std::int64_t, SpoolFate>> SpoolFile::fates(std::span<const std::
 
 Result<> SpoolFile::forget_fates(std::span<const std::int64_t> ids) {
     const std::lock_guard lock(mutex_);
+    const auto there = is_there();
+    if (!there) return there.error();
+    if (!*there) return {};
     auto transaction = Transaction::begin(*database_);
     if (!transaction) return transaction.error();
     for (const std::int64_t id : ids) {
@@ -257,6 +288,9 @@ Result<> SpoolFile::forget_fates(std::span<const std::int64_t> ids) {
 
 Result<SpoolSizes> SpoolFile::sizes() {
     const std::lock_guard lock(mutex_);
+    const auto there = is_there();
+    if (!there) return there.error();
+    if (!*there) return SpoolSizes{};
     auto query = database_->prepare(
         "select messages, bytes, (select count(*) from spool_refused),"
         " (select spooled_at from spooled order by id limit 1) from spool_sizes");
@@ -272,6 +306,8 @@ Result<SpoolSizes> SpoolFile::sizes() {
 bool SpoolFile::lock_draining() {
     const std::lock_guard lock(mutex_);
     if (lock_ >= 0) return true;
+    const auto there = is_there();
+    if (there && !*there) return true;  // there is nothing to drain, for anybody
     const int fd = ::open((path_ + ".lock").c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644);
     if (fd < 0) return false;
     if (::flock(fd, LOCK_EX | LOCK_NB) != 0) {

@@ -36,10 +36,11 @@ struct SpoolSizes {
 };
 
 // Messages that wait for their tape, in an SQLite file: docs/formats/spool.md. Each change is one
-// synced transaction. Several processes may share the file. Any thread. Errors are SQLite's.
+// synced transaction. Several processes may share the file, which is made when the first message is
+// put into it; until then it is an empty one. Any thread. Errors are SQLite's.
 class SpoolFile {
 public:
-    // Makes the file where it is missing. `clock` must outlive it.
+    // `clock` must outlive it.
     static Result<std::unique_ptr<SpoolFile>> open(const std::string& path, const Clock& clock);
 
     // To be read only, as look_at has it.
@@ -73,16 +74,17 @@ public:
     SpoolFile& operator=(const SpoolFile&) = delete;
 
 private:
-    SpoolFile(std::string path, const Clock& clock, std::unique_ptr<Database> database)
-        : path_(std::move(path)), clock_(clock), database_(std::move(database)) {}
+    SpoolFile(std::string path, const Clock& clock) : path_(std::move(path)), clock_(clock) {}
+    Result<bool> is_there();
+    Result<> make();
     Result<> insert(const OutgoingMessage& message);
     Result<> settle_one(const SpoolFate& fate);
 
     const std::string path_;
     const Clock& clock_;
     std::mutex mutex_;
-    const std::unique_ptr<Database> database_;  // guarded by mutex_
-    int lock_ = -1;                             // guarded by mutex_: of the file's neighbour .lock
+    std::unique_ptr<Database> database_;  // guarded by mutex_; none until there is a file
+    int lock_ = -1;                       // guarded by mutex_: of the file's neighbour .lock
 };
 
 }  // namespace tapedeck

@@ -13,7 +13,6 @@ namespace {
 
 constexpr std::size_t kMessagesAtOnce = 1'000;
 constexpr std::size_t kBytesAtOnce = 1024 * 1024;
-constexpr std::chrono::milliseconds kLongestRetry{10'000};
 
 bool is_account(const OutgoingMessage& message) { return message.topic == kOutcomesTopic; }
 
@@ -337,7 +336,7 @@ void SpoolTape::drain_loop(std::stop_token stop) {
             if (ours) note_away(drained.error());
             std::unique_lock lock(mutex_);
             changed_.wait_for(lock, stop, pause, [] { return false; });
-            pause = ours ? std::min(pause * 2, std::max(kLongestRetry, options_.retry))
+            pause = ours ? std::min(pause * 2, std::max(options_.longest_retry, options_.retry))
                          : options_.retry;
             continue;
         }

@@ -22,12 +22,14 @@ inline constexpr std::string_view kSpooled = "spool:";
 
 struct SpoolOptions {
     std::string path;
-    std::int64_t budget = std::int64_t{256} << 20;  // bytes of keys and values
-    std::chrono::milliseconds retry{1'000};         // between tries while the tape is away
+    std::int64_t budget = std::int64_t{256} << 20;    // bytes of keys and values
+    std::chrono::milliseconds retry{1'000};           // between tries while the tape is away
+    std::chrono::milliseconds longest_retry{10'000};  // they grow rarer up to this
 };
 
-// A tape whose brokers may be away: what cannot be appended now is kept in a bounded spool on this
-// machine, and brought to the tape in its order once that is back.
+// A tape that may be away, its brokers down, its file locked or its disk full: what cannot be
+// appended now is kept in a bounded spool on this machine, and brought to the tape in its order
+// once that is back.
 //
 // - While messages wait, every message goes behind them: nothing overtakes.
 // - A message leaves the spool after the tape confirmed it. A crash in between brings it twice;

@@ -3,10 +3,12 @@
 #include <gtest/gtest.h>
 
 #include <atomic>
+#include <filesystem>
 #include <thread>
 
 #include "market/outcome.h"
 #include "tape/memory_tape.h"
+#include "tape/sqlite_tape.h"
 #include "tests/conformance/temp_folder.h"
 
 namespace tapedeck {
@@ -293,6 +295,61 @@ TEST_F(SpoolTest, MakesTopicsThatWereWantedWhileTheTapeWasAway) {
     const auto partitions = memory.partitions("stock_topic");
     ASSERT_TRUE(partitions);
     EXPECT_EQ(partitions->size(), 2U);
+}
+
+TEST_F(SpoolTest, NoFileIsMadeBeforeSomethingWaits) {
+    ASSERT_TRUE(append(price("1")));
+    ASSERT_TRUE(spool->sizes());
+    EXPECT_EQ(spool->sizes()->messages, 0);
+    EXPECT_FALSE(std::filesystem::exists(folder.file("spool.db")));
+    EXPECT_FALSE(std::filesystem::exists(folder.file("spool.db.lock")));
+    ShakyTape::away = true;
+    ASSERT_TRUE(append(price("2")));
+    EXPECT_TRUE(std::filesystem::exists(folder.file("spool.db")));
+    ShakyTape::away = false;
+    EXPECT_TRUE(drained());
+    EXPECT_EQ(on_tape(), (std::vector<std::string>{"1", "2"}));
+}
+
+TEST_F(SpoolTest, WhatAFileThatSomebodyHasLockedDoesNotTakeWaitsForItsTurn) {
+    SqliteTapeOptions waiting;
+    waiting.append_timeout = 10ms;
+    auto file = SqliteTape::open(folder.file("tape.db"), clock, waiting);
+    ASSERT_TRUE(file) << file.error().what;
+    ASSERT_TRUE((*file)->ensure_topic("coin_topic", 1));
+    ASSERT_TRUE((*file)->ensure_topic(std::string(kOutcomesTopic), 1));
+    SpoolOptions options;
+    options.path = folder.file("spool.db");
+    options.retry = options.longest_retry = 5ms;
+    auto opened = SpoolTape::open(*std::move(file), clock, log, std::move(options));
+    ASSERT_TRUE(opened) << opened.error().what;
+    spool = *std::move(opened);
+    ASSERT_TRUE(append(price("1")));
+    auto somebody = Database::open(folder.file("tape.db"), {});
+    ASSERT_TRUE(somebody) << somebody.error().what;
+    ASSERT_TRUE((*somebody)->execute("begin exclusive"));
+    std::vector<Position> positions;
+    for (const char* value : {"2", "3"}) {
+        const auto position = append(price(value));
+        ASSERT_TRUE(position) << position.error().what;
+        EXPECT_EQ(position->at.topic, "spool:coin_topic");
+        positions.push_back(*position);
+    }
+    ASSERT_TRUE(append(account(positions)));
+    ASSERT_TRUE((*somebody)->execute("rollback"));
+    ASSERT_TRUE(drained());
+    const auto prices = spool->read({"coin_topic", Partition(0)}, Offset(0), 1'000'000);
+    ASSERT_TRUE(prices) << prices.error().what;
+    ASSERT_EQ(prices->messages.size(), 3U);
+    EXPECT_EQ(prices->messages[1].value, "2");
+    const auto accounts =
+        spool->read({std::string(kOutcomesTopic), Partition(0)}, Offset(0), 1'000'000);
+    ASSERT_TRUE(accounts) << accounts.error().what;
+    ASSERT_EQ(accounts->messages.size(), 1U);
+    const auto run = decode_outcomes(accounts->messages[0].value);
+    ASSERT_TRUE(run) << run.error().what;
+    EXPECT_EQ(run->outcomes[1].sent->topic, "coin_topic");
+    EXPECT_EQ(run->outcomes[1].sent->offset, Offset(2));
 }
 
 }  // namespace

@@ -5,12 +5,15 @@
 #include <algorithm>
 #include <climits>
 
+#include "base/system_fault.h"
+
 namespace tapedeck {
 namespace {
 
 constexpr std::size_t kCachedStatements = 64;
 constexpr std::size_t kSqlShown = 100;
 constexpr int kPagesBetweenCheckpoints = 1000;  // SQLite's own default
+constexpr std::chrono::seconds kBetweenCheckpoints{10};
 
 // The file's name in a URI.
 std::string escaped(std::string_view path) {
@@ -162,8 +165,10 @@ int Database::after_commit(int wal_pages) {
         unreported_ = *std::move(finding);
         return SQLITE_READONLY_DBMOVED;
     }
-    if (wal_pages >= kPagesBetweenCheckpoints) {
-        // Where it cannot be done now, the next commit does it.
+    const auto now = std::chrono::steady_clock::now();
+    if (wal_pages >= kPagesBetweenCheckpoints || now - checkpointed_ >= kBetweenCheckpoints) {
+        checkpointed_ = now;
+        // Where it cannot be done now, a later commit does it.
         sqlite3_wal_checkpoint_v2(handle_, "main", SQLITE_CHECKPOINT_PASSIVE, nullptr, nullptr);
     }
     return SQLITE_OK;
@@ -185,6 +190,11 @@ Error Database::failure(int code, std::string_view sql) const {
     const bool last = handle_ && (sqlite3_extended_errcode(handle_) & 0xff) == (code & 0xff);
     std::string what =
         fmt::format("{}: {}", path_, last ? sqlite3_errmsg(handle_) : sqlite3_errstr(code & 0xff));
+    const int primary = code & 0xff;
+    const int system = handle_ ? sqlite3_system_errno(handle_) : 0;
+    if (system != 0 && (primary == SQLITE_CANTOPEN || primary == SQLITE_IOERR)) {
+        what += ": " + system_fault(system);
+    }
     // The words for a code are few ("disk I/O error" is 30 different things): give the number too.
     fmt::format_to(std::back_inserter(what), " (SQLite code {})", code);
     const auto start = sql.find_first_not_of(" \n");

@@ -141,7 +141,8 @@ private:
     const std::string path_;
     sqlite3* const handle_;
     std::optional<FileWatch> watch_;
-    mutable std::optional<Error> unreported_;  // what made a commit fail that was done
+    std::chrono::steady_clock::time_point checkpointed_{};  // when this connection last did it
+    mutable std::optional<Error> unreported_;               // what made a commit fail that was done
     std::map<std::string, Cached, std::less<>> cache_;
 };
 

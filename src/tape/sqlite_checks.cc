@@ -19,8 +19,17 @@ std::uint32_t big_endian(const char* bytes) {
 
 std::uint64_t wal_size(const std::string& path) {
     std::error_code failed;
-    const auto size = std::filesystem::file_size(path + "-wal", failed);
+    const auto size = std::filesystem::file_size(real_path(path) + "-wal", failed);
     return failed ? 0 : size;
+}
+
+// SQLite would delete the WAL, which somebody may be writing, or may want back.
+Error wal_without_file(const std::string& path) {
+    return {
+        ErrorKind::corrupt,
+        fmt::format("{0}: empty or missing, though its WAL is not; left as they are: put the file "
+                    "back, or remove {0}-wal to begin anew",
+                    path)};
 }
 
 Result<> check_structure(Database& database) {
@@ -59,7 +68,10 @@ Result<> check_structure(Database& database) {
 Result<> check_regular(const std::string& path) {
     std::error_code failed;
     const auto status = std::filesystem::status(path, failed);
-    if (!std::filesystem::exists(status) || std::filesystem::is_regular_file(status)) return {};
+    if (!std::filesystem::exists(status)) {
+        return wal_size(path) == 0 ? Result<>() : Result<>(wal_without_file(path));
+    }
+    if (std::filesystem::is_regular_file(status)) return {};
     return Error{ErrorKind::rejected, path + ": not a regular file"};
 }
 
@@ -74,9 +86,7 @@ Result<FileForm> inspect(Database& database) {
     }
     if (size == 0) {
         if (wal_size(path) == 0) return FileForm{true, false};
-        // SQLite would delete the WAL, which somebody may be writing.
-        return Error{ErrorKind::corrupt,
-                     path + ": empty, though its WAL is not; both left as they are"};
+        return wal_without_file(path);
     }
     std::array<char, 100> header{};
     const int code = file->pMethods->xRead(file, header.data(), header.size(), 0);

@@ -10,7 +10,8 @@ namespace tapedeck {
 // What is looked at before a file is written or read, so that nothing foreign or damaged is
 // touched.
 
-// `rejected` where something other than a file has the name.
+// `rejected` where something other than a file has the name, `corrupt` where the file is missing
+// and its WAL is not.
 Result<> check_regular(const std::string& path);
 
 struct FileForm {

@@ -100,15 +100,28 @@ Result<std::unique_ptr<Database>> open_file(const std::string& path, const Schem
     return database;
 }
 
-void WriteGate::enter() {
+bool WriteGate::enter(const std::optional<Patience>& patience) {
     std::unique_lock lock(mutex_);
     const std::uint64_t ticket = next_ticket_++;
-    changed_.wait(lock, [&] { return serving_ == ticket; });
+    const auto place = queue_.insert(queue_.end(), ticket);
+    const auto is_first = [&] { return queue_.front() == ticket; };
+    if (!patience) {
+        changed_.wait(lock, is_first);
+        return true;
+    }
+    if (changed_.wait_for(lock, patience->stop, patience->limit, is_first)) return true;
+    // Stopped, the one who waits has a last moment; out of time, none.
+    if (patience->stop.stop_requested() &&
+        changed_.wait_for(lock, std::min(patience->limit, kLastPatience), is_first)) {
+        return true;
+    }
+    queue_.erase(place);
+    return false;
 }
 
 void WriteGate::leave() {
     const std::lock_guard lock(mutex_);
-    ++serving_;
+    queue_.pop_front();
     changed_.notify_all();
 }
 

@@ -2,13 +2,16 @@
 
 #include <chrono>
 #include <condition_variable>
+#include <list>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
 
 #include "base/clock.h"
+#include "base/patience.h"
 #include "tape/sqlite.h"
 
 namespace tapedeck {
@@ -47,23 +50,31 @@ class WriteGate {
 public:
     class Pass {
     public:
-        explicit Pass(WriteGate& gate) : gate_(gate) { gate_.enter(); }
-        ~Pass() { gate_.leave(); }
+        explicit Pass(WriteGate& gate) : gate_(gate), inside_(gate_.enter(std::nullopt)) {}
+        // May be left outside once the patience has ended.
+        Pass(WriteGate& gate, const Patience& patience)
+            : gate_(gate), inside_(gate_.enter(patience)) {}
+        ~Pass() {
+            if (inside_) gate_.leave();
+        }
         Pass(const Pass&) = delete;
         Pass& operator=(const Pass&) = delete;
 
+        bool is_inside() const { return inside_; }
+
     private:
         WriteGate& gate_;
+        const bool inside_;
     };
 
 private:
-    void enter();
+    bool enter(const std::optional<Patience>& patience);
     void leave();
 
     std::mutex mutex_;
-    std::condition_variable changed_;
-    std::uint64_t next_ticket_ = 0;
-    std::uint64_t serving_ = 0;
+    std::condition_variable_any changed_;
+    std::list<std::uint64_t> queue_;  // guarded by mutex_: who is inside, and who waits
+    std::uint64_t next_ticket_ = 0;   // guarded by mutex_
 };
 
 }  // namespace tapedeck

@@ -69,7 +69,7 @@ Error cannot_keep_locks(const LookedAt& how, const Error& why) {
 // The last way: without locks, where nobody writes and the WAL holds nothing.
 Result<Tried> open_unchanging(LookedAt& how, const LookOptions& options, const Error& why) {
     how.watch = FileWatch::of_unchanging(how.path);  // before it is asked who writes
-    if (!is_empty(how.path + "-wal")) return cannot_keep_locks(how, why);
+    if (!is_empty(real_path(how.path) + "-wal")) return cannot_keep_locks(how, why);
     if (options.in_use) {
         const auto in_use = options.in_use();
         if (!in_use) return in_use.error();
@@ -83,7 +83,8 @@ Result<Tried> open_unchanging(LookedAt& how, const LookOptions& options, const E
 bool is_of_the_way(const Error& error) { return error.kind == ErrorKind::unavailable; }
 
 Result<Tried> open_somehow(LookedAt& how, const LookOptions& options) {
-    const bool both = exists(how.path + "-wal") && exists(how.path + "-shm");
+    const std::string real = real_path(how.path);
+    const bool both = exists(real + "-wal") && exists(real + "-shm");
     Error why{ErrorKind::unavailable, "they are missing, and the file is another user's"};
     if (both) {
         how.parameters = kBeside;
@@ -103,7 +104,7 @@ Result<Tried> open_somehow(LookedAt& how, const LookOptions& options) {
             return open_so(how);
         }
     }
-    if (may_make_files_beside(how.path)) {
+    if (may_make_files_beside(real)) {
         how.parameters = kMaking;
         auto tried = open_so(how);
         if (tried || !is_of_the_way(tried.error())) return tried;
@@ -187,6 +188,18 @@ Result<std::unique_ptr<Database>> LookedAt::open() const {
     return database;
 }
 
+bool lacks_its_wal(const std::string& path) {
+    const std::string real = real_path(path);
+    return exists(real + "-shm") && !exists(real + "-wal");
+}
+
+Error wal_was_deleted(const std::string& path) {
+    return {ErrorKind::corrupt,
+            path +
+                "-wal was deleted while the file is in use; whoever writes it stops and keeps what "
+                "he has, then it can be opened again"};
+}
+
 LookedAt beside_own_writer(const std::string& path, std::chrono::milliseconds busy_timeout) {
     LookedAt how;
     how.path = path;
@@ -229,11 +242,16 @@ Result<std::vector<std::string>> lens_for(Database& database,
 
 Result<LookedAt> look_at(const std::string& path, const SchemaPart& part,
                          const LookOptions& options) {
-    if (!exists(path)) return nothing_yet(path);
     if (auto regular = check_regular(path); !regular) return regular.error();
+    if (!exists(path)) return nothing_yet(path);
     LookedAt how;
     how.path = path;
     how.busy_timeout = options.busy_timeout;
+    if (lacks_its_wal(path) && options.in_use) {
+        const auto in_use = options.in_use();
+        if (!in_use) return in_use.error();
+        if (*in_use) return wal_was_deleted(path);
+    }
     const auto tried = open_somehow(how, options);
     if (!tried) return tried.error();
     Database& database = *tried->database;

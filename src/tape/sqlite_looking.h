@@ -33,6 +33,13 @@ struct LookedAt {
     Result<std::unique_ptr<Database>> open() const;
 };
 
+// Whether the WAL's index is there without the WAL: SQLite makes the WAL first and deletes it last,
+// so somebody else has deleted it. If the file is in use, who opens it now reads and writes at
+// random.
+bool lacks_its_wal(const std::string& path);
+// To be said of such a file while it is in use.
+Error wal_was_deleted(const std::string& path);
+
 // For the readers of a process that has opened the file for writing itself.
 LookedAt beside_own_writer(const std::string& path, std::chrono::milliseconds busy_timeout);
 

@@ -7,6 +7,7 @@
 #include <cstring>
 
 #include "base/json_writer.h"
+#include "tape/sqlite_patience.h"
 #include "tape/tape_rules.h"
 
 namespace tapedeck {
@@ -190,7 +191,11 @@ private:
             bytes += value.size();
             if (bytes > max_bytes && !chunk.messages.empty()) break;
             const Offset offset = offset_of(query->integer(0));
-            if (offset != chunk.next) return missing(at, chunk.next);
+            // What comes before a hole is read all the same; the next read meets the hole.
+            if (offset != chunk.next) {
+                if (chunk.messages.empty()) return missing(at, chunk.next);
+                break;
+            }
             const auto timestamp = Timestamp(std::chrono::milliseconds(query->integer(1)));
             const std::string_view key = blocks->keep(query->bytes(2));
             chunk.messages.push_back({offset, timestamp, key, blocks->keep(value)});
@@ -235,9 +240,11 @@ Result<std::unique_ptr<SqliteTape>> SqliteTape::open(const std::string& path, co
     auto looking = reading.open();
     if (!looking) return in_context("opening the tape", looking.error());
     auto gate = options.gate ? std::move(options.gate) : std::make_shared<WriteGate>();
-    return std::unique_ptr<SqliteTape>(
+    auto tape = std::unique_ptr<SqliteTape>(
         new SqliteTape(std::move(reading), std::move(gate), *std::move(writer),
                        std::make_unique<SqliteCursor>(*std::move(looking))));
+    tape->append_timeout_ = std::min(options.append_timeout, options.busy_timeout);
+    return tape;
 }
 
 Result<std::unique_ptr<SqliteTape>> SqliteTape::open_looking(const std::string& path,
@@ -269,6 +276,8 @@ Result<std::unique_ptr<LocalTape::Cursor>> SqliteTape::open_cursor() {
     if (!reading) return in_context("opening a reader of the tape", reading.error());
     return std::unique_ptr<Cursor>(std::make_unique<SqliteCursor>(*std::move(reading)));
 }
+
+Result<> SqliteTape::check_files() const { return writer_ ? writer_->check_watch() : Result<>(); }
 
 std::optional<Rescued> SqliteTape::rescue(Timestamp now) {
     if (!writer_) return std::nullopt;
@@ -389,9 +398,12 @@ Result<std::vector<Result<Position>>> SqliteTape::append(
     Appending work;
     work.positions.reserve(messages.size());
     if (!messages.empty()) {
-        const WriteGate::Pass pass(*gate_);
+        const PatientWriting writing(*gate_, *writer_, {append_timeout_, {}}, append_timeout_);
+        if (auto entered = writing.entered(); !entered) {
+            return in_context("appending to the tape", entered.error());
+        }
         if (auto done = append_in_transaction(messages, work); !done) {
-            return in_context("appending to the tape", done.error());
+            return in_context("appending to the tape", writing.explained(done.error()));
         }
     }
     for (const auto& [name, topic] : work.topics) {

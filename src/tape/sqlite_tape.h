@@ -18,6 +18,7 @@ struct SqliteTapeOptions {
     // Shared with the store in the same file, whichever of the two lives longer; none: a gate of
     // its own, and SQLite's lock alone between the two.
     std::shared_ptr<WriteGate> gate;
+    std::chrono::milliseconds append_timeout{5'000};  // for which an append waits for the file
 };
 
 // The embedded tape: tables of an SQLite file, docs/formats/tape.md, which may be the store's file.
@@ -44,6 +45,9 @@ public:
     // offset already counts, and what was left over goes with the next discard.
     Result<> discard(const TopicPartition& at, Offset before) override;
 
+    // `corrupt` where the file is no longer what was opened. Asks no gate.
+    Result<> check_files() const;
+
     // Where the file was deleted, moved or replaced: rescue_if_replaced's copy of it.
     std::optional<Rescued> rescue(Timestamp now);
 
@@ -63,6 +67,7 @@ private:
     const LookedAt reading_;  // how connections that read are opened
     const std::shared_ptr<WriteGate> gate_;
     const std::unique_ptr<Database> writer_;  // used within the gate only; none: opened to look
+    std::chrono::milliseconds append_timeout_{0};  // constant once opened
     std::mutex looking_mutex_;
     const std::unique_ptr<SqliteCursor> looking_;  // guarded by looking_mutex_
 };

@@ -137,18 +137,24 @@ class FaultyStore : public Store {
 public:
     FaultyStore(Store& inner, Calls& calls) : inner_(inner), calls_(calls) {}
 
-    Result<std::vector<LedgerEntry>> ledger(std::span<const TopicPartition> partitions) override {
-        return calls_.through<std::vector<LedgerEntry>>([&] { return inner_.ledger(partitions); });
+    Result<std::vector<LedgerEntry>> ledger(std::span<const TopicPartition> partitions,
+                                            const Patience& patience = {}) override {
+        return calls_.through<std::vector<LedgerEntry>>(
+            [&] { return inner_.ledger(partitions, patience); });
     }
-    Result<Committed> commit(const Batch& batch, const CommitOrder& order) override {
-        return calls_.through<Committed>([&] { return inner_.commit(batch, order); });
+    void prepare(Batch& batch) override { inner_.prepare(batch); }
+    Result<Committed> commit(const Batch& batch, const CommitOrder& order = {},
+                             const Patience& patience = {}) override {
+        return calls_.through<Committed>([&] { return inner_.commit(batch, order, patience); });
     }
-    Result<> query(const Statement& statement, const RowSink& sink) override {
-        return calls_.through<Done>([&] { return inner_.query(statement, sink); });
+    Result<> query(const Statement& statement, const RowSink& sink,
+                   const Patience& patience = {}) override {
+        return calls_.through<Done>([&] { return inner_.query(statement, sink, patience); });
     }
-    Result<std::vector<std::int64_t>> transact(std::span<const Statement> statements) override {
+    Result<std::vector<std::int64_t>> transact(std::span<const Statement> statements,
+                                               const Patience& patience = {}) override {
         return calls_.through<std::vector<std::int64_t>>(
-            [&] { return inner_.transact(statements); });
+            [&] { return inner_.transact(statements, patience); });
     }
     Result<std::unique_ptr<Lease>> acquire_lease(const std::string& holder) override {
         return calls_.through<std::unique_ptr<Lease>>([&] { return inner_.acquire_lease(holder); });

@@ -156,6 +156,16 @@ TEST_F(FileFaults, AnEmptyFileBesideAFullWalIsRefusedAndBothAreLeftAsTheyAre) {
     EXPECT_EQ(bytes_of(file + "-wal"), "somebody else's frames");
 }
 
+TEST_F(FileFaults, AMissingFileBesideAFullWalIsNotMadeAnew) {
+    std::filesystem::remove(file);
+    std::ofstream(file + "-wal") << "somebody else's frames";
+    const auto store = SqliteStore::open(file, kClock);
+    ASSERT_FALSE(store);
+    EXPECT_EQ(store.error().kind, ErrorKind::corrupt) << store.error().what;
+    EXPECT_FALSE(std::filesystem::exists(file));
+    EXPECT_EQ(bytes_of(file + "-wal"), "somebody else's frames");
+}
+
 // Store and tape share a file, so it is opened while this process has it open already.
 TEST_F(FileFaults, AFileStaysLockedHoweverOftenItsProcessOpensIt) {
     const auto store = SqliteStore::open(file, kClock);

@@ -154,6 +154,21 @@ TEST_F(Looking, AClosedFileIsReadByAnotherUserAndNothingIsMade) {
     EXPECT_EQ(picture_of(folder.path()), before);
 }
 
+// SQLite keeps what belongs to a file beside the file, and not beside a link to it.
+TEST_F(Looking, ALinkLeadsToTheFileAndToWhatIsBesideIt) {
+    const pid_t recorder = start_recorder("first");
+    TempFolder other;
+    ASSERT_EQ(::chmod(other.path().c_str(), 0755), 0);
+    const std::string link = other.file("link.db");
+    std::filesystem::create_symlink(file, link);
+    const auto before = picture_of(folder.path());
+    EXPECT_EQ(as_nobody([&] { return variables_seen(link); }), 1);
+    EXPECT_EQ(picture_of(folder.path()), before);
+    EXPECT_EQ(std::distance(std::filesystem::directory_iterator(other.path()), {}), 1);
+    ASSERT_EQ(::kill(recorder, SIGKILL), 0);
+    ended(recorder);
+}
+
 // As an sqlite3 shell leaves a file, or a copy of it.
 TEST_F(Looking, WithoutItsWalTheFileIsReadAsOneThatNobodyChanges) {
     make_and_close();
@@ -184,6 +199,23 @@ TEST_F(Looking, AFileThatIsInUseIsNotReadWithoutLocks) {
                   return store.error().what.find("-wal") == std::string::npos ? 3 : 0;
               }),
               0);
+}
+
+// The index leads into a WAL that is no longer there.
+TEST_F(Looking, AFileWhoseWalWasDeletedUnderItsRecorderIsNotOpened) {
+    const pid_t recorder = start_recorder("first");
+    std::filesystem::remove(file + "-wal");
+    const auto before = picture_of(folder.path());
+    LookOptions options;
+    options.in_use = [] { return Result<bool>(true); };
+    const auto store = SqliteStore::open_looking(file, kClock, options);
+    ASSERT_FALSE(store);
+    EXPECT_NE(store.error().what.find("-wal was deleted"), std::string::npos) << store.error().what;
+    EXPECT_EQ(picture_of(folder.path()), before);
+    ASSERT_EQ(::kill(recorder, SIGKILL), 0);
+    ended(recorder);
+    options.in_use = [] { return Result<bool>(false); };
+    EXPECT_TRUE(SqliteStore::open_looking(file, kClock, options)) << "nobody has it any more";
 }
 
 TEST_F(Looking, WhatIsReadWithoutLocksWhileSomebodyWritesIsRefused) {

@@ -24,6 +24,32 @@ protected:
         std::filesystem::create_directories(one.folder);
         return one;
     }
+    // When the last try began, by the store, or by the journal where that was not brought home.
+    static Timestamp last_sign(const World& one) {
+        ManualClock still(kStart);
+        Timestamp last = kStart;
+        if (std::filesystem::exists(one.file())) {
+            auto store = SqliteStore::open(one.file(), still);
+            EXPECT_TRUE(store) << store.error().what;
+            auto read = (*store)->query({"select max(started_at) from task_tries", {}, {}},
+                                        [&](const RowView& row) -> Result<> {
+                                            if (!row.is_null(0)) last = row.timestamp(0);
+                                            return {};
+                                        });
+            EXPECT_TRUE(read);
+        }
+        if (std::filesystem::exists(one.journal_file())) {
+            auto journal = StatementJournal::open(one.journal_file(), still);
+            EXPECT_TRUE(journal) << journal.error().what;
+            auto database = Database::open(one.journal_file(), {});
+            EXPECT_TRUE(database) << database.error().what;
+            const auto latest = (*database)->integer("select max(written_at) from journal");
+            EXPECT_TRUE(latest) << latest.error().what;
+            if (*latest) last = std::max(last, Timestamp(std::chrono::microseconds(**latest)));
+        }
+        return last;
+    }
+
     TempFolder root;
 };
 
@@ -49,18 +75,7 @@ TEST_F(RecorderCrash, KilledAtAnyCallItLosesAndDoublesNothing) {
             int status = 0;
             ASSERT_EQ(::waitpid(child, &status, 0), child);
             // It starts again a second after its last sign of life, and so within the grace.
-            ManualClock still(kStart);
-            Timestamp last = kStart;
-            if (std::filesystem::exists(one.file())) {
-                auto store = SqliteStore::open(one.file(), still);
-                ASSERT_TRUE(store) << store.error().what;
-                auto read = (*store)->query({"select max(started_at) from task_tries", {}, {}},
-                                            [&](const RowView& row) -> Result<> {
-                                                if (!row.is_null(0)) last = row.timestamp(0);
-                                                return {};
-                                            });
-                ASSERT_TRUE(read);
-            }
+            const Timestamp last = last_sign(one);
             Calls calm;
             ASSERT_TRUE(one.record(last == kStart ? kStart : last + 1s, end, calm));
             EXPECT_EQ(one.facts(end), expected) << "killed at call " << at;

@@ -61,10 +61,10 @@ protected:
     void expect_to_outlive(const std::function<void()>& begin, const std::function<void()>& end) {
         std::atomic<bool> begun = false;
         std::atomic<bool> ended = false;
-        world.on_request = [&](PatientClock& clock) {
+        world.on_request = [&](WaitingClock& clock) {
             if (clock.now() >= kStart + 5min && !begun.exchange(true)) begin();
         };
-        world.on_sleep = [&](PatientClock& clock) {
+        world.on_sleep = [&](WaitingClock& clock) {
             if (clock.now() >= kStart + 6min && begun && !ended.exchange(true)) end();
         };
         Calls counting;
@@ -102,9 +102,41 @@ TEST_F(RecorderFaults, AFileLockedBySomebodyCostsAtMostItsOwnSlot) {
         [&] { ASSERT_TRUE(other->execute("rollback")); });
 }
 
+// From before 00:10 until after 00:25, as by somebody who went to lunch within a transaction.
+TEST_F(RecorderFaults, AFileLockedForSeveralSlotsCostsNone) {
+    world.busy_timeout = 10ms;
+    world.spooled = true;
+    std::unique_ptr<Database> somebody;
+    std::atomic<bool> began = false;
+    std::atomic<bool> ended = false;
+    world.on_sleep = [&](WaitingClock& clock) {
+        if (clock.now() >= kStart + 3min && !began.exchange(true)) {
+            auto opened = Database::open(world.file(), {false, 5s});
+            ASSERT_TRUE(opened) << opened.error().what;
+            somebody = *std::move(opened);
+            ASSERT_TRUE(somebody->execute("begin exclusive"));
+        }
+        if (clock.now() >= kStart + 22min && !ended.exchange(true)) {
+            ASSERT_TRUE(somebody->execute("rollback"));
+        }
+    };
+    world.drains_first = [&] { return ended.load(); };
+    Calls counting;
+    const Timestamp stop = kStart + 6 * 5min;
+    ASSERT_TRUE(world.record(kStart, stop, counting));
+    ASSERT_TRUE(began && ended);
+    const auto states = states_of(world, stop);
+    EXPECT_EQ(states.size(), 12U);
+    for (const char* at : {"00:05", "00:10", "00:15", "00:20", "00:25", "00:30"}) {
+        for (const char* instrument : {"bitcoin", "ethereum"}) {
+            EXPECT_EQ(state_at(states, at, instrument), "recorded") << at;
+        }
+    }
+}
+
 TEST_F(RecorderFaults, AClockSetAheadAnHourMissesWhatLiesBetweenAndNothingElse) {
     std::atomic<bool> stepped = false;
-    world.on_sleep = [&](PatientClock& clock) {
+    world.on_sleep = [&](WaitingClock& clock) {
         if (clock.now() >= kStart + 10min && !stepped.exchange(true)) clock.step(1h);
     };
     Calls counting;
@@ -122,7 +154,7 @@ TEST_F(RecorderFaults, AClockSetAheadAnHourMissesWhatLiesBetweenAndNothingElse) 
 
 TEST_F(RecorderFaults, AClockSetBackAnHourRecordsEverySlotOnce) {
     std::atomic<bool> stepped = false;
-    world.on_sleep = [&](PatientClock& clock) {
+    world.on_sleep = [&](WaitingClock& clock) {
         if (clock.now() >= kStart + 30min && !stepped.exchange(true)) clock.step(-1h);
     };
     Calls counting;

@@ -12,8 +12,9 @@
 #include "pipeline/recorder.h"
 #include "pipeline/test_parts.h"
 #include "store/sqlite_store.h"
+#include "tape/spool_tape.h"
 #include "tape/sqlite_tape.h"
-#include "tests/conformance/others_sleep.h"
+#include "tests/conformance/waiting_clock.h"
 #include "tests/crash/faults.h"
 
 // A whole recorder of two coins every five minutes over files, as fast as it can go.
@@ -24,57 +25,48 @@ using namespace std::chrono_literals;
 inline const Timestamp kStart = *parse_rfc3339("2026-11-24T00:04:59Z");
 inline constexpr auto kSlots = 3;
 
-// Time passes only while nothing happens: a sleeper that finds all others asleep, twice, finds
-// that the moment it waited for has come. At `end` it stops the recorder.
-class PatientClock : public ManualClock {
-public:
-    using Hook = std::function<void(PatientClock&)>;
-    PatientClock(Timestamp start, Timestamp end, Hook on_sleep = {})
-        : ManualClock(start), end_(end), on_sleep_(std::move(on_sleep)) {}
-
-    void sleep_until(Timestamp instant, std::stop_token stop) override {
-        if (on_sleep_) on_sleep_(*this);
-        std::mutex mutex;
-        std::condition_variable_any woken;
-        std::unique_lock lock(mutex);
-        for (int quiet = 0; quiet < 2; quiet = others_sleep() ? quiet + 1 : 0) {
-            if (woken.wait_for(lock, stop, 4ms, [&] { return stop.stop_requested(); })) break;
-        }
-        if (stop.stop_requested()) return;
-        if (instant >= end_) {
-            advance(std::max(0us, std::chrono::microseconds(end_ - now())));
-            over_.request_stop();
-        } else if (instant > now()) {
-            advance(instant - now());
-        }
-    }
-    std::stop_token over() const { return over_.get_token(); }
-
-private:
-    const Timestamp end_;
-    const Hook on_sleep_;  // before each sleep, on any thread that sleeps
-    std::stop_source over_;
-};
-
 // A price that is a function of instrument and slot, so that every run sees the same.
 inline std::string price_at(const std::string& url, Timestamp now) {
     const auto slot = now.time_since_epoch() / 5min;
     return std::to_string(1000 + (url.size() * 7 + static_cast<std::size_t>(slot)) % 900) + ".50";
 }
 
+// Is asked once for each statement that goes into the journal, between two of its writes.
+class JournalClock : public Clock {
+public:
+    JournalClock(Clock& clock, Calls& calls) : clock_(clock), calls_(calls) {}
+    Timestamp now() const override {
+        const auto passed = calls_.through<Done>([] { return Result<>(); });
+        static_cast<void>(passed);  // a clock has nothing to fail with
+        return clock_.now();
+    }
+    std::chrono::microseconds steady() const override { return clock_.steady(); }
+    void sleep_until(Timestamp instant, std::stop_token stop) override {
+        clock_.sleep_until(instant, std::move(stop));
+    }
+
+private:
+    Clock& clock_;
+    Calls& calls_;
+};
+
 struct World {
     std::string folder;
     Feed feed = testing::feed_of({"bitcoin", "ethereum"}, {testing::json_source("alpha")});
 
-    PatientClock::Hook on_sleep;
-    PatientClock::Hook on_request;  // before each answer of the site
+    WaitingClock::Hook on_sleep;
+    WaitingClock::Hook on_request;  // before each answer of the site
     std::chrono::milliseconds busy_timeout{5'000};
+    bool spooled = false;
+    std::function<bool()> drains_first = {};  // no time passes while the spool holds anything
 
     std::string file() const { return folder + "/t.db"; }
+    std::string journal_file() const { return folder + "/journal.db"; }
 
     // Records from the clock's start to `end`; false where something could not be opened or run.
     bool record(Timestamp start, Timestamp end, Calls& calls) {
-        PatientClock clock(start, end, on_sleep);
+        WaitingClock clock(start, end);
+        clock.on_sleep = on_sleep;
         Log log(-1, LogFormat::text, Severity::error, clock);
         SqliteStoreOptions of_store;
         of_store.busy_timeout = busy_timeout;
@@ -85,8 +77,22 @@ struct World {
         shared.busy_timeout = busy_timeout;
         auto tape = SqliteTape::open(file(), clock, shared);
         if (!tape) return false;
+        JournalClock journal_clock(clock, calls);
+        auto journal = StatementJournal::open(journal_file(), journal_clock);
+        if (!journal) return false;
         FaultyStore faulty_store(**store, calls);
-        FaultyTape faulty_tape(**tape, calls);
+        std::unique_ptr<Tape> used = *std::move(tape);
+        SpoolTape* spool = nullptr;
+        if (spooled) {
+            SpoolOptions options;
+            options.path = folder + "/spool.db";
+            options.retry = options.longest_retry = 5ms;
+            auto opened = SpoolTape::open(std::move(used), clock, log, std::move(options));
+            if (!opened) return false;
+            spool = opened->get();
+            used = *std::move(opened);
+        }
+        FaultyTape faulty_tape(*used, calls);
         if (!faulty_store.ensure_table(feed.table)) return false;
         if (!faulty_tape.ensure_topic(feed.topic, 1)) return false;
         if (!faulty_tape.ensure_topic(std::string(kOutcomesTopic), 1)) return false;
@@ -119,7 +125,18 @@ struct World {
             [](bool, const Problem&) { return Result<>(); },
             {},
             {},
-            "test:1"};
+            "test:1",
+            **journal,
+            {}};
+        if (spool != nullptr) {
+            parts.accounts_wait = [spool] {
+                const auto sizes = spool->sizes();
+                return !sizes || sizes->messages > 0;
+            };
+            clock.quiet = [this, waits = parts.accounts_wait] {
+                return !drains_first || !drains_first() || !waits();
+            };
+        }
         Recorder recorder(std::move(parts), std::move(orders));
         return static_cast<bool>(recorder.run(clock.over()));
     }

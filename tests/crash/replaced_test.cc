@@ -9,6 +9,7 @@
 #include <fstream>
 #include <functional>
 
+#include "store/capture_store.h"
 #include "store/file_lease.h"
 #include "store/replaced_note.h"
 #include "store/sqlite_store.h"
@@ -72,7 +73,10 @@ protected:
 };
 
 TEST_P(Replaced, NothingIsReportedOfWhatWentIntoTheFileAndEverythingIsKept) {
+    ASSERT_TRUE(store->check_files());
     GetParam().act(file);
+    EXPECT_FALSE(store->check_files());
+    EXPECT_FALSE(tape->check_files());
     const std::string left = bytes_of(file);
     const std::string left_wal = bytes_of(file + "-wal");
     const auto appended = tape->append(message());
@@ -123,6 +127,19 @@ TEST_F(Replaced, WhatIsAsItWasNeedsNoRescue) {
     EXPECT_FALSE(tape->rescue(kClock.now()));
 }
 
+TEST(ReplacedLink, AFileThatWasOpenedByALinkIsWatchedWhereItIs) {
+    const TempFolder folder;
+    const std::string file = folder.file("t.db");
+    ASSERT_TRUE(SqliteStore::open(file, kClock));
+    const std::string link = folder.file("link.db");
+    std::filesystem::create_symlink(file, link);
+    const auto store = SqliteStore::open(link, kClock);
+    ASSERT_TRUE(store) << store.error().what;
+    ASSERT_TRUE((*store)->transact(kInsert));
+    std::filesystem::remove(file + "-wal");
+    EXPECT_FALSE((*store)->transact(kInsert));
+}
+
 // Somebody looked for room on the disk, and put the file back.
 TEST_F(Replaced, AFileThatIsBackIsWrittenOn) {
     std::filesystem::rename(file, file + ".old");
@@ -165,6 +182,31 @@ TEST(ReplacedSpool, NothingIsReportedOfWhatWentIntoADeletedFile) {
     const auto kept = (*spool)->put(message());
     ASSERT_FALSE(kept);
     EXPECT_EQ(kept.error().kind, ErrorKind::corrupt);
+}
+
+// No price hangs on them: they are told of once, and kept in a file of the same name again.
+TEST(ReplacedCaptures, AreKeptInAFreshFileAfterwards) {
+    for (const char* suffix : {"", "-wal"}) {
+        const TempFolder folder;
+        const std::string file = folder.file("t.captures.db");
+        const auto captures = CaptureStore::open(file, kClock);
+        ASSERT_TRUE(captures);
+        const std::vector<std::pair<std::string, std::string>> none;
+        ASSERT_TRUE((*captures)->put({"https://a", 200, none, "first", kClock.now()}));
+        std::filesystem::remove(file + suffix);
+        EXPECT_FALSE((*captures)->put({"https://a", 200, none, "second", kClock.now()}));
+        const auto third = (*captures)->put({"https://a", 200, none, "third", kClock.now()});
+        ASSERT_TRUE(third) << third.error().what;
+        const auto kept = (*captures)->get(*third);
+        ASSERT_TRUE(kept && *kept && (*kept)->body);
+        EXPECT_EQ(count_in(file, "captures where url = 'https://a'"), *suffix == '\0' ? 1 : 2);
+        const auto whole = Database::open(file, {true, 1s});
+        ASSERT_TRUE(whole);
+        EXPECT_TRUE((*whole)
+                        ->integer("select 1 / (quick_check = 'ok') from pragma_quick_check(1)")
+                        ->has_value())
+            << "the new file is damaged";
+    }
 }
 
 class Holder : public ::testing::Test {

@@ -98,8 +98,7 @@ public:
               clock, [this](const Request& request) { return answer(request, slot_); })),
           states_(assembly.log()),
           collector_({clock, assembly.tape(), client_, assembly.captures(), states_,
-                      assembly.secrets(), assembly.log(), "recorder:1"}),
-          runs_(assembly.store()) {}
+                      assembly.secrets(), assembly.log(), "recorder:1"}) {}
 
     // One run of the DAG that collects `feed`, as the recorder makes it.
     Result<> collect(const std::string& dag, const std::string& feed, int slot) {
@@ -107,18 +106,40 @@ public:
         const Timestamp at = kFirst + slot * 5min;
         const std::string id = dag + "/" + format_rfc3339(at);
         const Timestamp began = clock_.now();
-        auto done = runs_.begin_run({id, dag, at, "scheduled", "running", began, {}},
-                                    assembly_.config().digest, true);
-        if (!done) return done;
-        done = runs_.begin_try(id, {"collect", 1, "running", began, {}, ""});
+        auto done = write({RunTable::run_begun({id, dag, at, "scheduled", "running", began, {}},
+                                               assembly_.config().digest),
+                           RunTable::try_begun(id, {"collect", 1, "running", began, {}, ""})});
         if (!done) return done;
         const Feed& asked = assembly_.feeds().at(feed);
         auto run = collector_.collect(
             asked, {id, at, 1, asked.instruments, at + 150s, assembly_.config().digest}, {});
         if (!run) return run.error();
-        done = runs_.end_try(id, {"collect", 1, "success", began, clock_.now(), ""});
-        if (!done) return done;
-        return runs_.end_run(id, "success", clock_.now());
+        return write({RunTable::try_ended(id, {"collect", 1, "success", began, clock_.now(), ""}),
+                      RunTable::run_ended(id, "success", clock_.now())});
+    }
+
+    // Asked by hand for a slot before the history began, in vain.
+    Result<> collect_by_hand(const std::string& feed, const std::string& instrument) {
+        slot_ = 1;
+        const Timestamp at = kFirst - 1h;
+        const CollectJob job{fmt::format("manual/{}/{}", feed, format_rfc3339(at)),
+                             at,
+                             1,
+                             {instrument},
+                             clock_.now() + 150s,
+                             assembly_.config().digest};
+        auto run = collector_.collect(assembly_.feeds().at(feed), job, {});
+        return run ? Result<>() : run.error();
+    }
+
+    Result<> lose_messages() {
+        const std::vector<Statement> lost{
+            {"insert into tape_gaps (topic, partition, from_offset, to_offset, recorded_at) values "
+             "('old_topic', 3, 40, 45, $1)",
+             {clock_.now()},
+             1}};
+        auto done = assembly_.store().transact(lost);
+        return done ? Result<>() : done.error();
     }
 
     Result<> load_and_settle() {
@@ -140,13 +161,17 @@ public:
     }
 
 private:
+    Result<> write(const std::vector<Statement>& statements) {
+        auto done = assembly_.store().transact(statements);
+        return done ? Result<>() : Result<>(done.error());
+    }
+
     Assembly& assembly_;
     ManualClock& clock_;
     int slot_ = 0;
     MemoryHttpClient client_;
     SourceStates states_;
     Collector collector_;
-    RunTable runs_;
 };
 
 Result<> record(Assembly& assembly, ManualClock& clock) {
@@ -166,6 +191,8 @@ Result<> record(Assembly& assembly, ManualClock& clock) {
     }
     // 15:15 passes while nobody runs.
     clock.advance(kFirst + 18min + 30s - clock.now());
+    if (auto done = world.collect_by_hand("coin", "ethereum"); !done) return done;
+    if (auto done = world.lose_messages(); !done) return done;
     if (auto done = world.load_and_settle(); !done) return done;
     return keep_demo_time(assembly.store(), clock.now());
 }

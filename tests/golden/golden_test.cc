@@ -101,6 +101,8 @@ constexpr Shown kShown[] = {
     {"why_a_failure", "why coin ethereum 2026-11-25T15:05:00Z"},
     {"why_a_missed_slot", "why coin ethereum 2026-11-25T15:15:00Z"},
     {"why_no_slot", "why coin ethereum 2026-11-25T15:16:00Z"},
+    {"why_a_try_by_hand", "why coin ethereum 2026-11-25T14:00:00Z"},
+    {"why_a_try_by_hand_json", "why coin ethereum 2026-11-25T14:00:00Z --json"},
     {"why_several", "why 1"},
     {"plot", "plot bitcoin --width 60 --height 10"},
     {"plot_json", "plot bitcoin --json"},

@@ -9,6 +9,7 @@ import pathlib
 import signal
 import socket
 import sqlite3
+import stat
 import subprocess
 import sys
 import tempfile
@@ -269,6 +270,205 @@ on_problem = 'sleep 1; echo "$TAPEDECK_EVENT $TAPEDECK_PROBLEM" >> {told}'
     assert told.read_text() == "problem failed:coin\nrecovery failed:coin\n", told.read_text()
 
 
+def shell(world, line):
+    """(exit code, stdout, stderr) of a line for bash, with the program as $T."""
+    done = subprocess.run(["bash", "-c", line], cwd=world.folder, capture_output=True, text=True,
+                          timeout=120, env={**without_config(), "T": PROGRAM})
+    return done.returncode, done.stdout, done.stderr
+
+
+def with_prices():
+    world = World(Site().server_port)
+    # Within the grace of its slot.
+    wait_until(lambda: time.time() % 60 < 20, "a minute's begin")
+    world.expect(0, "collect", "coin")
+    world.expect(0, "load", "--until-end")
+    return world
+
+
+def answers_that_cannot_be_written():
+    """Exit 1, said once, for every verb; a reader that leaves ends the program as it ends cat."""
+    world = with_prices()
+    verbs = ["status", "gaps", "audit", "why coin:1", "export", "plot bitcoin", "check", "sources",
+             "sources bench", "next", "config show", "config check", "config explain", "--help",
+             "status --help", "--version", "completion bash", "instruments list", "dag list",
+             "dag show coin_market_record", "slots coin_market_record --from 2026-01-01 --to 2026-01-02",
+             "status --json", "export --format jsonl", "collect coin --off-schedule"]
+    for verb in verbs:
+        for closed in (">/dev/full", ">&-"):
+            code, _, err = shell(world, f"$T {verb} {closed}")
+            assert code == 1, f"{verb} {closed}: exit {code}: {err}"
+            lines = [line for line in err.splitlines() if "cannot write the answer" in line]
+            assert len(lines) == 1, f"{verb} {closed}: {err}"
+    os.mkfifo(world.folder / "pipe")
+    for verb in verbs:
+        # bash opens the pipe, its reader is gone before the program starts.
+        code, out, err = shell(world, f"exec 4<>pipe; exec 5>pipe; exec 4<&-; $T {verb} >&5")
+        assert code == 128 + signal.SIGPIPE and err == "", f"{verb}: exit {code}: {err}"
+        code, out, err = shell(world, f"trap '' PIPE; exec 4<>pipe; exec 5>pipe; exec 4<&-; $T {verb} >&5")
+        assert code == 1 and err.count("Broken pipe") == 1, f"{verb}: exit {code}: {err}"
+    # No file of ours takes the number of a descriptor that is closed.
+    code, _, _ = shell(world, "$T collect coin --off-schedule <&- >&- 2>&-; exit $?")
+    assert code == 1
+    world.expect(0, "audit")
+    files = [each for each in world.folder.iterdir() if each.is_file()]
+    assert not any(b"tapedeck: " in each.read_bytes() for each in files if each.suffix == ".db")
+
+
+def places_to_write_to():
+    """What is no regular file is written to or refused, and never replaced."""
+    world = with_prices()
+    whole = world.expect(0, "export")
+    folder = world.folder
+    (folder / "real.csv").write_text("old")
+    os.chmod(folder / "real.csv", 0o604)
+    os.symlink("real.csv", folder / "link.csv")
+    os.symlink("nowhere", folder / "dangling")
+    os.mkfifo(folder / "pipe")
+    os.mkdir(folder / "place")
+    world.expect(0, "export", "--output", "link.csv")
+    assert (folder / "real.csv").read_text() == whole and (folder / "link.csv").is_symlink()
+    assert (folder / "real.csv").stat().st_mode & 0o777 == 0o604
+    code, out, err = shell(world, "$T export --output pipe & cat pipe; wait $!")
+    assert (code, out) == (0, whole), err
+    for path in ("/dev/stdout", "/dev/fd/1", "/proc/self/fd/1"):
+        (folder / "log").write_text("kept\n")
+        code, _, err = shell(world, f"$T export --output {path} >>log")
+        assert code == 0 and (folder / "log").read_text() == "kept\n" + whole, err
+    for arguments in (["export", "--output"], ["plot", "bitcoin", "--svg"]):
+        world.expect(1, *arguments, "/dev/full", says="No space left on device")
+        world.expect(1, *arguments, "dangling", says="which is not there")
+        world.expect(1, *arguments, "place", says="it is a folder")
+        world.expect(1, *arguments, "no/such/file", says="No such file or directory")
+        world.expect(0, *arguments, "/dev/null")
+    code, out, err = shell(world, "$T plot bitcoin --svg pipe & cat pipe; wait $!")
+    assert code == 0 and out.startswith("<svg"), (code, out, err)
+    code, _, err = shell(world, "cat tapedeck.toml | $T instruments add coin solana --config /dev/stdin")
+    assert code == 1 and "no regular file" in err, err
+    # The pipe has no reader: whoever would read it as a configuration first would wait for ever.
+    world.expect(1, "instruments", "add", "coin", "solana", "--config", "pipe", says="no regular file")
+    assert stat.S_ISCHR(os.stat("/dev/full").st_mode) and stat.S_ISFIFO(os.stat(folder / "pipe").st_mode)
+    assert not (folder / "nowhere").exists()
+    left = [each.name for each in folder.iterdir() if each.name.endswith(".tmp")]
+    assert left == [], left
+
+
+def hang_up():
+    """A terminal that is closed ends the recorder as SIGTERM does, and not one under nohup."""
+    world = World(Site().server_port)
+    process, lines = world.start()
+    process.send_signal(signal.SIGHUP)
+    assert process.wait(timeout=20) == 0, lines
+    assert ended(lines, "recorder_stopped")(), lines
+    process = subprocess.Popen(["bash", "-c", "trap '' HUP; exec \"$0\" run", PROGRAM], text=True,
+                               cwd=world.folder, stderr=subprocess.PIPE, env=without_config())
+    while '"recorder_ready"' not in process.stderr.readline():
+        assert process.poll() is None
+    process.send_signal(signal.SIGHUP)
+    process.send_signal(signal.SIGTERM)
+    said = process.stderr.read()
+    assert process.wait(timeout=20) == 0 and said.count('"recorder_stopped"') == 1, said
+
+
+def few_descriptors():
+    """A soft limit is raised; where the hard one is too low, that is what is said."""
+    world = World(Site().server_port)
+    code, _, err = shell(world, "ulimit -Sn 40; $T collect coin --off-schedule")
+    assert code == 0, err
+    told = 0
+    for most in (*range(4, 30), 40, 60, 90):
+        code, out, err = shell(world, f"ulimit -n {most}; $T collect coin --off-schedule --json; exit $?")
+        assert code in (0, 1, 4, 6, 126, 127), f"{most}: exit {code}: {out}{err}"
+        if code in (0, 126, 127):  # 126 and 127: not even loaded
+            continue
+        assert "no way there" not in out + err, f"{most}: {out}{err}"
+        told += "too many open files" in (out + err).lower()
+    assert told > 0
+    world.expect(0, "load", "--until-end")
+    world.expect(0, "audit")
+
+
+def texts_without_bounds():
+    """Files that only a mistake or malice makes: a message that names file and line."""
+    world = World(1)
+    config = world.folder / "tapedeck.toml"
+    source = world.folder / "sources/bench.toml"
+    good = source.read_text()
+    deep = {"a table": "[" + ".".join(["a"] * 20_000) + "]\nx = 1\n",
+            "a key": ".".join(["a"] * 100_000) + " = 1\n",
+            "lists": "x = " + "[" * 100_000 + "]" * 100_000 + "\n",
+            "tables": "x = " + "{a = " * 20_000 + "1" + "}" * 20_000 + "\n",
+            "values": "x = [" + "1," * 4_000_000 + "]\n"}
+    for what, text in deep.items():
+        config.write_text("\n" + text)
+        for verb in (["config", "check"], ["status"], ["run"]):
+            world.expect(1, *verb, says="tapedeck.toml:2: ")
+        world.expect(1, "instruments", "add", "coin", "solana", says="tapedeck.toml:2: ")
+        config.write_text(CONFIG)
+        if what == "values":
+            continue  # larger than a source may be
+        source.write_text("\n" + text)
+        world.expect(1, "config", "check", says="bench.toml:2: ")
+        world.expect(1, "run", says="bench.toml:2: ")
+        source.write_text(good)
+    world.expect(1, "--set", ".".join(["a"] * 60_000) + "=1", "config", "check", says="is not a key")
+    variables = world.folder / "variables.json"
+    variables.write_text('{"coin_scraping": ' + "[" * 100_000 + "]" * 100_000 + "}")
+    world.expect(1, "variables", "import", "variables.json", says="variables.json")
+    config.write_text(CONFIG + "".join(f"k{i} = {i}\n" for i in range(100_000)))
+    out = world.expect(1, "config", "check", says="and 99900 more")
+    assert len(out.splitlines()) < 110, out
+
+
+def broken_sources():
+    """One that no feed asks stops nobody; one that is asked stops whoever asks, and no reader."""
+    world = with_prices()
+    mine = world.folder / "sources/mine.toml"
+    mine.write_text(SOURCE.format(port=1).replace('"bench"', '"mine"') + "[nonsense]\n")
+    world.expect(0, "config", "check", says="mine.toml:11: ")
+    for verb in ("status", "gaps", "audit", "export", "why coin:1", "plot bitcoin", "load --until-end",
+                 "sources", "collect coin --off-schedule"):
+        world.expect(0, *verb.split())
+    world.expect(1, "check", says="mine.toml:11: ")
+    world.expect(1, "sources", "mine", says="mine.toml:11: ")
+    bench = world.folder / "sources/bench.toml"
+    bench.write_text(bench.read_text() + "[nonsense]\n")
+    for verb in ("status", "gaps", "audit", "export", "why coin:1", "plot bitcoin", "load --until-end",
+                 "sources"):
+        world.expect(0, *verb.split())
+    for verb in ("config check", "collect coin", "run", "sources --probe", "check"):
+        world.expect(1, *verb.split(), says="bench.toml:11: ")
+
+
+def own_feeds():
+    """Nobody but the sites of one's own feeds is asked; an emptied feed asks nobody."""
+    site, other = Site(), Site()
+    world = World(site.server_port)
+    (world.folder / "sources/other.toml").write_text(
+        SOURCE.format(port=other.server_port).replace('"bench"', '"other"'))
+    config = world.folder / "tapedeck.toml"
+    own = CONFIG.replace("[feed.coin]", "[feed.mine]").replace("coin_market_record", "mine").replace(
+        "[feed.stock]\ninstruments = []\nsources = [\"bench\"]\n", "") + """
+[dag.mine.task.collect]
+kind = "collect"
+feed = "mine"
+"""
+    config.write_text(own)
+    shown = world.expect(0, "config", "show")
+    assert "[feed.mine]" in shown and "[feed.coin]" not in shown and "[feed.stock]" not in shown, shown
+    world.expect(0, "config", "check", says="feed coin is built in and left out")
+    world.expect(3, "collect", "coin")
+    config.write_text(own + '[feed.empty]\ninstruments = []\nsources = ["other"]\n'
+                      '[dag.mine.task.empty]\nkind = "collect"\nfeed = "empty"\n')
+    world.expect(0, "config", "check", says="feed empty has no instruments: nobody is asked for it")
+    world.expect(1, "collect", "empty", says="nobody is asked")
+    process, lines = world.start()
+    wait_until(ended(lines), "the slot")
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(timeout=20) == 0, lines
+    assert other.asked == [] and "/bitcoin" in site.asked, (site.asked, other.asked)
+
+
 def run_all(scenarios):
     """Those that the command line names, or all; ends the program."""
     chosen = [each for each in scenarios if not sys.argv[2:] or each.__name__ in sys.argv[2:]]
@@ -286,5 +486,7 @@ def run_all(scenarios):
 
 
 if __name__ == "__main__":
-    run_all([exit_codes, mistakes_in_files, damaged_database, beside_a_recorder, two_demos,
+    run_all([answers_that_cannot_be_written, places_to_write_to, hang_up, few_descriptors,
+             texts_without_bounds, broken_sources, own_feeds,
+             exit_codes, mistakes_in_files, damaged_database, beside_a_recorder, two_demos,
              killed_in_a_slot, alert_command])

@@ -16,6 +16,7 @@
 #include "tape/spool_tape.h"
 #include "tape/sqlite_tape.h"
 #include "tests/conformance/temp_folder.h"
+#include "tests/conformance/waiting_clock.h"
 #include "tests/servers/server.h"
 
 namespace tapedeck {
@@ -27,30 +28,9 @@ using namespace std::chrono_literals;
 const Timestamp kDay = *parse_rfc3339("2026-11-27T00:00:00Z");
 const Timestamp kEnd = kDay + 24h;
 
-// Time passes for the schedule only while nothing is under way; whoever else sleeps (between two
-// tries at a source) finds that the moment it waited for has come.
-class DayClock : public ManualClock {
+class DayClock : public WaitingClock {
 public:
-    DayClock() : ManualClock(kDay) {}
-
-    void sleep_until(Timestamp instant, std::stop_token stop) override {
-        if (std::this_thread::get_id() == schedule) {
-            while (!stop.stop_requested() && now() < instant && !quiet()) {
-                std::this_thread::sleep_for(1ms);
-            }
-        }
-        if (stop.stop_requested()) return;
-        const Timestamp until = std::min(instant, kEnd);
-        if (until > now()) advance(until - now());
-        if (now() >= kEnd) over_.request_stop();
-    }
-    std::stop_token over() const { return over_.get_token(); }
-
-    std::thread::id schedule;
-    std::function<bool()> quiet;
-
-private:
-    std::stop_source over_;
+    DayClock() : WaitingClock(kDay, kEnd) {}
 };
 
 std::uint64_t hash_of(std::string_view text) {
@@ -173,8 +153,11 @@ struct Deployment {
             ASSERT_TRUE(topic) << topic.error().what;
         }
         ASSERT_TRUE(tape.ensure_topic(std::string(kOutcomesTopic), 1));
-        clock.schedule = std::this_thread::get_id();
-        clock.quiet = [this] { return no_try_runs() && all_is_loaded(); };
+        auto journal = StatementJournal::open(":memory:", clock);
+        ASSERT_TRUE(journal) << journal.error().what;
+        clock.quiet = [&] {
+            return (*journal)->empty().value_or(false) && no_try_runs() && all_is_loaded();
+        };
         const SecretLookup secrets = [](const std::string&) -> Result<Secret> {
             return Error{ErrorKind::rejected, "none"};
         };
@@ -196,7 +179,7 @@ struct Deployment {
             {},
             {},
             "parity:1",
-            nullptr,
+            **journal,
             spooled};
         Recorder recorder(std::move(parts), std::move(orders));
         std::vector<std::jthread> loaders;

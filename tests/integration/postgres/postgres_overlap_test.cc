@@ -94,9 +94,10 @@ TEST_F(PostgresOverlap, AnEarlyBatchIsGuardedByTheLedger) {
 class CountingEarly : public FaultyStore {
 public:
     using FaultyStore::FaultyStore;
-    Result<Committed> commit(const Batch& batch, const CommitOrder& order) override {
+    Result<Committed> commit(const Batch& batch, const CommitOrder& order,
+                             const Patience& patience) override {
         if (order.is_early()) ++early_;
-        return FaultyStore::commit(batch, order);
+        return FaultyStore::commit(batch, order, patience);
     }
     int early() const { return early_; }
 

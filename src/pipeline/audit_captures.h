@@ -1,0 +1,51 @@
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <vector>
+
+#include "pipeline/audit_work.h"
+
+namespace tapedeck {
+
+// The captures, held against their SHA-256 and against what names them: attempts, outcomes, rows.
+// Nine bytes are kept of each.
+class CaptureNames {
+public:
+    explicit CaptureNames(AuditWork& work) : work_(work) {}
+
+    // Hashes the bytes again, and remembers what there is.
+    Result<> read_kept();
+
+    // Where a capture is named.
+    struct Place {
+        std::string_view feed;
+        std::optional<Timestamp> slot;
+        std::string_view instrument;
+        std::string_view table;
+        std::string row;
+    };
+    void note(std::string_view sha256_hex, const Place& place);
+
+    // After everything was noted: what is named and not there, what is there and not named.
+    Result<> finish(const std::map<TopicPartition, AuditedPartition>& partitions);
+
+private:
+    struct Missing {
+        AuditDifference difference;
+        std::int64_t places = 1;
+    };
+    enum Mark : std::uint8_t { has_body = 1, named = 2 };
+
+    std::uint8_t* mark_of(std::string_view sha256_hex);
+    Result<> note_unloaded(const std::map<TopicPartition, AuditedPartition>& partitions);
+    Result<> look_for_unnamed();
+    Result<std::vector<std::pair<Timestamp, Timestamp>>> tries_without_account();
+
+    AuditWork& work_;
+    std::vector<std::uint64_t> kept_;  // the first bytes of each SHA-256, in order
+    std::vector<std::uint8_t> marks_;
+    std::map<std::string, Missing> missing_;
+};
+
+}  // namespace tapedeck

@@ -1,0 +1,97 @@
+// The audit over PostgreSQL finds what it finds over SQLite, place by place.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <regex>
+
+#include "pipeline/test_audited.h"
+#include "tests/integration/postgres/database.h"
+
+namespace tapedeck {
+namespace {
+
+using testing::AuditedDay;
+using testing::kSlot;
+
+// One recorded day over a store; what is found in it, without the rows' ids, which each database
+// gives as it likes.
+struct Audited {
+    explicit Audited(std::function<std::unique_ptr<Store>(const Clock&)> open)
+        : store(open(clock)), day(*store, tape, nullptr, clock) {
+        day.record();
+    }
+
+    std::vector<std::string> found() {
+        const auto report = day.audit();
+        EXPECT_TRUE(report) << report.error().what;
+        if (!report) return {};
+        std::vector<std::string> lines;
+        for (const std::string& line : testing::lines_of(*report)) {
+            lines.push_back(std::regex_replace(line, std::regex(" row \\d+"), ""));
+        }
+        return lines;
+    }
+
+    testing::SkippingClock clock{kSlot};
+    MemoryTape tape;
+    std::unique_ptr<Store> store;
+    AuditedDay day;
+};
+
+std::unique_ptr<Store> open_postgres(const Clock& clock) {
+    auto opened = PostgresStore::open(new_database(), clock);
+    EXPECT_TRUE(opened) << opened.error().what;
+    return opened ? *std::move(opened) : nullptr;
+}
+
+TEST(PostgresAudit, FindsWhatSqliteFinds) {
+    Audited postgres(open_postgres);
+    Audited sqlite(testing::store_in_memory);
+    EXPECT_THAT(postgres.found(), ::testing::ElementsAre());
+    const auto of_postgres = postgres.day.audit();
+    const auto of_sqlite = sqlite.day.audit();
+    ASSERT_TRUE(of_postgres && of_sqlite);
+    EXPECT_EQ(of_postgres->messages, of_sqlite->messages);
+    EXPECT_EQ(of_postgres->prices, of_sqlite->prices);
+    EXPECT_EQ(of_postgres->attempts, of_sqlite->attempts);
+    EXPECT_EQ(of_postgres->not_compared, of_sqlite->not_compared);
+    std::size_t before = 0;
+    for (const char* sql :
+         {"update coin_records set price = '216.530' where price = '216.53'",
+          "update stock_records set previous_close = '270.1', stock = 'Apple'",
+          "update coin_records set currency = 'EUR' where coin = 'ethereum'",
+          "update coin_records set source = 'beta' where price = '217.53'",
+          "delete from coin_records where coin = 'dogecoin'",
+          "insert into coin_records (coin, instrument, price, date, slot, source, revision, "
+          "recorded_at) select 'tulip', 'tulip', price, date, slot, source, 1, recorded_at from "
+          "coin_records where price = '218.53'",
+          "update duplicates set other_price = '216.540'", "delete from dead_letters",
+          "delete from outcomes where state = 'failed'",
+          "update attempts set status = 500 where reason = 'timeout'",
+          "delete from batches where topic = 'stock_topic' and from_offset = 1",
+          "update offsets set next_offset = 1 where topic = 'stock_topic'",
+          "delete from coverage where instrument = 'AAPL'"}) {
+        postgres.day.change({sql, {}, {}});
+        sqlite.day.change({sql, {}, {}});
+        const auto found = postgres.found();
+        EXPECT_EQ(found, sqlite.found()) << sql;
+        EXPECT_GT(found.size(), before) << sql;
+        before = found.size();
+    }
+}
+
+TEST(PostgresAudit, WhatRetentionTookIsNoDifferenceAndARowOfNoBatchIsOne) {
+    Audited audited(open_postgres);
+    ASSERT_TRUE(audited.tape.discard({"coin_topic", Partition(0)}, Offset(2)));
+    EXPECT_THAT(audited.found(), ::testing::ElementsAre());
+    audited.day.change(
+        {"insert into coin_records (coin, instrument, price, date, slot, source, revision, "
+         "recorded_at) select 'tulip', 'tulip', price, date, slot, source, 1, now() from "
+         "coin_records where price = '216.53'",
+         {},
+         1});
+    EXPECT_EQ(audited.found().size(), 1U);
+}
+
+}  // namespace
+}  // namespace tapedeck
