@@ -16,7 +16,7 @@
 namespace tapedeck {
 namespace {
 
-constexpr std::array<std::string_view, 5> kNames{"journal", "store", "tape", "spool", "captures"};
+constexpr std::array<std::string_view, 5> kNames{"journal", "spool", "store", "tape", "captures"};
 constexpr std::string_view kFirstLine = "tapedeck backup 1";
 const DatabaseOptions kAtRest{.read_only = true, .parameters = "immutable=1"};
 
@@ -114,12 +114,10 @@ std::vector<HeldPart> files_of(const Settings& settings) {
     };
     const auto* sqlite = std::get_if<SqliteUrl>(&settings.store.url.target);
     if (sqlite == nullptr) add(BackupPart::journal, journal_path(settings));
+    add(BackupPart::spool, spool_path(settings));
     if (sqlite != nullptr) add(BackupPart::store, sqlite->path);
     if (const auto* tape = std::get_if<SqliteUrl>(&settings.tape.url.target)) {
         add(BackupPart::tape, tape->path);
-    }
-    if (std::holds_alternative<KafkaUrl>(settings.tape.url.target)) {
-        add(BackupPart::spool, spool_path(settings));
     }
     if (settings.captures.enabled) add(BackupPart::captures, captures_path(settings));
     return files;

@@ -16,10 +16,10 @@ namespace tapedeck {
 // with a list of them, HOLDS.
 //
 // Copied in the order of this list, beside a running recorder, they fit: what the journal has told
-// the store meanwhile is passed over when it is told again; the tape is never shorter than the
-// ledger in a store that was copied before it; what the spool has brought to Kafka meanwhile, and
-// brings again, the store takes once; and a page is kept before the price that names it.
-enum class BackupPart { journal, store, tape, spool, captures };
+// the store meanwhile is passed over when it is told again; what the spool has brought to the tape
+// meanwhile, and brings again, the store takes once; the tape is never shorter than the ledger in a
+// store that was copied before it; and a page is kept before the price that names it.
+enum class BackupPart { journal, spool, store, tape, captures };
 std::string_view to_string(BackupPart part);
 
 struct HeldPart {
