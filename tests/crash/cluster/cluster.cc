@@ -111,7 +111,7 @@ void Cluster::drop_database() {
     loaders_.clear();
     if (database_ == nullptr) return;
     database_.reset();
-    Database(servers().postgres().text("url"))
+    ClusterDatabase(servers().postgres().text("url"))
         .run("drop database " + database_name_ + " with (force)");
 }
 
@@ -129,10 +129,10 @@ std::vector<std::string> Cluster::topics() const {
 
 void Cluster::prepare(const Plan& plan) {
     plan_ = plan;
-    Database(servers().postgres().text("url"))
+    ClusterDatabase(servers().postgres().text("url"))
         .run("create database " + database_name_ +
              (plan.tablespace.empty() ? "" : " tablespace " + plan.tablespace));
-    database_ = std::make_unique<Database>(url(servers().postgres().number("port")));
+    database_ = std::make_unique<ClusterDatabase>(url(servers().postgres().number("port")));
     auto tape = KafkaTape::open(kafka_options(servers().kafka().address()));
     ASSERT_TRUE(tape) << tape.error().what;
     tape_ = *std::move(tape);

@@ -96,7 +96,7 @@ protected:
     std::uint64_t random(std::uint64_t below) { return random_() % below; }
     std::chrono::milliseconds moment(int from_ms, int to_ms);
     std::string url(std::int64_t port) const;
-    Database& database() { return *database_; }
+    ClusterDatabase& database() { return *database_; }
     Traffic& traffic() { return *traffic_; }
     Producer& producer() { return *producer_; }
     Tape& tape() { return *tape_; }
@@ -119,7 +119,7 @@ private:
     int started_ = 0;  // loaders
     Plan plan_;
     Ends since_;
-    std::unique_ptr<Database> database_;
+    std::unique_ptr<ClusterDatabase> database_;
     std::unique_ptr<KafkaTape> tape_;
     std::unique_ptr<KafkaTape> sending_;  // the producer's, perhaps through the proxy
     std::unique_ptr<Traffic> traffic_;

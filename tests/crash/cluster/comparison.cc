@@ -157,7 +157,7 @@ void compare_lists(std::string_view what, std::vector<std::string> expected,
     tell("that nobody sent, or not like that, beside those", foreign);
 }
 
-std::vector<std::string> lines_of(Database& database, const std::string& sql) {
+std::vector<std::string> lines_of(ClusterDatabase& database, const std::string& sql) {
     std::vector<std::string> out;
     for (auto& row : database.rows(sql)) {
         std::string line;
@@ -176,7 +176,7 @@ std::string list_of(const std::vector<std::string>& topics) {
 }
 
 // Batches must follow one another without hole or overlap from 0 to the end.
-void check_batches(const Expected& expected, Database& database, const std::string& topics,
+void check_batches(const Expected& expected, ClusterDatabase& database, const std::string& topics,
                    std::vector<std::string>& out) {
     std::map<std::string, std::int64_t> reached;
     const auto batches = database.rows(
@@ -231,7 +231,7 @@ Expected expect(Tape& tape, const std::vector<std::string>& topics, const Ends& 
     return expected;
 }
 
-std::vector<std::string> compare(const Expected& expected, Database& database,
+std::vector<std::string> compare(const Expected& expected, ClusterDatabase& database,
                                  const std::vector<std::string>& topics,
                                  const std::vector<Lost>& lost) {
     std::vector<std::string> out;

@@ -36,7 +36,7 @@ Expected expect(Tape& tape, const std::vector<std::string>& topics, const Ends& 
 
 // Compares with the database, one to one both ways; the differences, a line each, at most some
 // dozen of a kind.
-std::vector<std::string> compare(const Expected& expected, Database& database,
+std::vector<std::string> compare(const Expected& expected, ClusterDatabase& database,
                                  const std::vector<std::string>& topics,
                                  const std::vector<Lost>& lost);
 

@@ -22,9 +22,9 @@ bool is_fine(const Answer& answer) {
 
 }  // namespace
 
-Database::Database(std::string url) : url_(std::move(url)) { connect(); }
+ClusterDatabase::ClusterDatabase(std::string url) : url_(std::move(url)) { connect(); }
 
-void Database::connect() {
+void ClusterDatabase::connect() {
     const auto deadline = std::chrono::steady_clock::now() + 30s;
     for (;;) {
         connection_.reset(PQconnectdb((url_ + "?application_name=accountant").c_str()));
@@ -37,7 +37,7 @@ void Database::connect() {
     }
 }
 
-std::vector<std::vector<std::string>> Database::rows(const std::string& sql) {
+std::vector<std::vector<std::string>> ClusterDatabase::rows(const std::string& sql) {
     const auto deadline = std::chrono::steady_clock::now() + 30s;
     for (;;) {
         const Answer answer(PQexec(connection_.get(), sql.c_str()));
@@ -61,16 +61,18 @@ std::vector<std::vector<std::string>> Database::rows(const std::string& sql) {
     }
 }
 
-std::string Database::value(const std::string& sql) {
+std::string ClusterDatabase::value(const std::string& sql) {
     const auto found = rows(sql);
     return found.empty() ? std::string() : found.front().front();
 }
 
-std::int64_t Database::number(const std::string& sql) { return std::stoll("0" + value(sql)); }
+std::int64_t ClusterDatabase::number(const std::string& sql) {
+    return std::stoll("0" + value(sql));
+}
 
-void Database::run(const std::string& sql) { rows(sql); }
+void ClusterDatabase::run(const std::string& sql) { rows(sql); }
 
-bool Database::try_run(const std::string& sql) {
+bool ClusterDatabase::try_run(const std::string& sql) {
     if (PQstatus(connection_.get()) != CONNECTION_OK) connect();
     const Answer answer(PQexec(connection_.get(), sql.c_str()));
     return is_fine(answer);

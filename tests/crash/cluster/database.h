@@ -11,9 +11,9 @@ namespace tapedeck {
 // A connection to PostgreSQL of the test's own, by libpq alone: what the store says of itself is
 // compared with what another client sees. Named `accountant`, so that nobody takes it for one of
 // tapedeck's. Ends the test program where the server does not answer within half a minute.
-class Database {
+class ClusterDatabase {
 public:
-    explicit Database(std::string url);
+    explicit ClusterDatabase(std::string url);
 
     // One statement; its rows as texts, NULL as an empty one. A connection that broke is made anew,
     // and the statement run again.

@@ -140,7 +140,7 @@ TEST_F(PostgresFault, WaitsWhileTheDiskIsFullAndGoesOnWhenThereIsRoom) {
     ASSERT_NE(owner, nullptr);
     const std::string mode = fmt::format("mode=0700,uid={},gid={}", owner->pw_uid, owner->pw_gid);
     ASSERT_EQ(mount("tmpfs", disk.c_str(), "tmpfs", 0, ("size=24m," + mode).c_str()), 0) << errno;
-    Database admin(servers().postgres().text("url"));
+    ClusterDatabase admin(servers().postgres().text("url"));
     admin.run("create tablespace small location '" + disk + "'");
     Plan plan;
     plan.tablespace = "small";
@@ -164,7 +164,7 @@ TEST_F(PostgresFault, WaitsForALockOfSomebodyElseAndNamesWhoHoldsIt) {
     producer().start(20ms);
     start_loaders(3);
     ASSERT_TRUE(wait_for_progress(200));
-    Database other(url(servers().postgres().number("port")));
+    ClusterDatabase other(url(servers().postgres().number("port")));
     other.run("begin; lock table coin_records in exclusive mode");
     const std::string holder = other.value("select pg_backend_pid()");
     EXPECT_TRUE(wait_for_words("accountant"));
@@ -198,7 +198,7 @@ TEST_F(PostgresFault, TriesAgainWhatTheServerCancelled) {
 // Whoever touches the ledger's rows at the same time makes a serializable transaction fail.
 TEST_F(PostgresFault, TriesAgainWhatCouldNotBeSerialized) {
     prepare();
-    Database other(url(servers().postgres().number("port")));
+    ClusterDatabase other(url(servers().postgres().number("port")));
     other.run("alter database " + other.value("select current_database()") +
               " set default_transaction_isolation = serializable");
     producer().start(20ms);
