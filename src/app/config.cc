@@ -107,8 +107,7 @@ Result<LoadedConfig> finish(Laid laid, const std::string& file) {
 Result<std::optional<std::string>> read_config_file(const std::string& file) {
     if (file.empty()) return std::optional<std::string>();
     auto text = read_text_file(file);
-    // For a person to mend: waiting, as for a store that is away, would not help.
-    if (!text) return Error{ErrorKind::rejected, text.error().what};
+    if (!text) return text.error();
     return std::optional<std::string>(*std::move(text));
 }
 
@@ -122,7 +121,7 @@ Result<std::string> read_text_file(const std::string& path) {
         return Error{ErrorKind::rejected, "there is no file " + path};
     }
     if (!file.is_open() || std::filesystem::is_directory(path, ignored)) {
-        return Error{ErrorKind::unavailable,
+        return Error{ErrorKind::rejected,
                      fmt::format("cannot read {}: {}", path,
                                  errno != 0 ? system_fault(errno) : "it is a folder")};
     }
@@ -134,7 +133,7 @@ Result<std::string> read_text_file(const std::string& path) {
             return Error{ErrorKind::rejected, fmt::format("{} is larger than 16 MiB", path)};
         }
     }
-    if (file.bad()) return Error{ErrorKind::unavailable, fmt::format("cannot read {}", path)};
+    if (file.bad()) return Error{ErrorKind::rejected, fmt::format("cannot read {}", path)};
     return text;
 }
 

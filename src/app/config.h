@@ -55,7 +55,7 @@ Result<ConfigReport> check_config(const ConfigOptions& options);
 // their files are. `rejected` where there is no such folder.
 Result<std::vector<std::string>> known_sources(const std::string& folder);
 
-// A file's bytes. `unavailable`, and `rejected` above 16 MiB.
+// A file's bytes. `rejected` where it cannot be read, which a person must mend, or above 16 MiB.
 Result<std::string> read_text_file(const std::string& path);
 
 }  // namespace tapedeck

@@ -63,17 +63,23 @@ Result<std::vector<CoverageView::Part>> CoverageView::parts_of(const std::string
     return parts;
 }
 
+// Nearly all states are `recorded`: counting them by themselves takes half the time that sorting
+// them into groups would, and one statement sees one moment.
 Result<> CoverageView::add_stored(const std::string& feed, Span span, CoverageTotal& total) {
-    return store_.query({"select state, count(*), max(slot) from coverage where feed = $1 and slot "
-                         ">= $2 and slot < $3 group by state",
-                         {feed, span.from, span.to},
-                         {}},
-                        [&](const RowView& row) -> Result<> {
-                            const auto state = stored_state(row.text(0));
-                            if (!state) return state.error();
-                            note(total, *state, row.integer(1), row.timestamp(2));
-                            return {};
-                        });
+    return store_.query(
+        {"select 'recorded', count(*), max(slot) from coverage where feed = $1 and slot >= $2 and "
+         "slot < $3 and state = 'recorded' union all select state, count(*), max(slot) from "
+         "coverage where feed = $1 and slot >= $2 and slot < $3 and state <> 'recorded' group by "
+         "state",
+         {feed, span.from, span.to},
+         {}},
+        [&](const RowView& row) -> Result<> {
+            if (row.integer(1) == 0) return {};
+            const auto state = stored_state(row.text(0));
+            if (!state) return state.error();
+            note(total, *state, row.integer(1), row.timestamp(2));
+            return {};
+        });
 }
 
 void CoverageView::add_closed(const std::string& feed, Timestamp day,

@@ -19,6 +19,19 @@ Result<> GapRuns::give(Runs& runs) {
     return {};
 }
 
+// A slot that the schedule does not know follows another one under the same number: what reaches to
+// that one is what may go on.
+Result<> GapRuns::move_back(const CoverageRow& gap) {
+    const auto here = here_.find(gap.instrument);
+    if (here == here_.end() || here->second.last == gap.slot) return {};
+    if (const auto older = before_.find(gap.instrument); older != before_.end()) {
+        if (auto taken = sink_(older->second); !taken) return taken;
+        before_.erase(older);
+    }
+    before_.insert(here_.extract(here));
+    return {};
+}
+
 Result<> GapRuns::add(const CoverageRow& gap) {
     const std::size_t number = number_of(gap.slot);
     if (number != number_) {
@@ -29,6 +42,8 @@ Result<> GapRuns::add(const CoverageRow& gap) {
         }
         number_ = number;
     }
+    if (auto moved = move_back(gap); !moved) return moved;
+    if (here_.contains(gap.instrument)) return {};  // two DAGs ask for the same slot
     const auto known = before_.find(gap.instrument);
     const bool same = known != before_.end() && known->second.verdict.state == gap.verdict.state &&
                       known->second.verdict.reason == gap.verdict.reason;

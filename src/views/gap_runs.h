@@ -19,6 +19,7 @@ private:
     using Runs = std::map<std::string, GapRun, std::less<>>;  // by instrument
     std::size_t number_of(Timestamp slot);
     Result<> give(Runs& runs);
+    Result<> move_back(const CoverageRow& gap);
 
     const std::vector<Timestamp> slots_;
     const GapRunSink& sink_;

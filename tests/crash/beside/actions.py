@@ -202,7 +202,8 @@ def replace_by_copy(world):
 
 @action(mixes=False)
 def move_captures_and_back(world):
-    """The pages are evidence; a price does not wait for them."""
+    """The pages are evidence; a price does not wait for them, and `audit` names those that are gone."""
+    world.pages_moved = True
     world.run("mv", "tapedeck.captures.db", "moved.db")
     world.recorders[-1].stops_by_itself = "tapedeck.captures.db"
     time.sleep(30)

@@ -153,6 +153,7 @@ class World:
         self.locks = []   # (from, to): times in which somebody holds what a verb must read
         self.hold = 92    # seconds of a lock: from within a slot's answers to after the next one's grace
         self.lines_cut = False  # whether somebody ended the sessions of its server
+        self.pages_moved = False  # whether captures may be missing
         self.notes = 0    # rows of somebody else in the same file
         self.copies = []  # (file, the rows that it must hold)
         self.done = []    # what was done, for the one who reads a failure

@@ -13,7 +13,7 @@ namespace {
 
 using namespace std::chrono_literals;
 
-constexpr Patience kShort{200ms, {}};
+const Patience kShort{200ms, {}};
 
 class PostgresPatience : public ::testing::Test {
 protected:
