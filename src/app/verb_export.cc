@@ -2,6 +2,7 @@
 
 #include "app/export_rows.h"
 #include "app/output_file.h"
+#include "app/own_files.h"
 #include "app/verbs.h"
 
 namespace tapedeck {
@@ -42,6 +43,9 @@ Exit verb_export(const Globals& globals, const ExportOptions& options) {
     if (!span) return fail(Exit::usage, span.error().what);
     if (!options.span.feed.empty() && !reader->feeds.contains(options.span.feed)) {
         return fail(Exit::not_found, "there is no feed " + options.span.feed);
+    }
+    if (auto free = check_output_path(reader->assembly->settings(), options.file); !free) {
+        return fail(free.error());
     }
     auto output = Output::open(options.file);
     if (!output) return fail(output.error());

@@ -4,6 +4,7 @@
 
 #include "app/export_rows.h"
 #include "app/output_file.h"
+#include "app/own_files.h"
 #include "app/plot_text.h"
 #include "app/source_stats.h"
 #include "app/verbs.h"
@@ -109,6 +110,9 @@ Exit draw(const Globals& globals, const PlotOptions& options, const Found& found
 Exit verb_plot(const Globals& globals, const PlotOptions& options) {
     auto reader = open_reader(globals);
     if (!reader) return fail_opening(reader.error());
+    if (auto free = check_output_path(reader->assembly->settings(), options.svg); !free) {
+        return fail(free.error());
+    }
     const auto span = span_of(options.span, reader->now);
     if (!span) return fail(Exit::usage, span.error().what);
     if (!options.span.feed.empty() && !reader->feeds.contains(options.span.feed)) {

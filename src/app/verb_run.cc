@@ -185,6 +185,7 @@ Exit record(Assembly& assembly, std::unique_ptr<Lease> lease, const RunOptions& 
         process_name(),
         **journal,
         {}};
+    parts.check_files = [&] { return assembly.check_files(); };
     if (SpoolTape* spool = assembly.spool(); spool != nullptr) {
         parts.accounts_wait = [spool] {
             const auto sizes = spool->sizes();

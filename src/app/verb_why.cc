@@ -7,62 +7,17 @@
 #include "app/verbs.h"
 #include "base/json_writer.h"
 #include "demo/demo_sources.h"
+#include "views/price_story.h"
 
 namespace tapedeck {
 namespace {
 
 constexpr std::size_t kExcerpt = 70;  // bytes to each side of the price in its page
 
-struct RowFacts {
-    std::string feed;
-    std::string table;
-    std::int64_t id = 0;
-    std::string instrument;
-    std::string name;
-    Price price;
-    std::optional<Price> previous_close;
-    std::string currency;
-    Timestamp date;
-    std::optional<Timestamp> slot;
-    std::string source;
-    std::int64_t revision = 0;
-    std::optional<Timestamp> recorded_at;
-    std::string capture;
-};
-
-struct AttemptFacts {
-    std::string run_id;
-    std::int64_t number = 0;
-    Attempt attempt;
-};
-
-struct SentFacts {
-    std::string run_id;
-    std::string rule;
-    std::string source;
-    Position position;
-    std::string collector;
-};
-
-struct BatchFacts {
-    std::int64_t id = 0;
-    Offset from, to;
-    std::int64_t rows = 0;
-    Timestamp committed_at;
-    std::string loader;
-};
-
 struct RuleFacts {
     std::string rule;
     std::string read;  // the price, or why none
     std::string excerpt;
-};
-
-// What the last account says of an instrument that no price came of.
-struct TriedFacts {
-    std::string run_id;
-    std::string reason;
-    std::string what;
 };
 
 // All that is known of one price, or of one that is missing.
@@ -81,134 +36,11 @@ struct Story {
     std::string message;  // on the tape
 };
 
-std::string text_or_empty(const RowView& row, int column) {
-    return row.is_null(column) ? std::string() : std::string(row.text(column));
-}
-
-Result<std::vector<RowFacts>> find_rows(Store& store, const Feed& feed, const std::string& where,
-                                        const std::vector<Value>& values) {
-    const bool stock = feed.table.form == RecordForm::stock;
-    std::vector<RowFacts> rows;
-    auto done = store.query(
-        {fmt::format(
-             "select id, {}, {}, price, date, slot, source, revision, recorded_at, capture, "
-             "currency, {} from {} where {} order by revision desc, id",
-             "instrument", stock ? "stock" : "coin", stock ? "previous_close" : "null",
-             feed.table.name, where),
-         values,
-         {}},
-        [&](const RowView& row) -> Result<> {
-            RowFacts facts;
-            facts.feed = feed.name;
-            facts.table = feed.table.name;
-            facts.id = row.integer(0);
-            facts.name = text_or_empty(row, 2);
-            facts.instrument = row.is_null(1) ? facts.name : std::string(row.text(1));
-            facts.price = row.decimal(3);
-            facts.date = row.timestamp(4);
-            if (!row.is_null(5)) facts.slot = row.timestamp(5);
-            facts.source = text_or_empty(row, 6);
-            facts.revision = row.is_null(7) ? 0 : row.integer(7);
-            if (!row.is_null(8)) facts.recorded_at = row.timestamp(8);
-            facts.capture = text_or_empty(row, 9);
-            facts.currency = text_or_empty(row, 10);
-            if (!row.is_null(11)) facts.previous_close = row.decimal(11);
-            rows.push_back(std::move(facts));
-            return {};
-        });
-    if (!done) return done.error();
-    return rows;
-}
-
-Result<> read_attempts(Store& store, Story& story) {
-    return store.query(
-        {"select a.run_id, a.try, a.source, a.url, a.started, a.took_ms, a.status, a.bytes, "
-         "a.capture, a.reason, a.what from outcomes o join attempts a on a.run_id = o.run_id and "
-         "a.try = o.try and a.instrument = o.instrument where o.feed = $1 and o.slot = $2 and "
-         "o.instrument = $3 order by a.started, a.try, a.ordinal",
-         {story.feed, *story.slot, story.instrument},
-         {}},
-        [&](const RowView& row) -> Result<> {
-            AttemptFacts facts;
-            facts.run_id = row.text(0);
-            facts.number = row.integer(1);
-            facts.attempt.source = row.text(2);
-            facts.attempt.url = text_or_empty(row, 3);
-            facts.attempt.started = row.timestamp(4);
-            facts.attempt.took = std::chrono::milliseconds(row.is_null(5) ? 0 : row.integer(5));
-            facts.attempt.status = row.is_null(6) ? 0 : static_cast<int>(row.integer(6));
-            facts.attempt.bytes = row.is_null(7) ? 0 : row.integer(7);
-            facts.attempt.capture = text_or_empty(row, 8);
-            facts.attempt.reason = reason_named(text_or_empty(row, 9));
-            facts.attempt.what = text_or_empty(row, 10);
-            story.attempts.push_back(std::move(facts));
-            return {};
-        });
-}
-
-Result<> read_sent(Store& store, Story& story) {
-    return store.query(
-        {"select run_id, rule, source, topic, partition, message_offset, collector from outcomes "
-         "where feed = $1 and slot = $2 and instrument = $3 and state = 'sent' order by id",
-         {story.feed, *story.slot, story.instrument},
-         {}},
-        [&](const RowView& row) -> Result<> {
-            const bool other = story.row && text_or_empty(row, 2) != story.row->source;
-            if (other && story.sent) return {};
-            story.sent = SentFacts{
-                std::string(row.text(0)),
-                text_or_empty(row, 1),
-                text_or_empty(row, 2),
-                {{std::string(row.text(3)), Partition(static_cast<std::int32_t>(row.integer(4)))},
-                 Offset(row.integer(5))},
-                text_or_empty(row, 6)};
-            return {};
-        });
-}
-
-Result<> read_tried(Store& store, Story& story) {
-    return store.query(
-        {"select run_id, reason, what from outcomes where feed = $1 and slot = $2 and "
-         "instrument = $3 and state = 'failed' order by id desc limit 1",
-         {story.feed, *story.slot, story.instrument},
-         {}},
-        [&](const RowView& row) -> Result<> {
-            story.tried =
-                TriedFacts{std::string(row.text(0)), text_or_empty(row, 1), text_or_empty(row, 2)};
-            return {};
-        });
-}
-
-// The last slot in which anybody asked, whatever came of it.
-Result<std::optional<Timestamp>> last_tried(Store& store, const Story& story) {
-    std::optional<Timestamp> slot;
-    auto done =
-        store.query({"select slot from outcomes where feed = $1 and instrument = $2 order by "
-                     "slot desc limit 1",
-                     {story.feed, story.instrument},
-                     {}},
-                    [&](const RowView& row) -> Result<> {
-                        slot = row.timestamp(0);
-                        return {};
-                    });
-    if (!done) return done.error();
-    return slot;
-}
-
 Result<> read_tape(Reader& reader, Story& story) {
     const Position& position = story.sent->position;
-    auto done = reader.assembly->store().query(
-        {"select id, from_offset, to_offset, rows, committed_at, loader from batches where topic = "
-         "$1 and partition = $2 and from_offset <= $3 and to_offset > $3 order by id limit 1",
-         {position.at.topic, static_cast<std::int64_t>(position.at.partition.value()),
-          position.offset.value()},
-         {}},
-        [&](const RowView& row) -> Result<> {
-            story.batch = BatchFacts{row.integer(0), Offset(row.integer(1)), Offset(row.integer(2)),
-                                     row.integer(3), row.timestamp(4),       text_or_empty(row, 5)};
-            return {};
-        });
-    if (!done) return done;
+    auto batch = batch_of(reader.assembly->store(), position);
+    if (!batch) return batch.error();
+    story.batch = *batch;
     const auto extent = reader.assembly->tape().extent(position.at);
     if (!extent) return extent.error();
     if (position.offset < extent->earliest || position.offset >= extent->end) return {};
@@ -268,9 +100,17 @@ Result<> complete(Reader& reader, Story& story) {
         auto known = reader.coverage().one(story.feed, *story.slot, story.instrument);
         if (!known) return known.error();
         if (*known) story.coverage = **known;
-        if (auto done = read_attempts(reader.assembly->store(), story); !done) return done;
-        if (auto done = read_sent(reader.assembly->store(), story); !done) return done;
-        if (auto done = read_tried(reader.assembly->store(), story); !done) return done;
+        Store& store = reader.assembly->store();
+        const SlotKey key{story.feed, *story.slot, story.instrument};
+        auto attempts = attempts_of(store, key);
+        if (!attempts) return attempts.error();
+        story.attempts = *std::move(attempts);
+        auto sent = sent_of(store, key, story.row ? &story.row->source : nullptr);
+        if (!sent) return sent.error();
+        story.sent = *std::move(sent);
+        auto tried = tried_of(store, key);
+        if (!tried) return tried.error();
+        story.tried = *std::move(tried);
     }
     if (story.sent) {
         if (auto done = read_tape(reader, story); !done) return done;
@@ -519,12 +359,14 @@ Exit why_slot(const Globals& globals, Reader& reader, const std::vector<std::str
     }
     Store& store = reader.assembly->store();
     if (!story.slot) {
-        auto slot = last_tried(store, story);
+        auto slot = last_tried(store, story.feed, story.instrument);
         if (!slot) return fail(slot.error());
         story.slot = *slot;
     }
     if (!story.slot) return fail(Exit::not_found, never_asked(reader, story));
-    if (auto done = read_tried(store, story); !done) return fail(done.error());
+    auto tried = tried_of(store, {story.feed, *story.slot, story.instrument});
+    if (!tried) return fail(tried.error());
+    story.tried = *std::move(tried);
     if (!story.row && !story.tried) {
         if (!is_expected(reader, story)) return fail(Exit::not_found, never_asked(reader, story));
         auto state = find_state(reader, story);

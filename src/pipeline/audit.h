@@ -97,6 +97,7 @@ struct AuditParts {
     CaptureStore* captures;  // none: they are kept elsewhere, or not at all
     const std::map<std::string, Feed>& feeds;
     std::span<const Expectation> expectations;
+    std::string captures_file = {};  // where they must be if any are named; empty: not known
 };
 
 // Slots and, of rows without one, dates in [from, to); everything beside them whatever its time.

@@ -76,7 +76,11 @@ std::uint8_t* CaptureNames::mark_of(std::string_view sha256_hex) {
 }
 
 void CaptureNames::note(std::string_view sha256_hex, const Place& place) {
-    if (sha256_hex.empty() || work_.captures() == nullptr) return;
+    if (sha256_hex.empty()) return;
+    if (work_.captures() == nullptr) {
+        ++unheld_;
+        return;
+    }
     if (std::uint8_t* mark = mark_of(sha256_hex)) {
         if ((*mark & (has_body | named)) == 0) ++work_.report.not_compared.captures_pruned;
         *mark |= named;
@@ -113,6 +117,11 @@ Result<> CaptureNames::finish(const std::map<TopicPartition, AuditedPartition>& 
         work_.differs(std::move(missing.difference));
     }
     missing_.clear();
+    if (work_.captures() == nullptr && unheld_ > 0 && !work_.captures_file().empty()) {
+        work_.differs(difference_of(AuditKind::capture_missing,
+                                    fmt::format("(no file {})", work_.captures_file()),
+                                    fmt::format("captures, named at {} places", unheld_), {}));
+    }
     // What one day or one feed names is not all that is named.
     if (work_.captures() == nullptr || !work_.is_about_everything() ||
         !work_.scope().feed.empty()) {

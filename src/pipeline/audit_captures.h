@@ -46,6 +46,7 @@ private:
     std::vector<std::uint64_t> kept_;  // the first bytes of each SHA-256, in order
     std::vector<std::uint8_t> marks_;
     std::map<std::string, Missing> missing_;
+    std::int64_t unheld_ = 0;  // places that name a capture, where there is no file of them
 };
 
 }  // namespace tapedeck

@@ -4,16 +4,11 @@
 #include <set>
 
 #include "pipeline/audit_work.h"
+#include "pipeline/coverage_windows.h"
 
 // The coverage ledger, derived again, a stretch of slots at a time.
 namespace tapedeck {
 namespace {
-
-using namespace std::chrono_literals;
-
-constexpr std::size_t kWantedRows = 16'384;
-constexpr Timestamp::duration kShortest = 1min;
-constexpr Timestamp::duration kLongest = 24h * 64;
 
 std::string words_of(const Verdict& verdict) {
     std::string words(to_string(verdict.state));
@@ -40,60 +35,99 @@ public:
             if (done = look_before(begin); !done) return done;
         }
         std::int64_t closed = 0;
-        Timestamp::duration step = 24h;
-        for (Timestamp from = begin; from < scope.to && from < scope.now;) {
-            const Timestamp to = std::min(scope.to, from + step);
-            auto rows = check(expected, from, to, closed);
-            if (!rows) return rows.error();
-            if (*rows > kWantedRows) step = std::max(kShortest, step / 2);
-            if (*rows < kWantedRows / 4) step = std::min(kLongest, step * 2);
-            from = to;
-        }
+        done = derive_windows(work_.store(), work_.tape(), work_.feeds().at(feed_), expected, begin,
+                              scope.to, scope.now, [&](const DerivedWindow& window) {
+                                  closed += window.closed;
+                                  return check(expected, window);
+                              });
+        if (!done) return done;
         if (closed > 0) work_.report.feeds[feed_].add(CoverageState::closed, closed);
         return {};
     }
 
 private:
-    // Stored first: a slot that ends meanwhile must not look like a difference.
-    Result<std::size_t> check(const std::vector<Expectation>& expected, Timestamp from,
-                              Timestamp to, std::int64_t& closed) {
-        auto stored = ledger_.stored(feed_, from, std::min(to, work_.scope().now));
+    enum class Judgement { same, unsettled, differs };
+
+    // The ledger may have been settled since the window was derived. Where they differ it is
+    // derived once more, after the ledger was read: then a slot that ends meanwhile is no
+    // difference.
+    Result<> check(const std::vector<Expectation>& expected, const DerivedWindow& window) {
+        for (const CoverageRow& row : window.rows) {
+            work_.report.feeds[feed_].add(row.verdict.state);
+        }
+        const Timestamp to = std::min(window.to, work_.scope().now);
+        std::int64_t unsettled = 0;
+        bool differs = false;
+        auto known = window.rows.begin();
+        auto done =
+            ledger_.stored_each(feed_, window.from, to, [&](const CoverageRow& stored) -> Result<> {
+                for (; known != window.rows.end() && before(*known, stored); ++known) {
+                    note(judge(*known, nullptr), unsettled, differs);
+                }
+                if (known == window.rows.end() || before(stored, *known)) {
+                    differs = true;
+                } else {
+                    note(judge(*known++, &stored), unsettled, differs);
+                }
+                return {};
+            });
+        if (!done) return done;
+        for (; known != window.rows.end(); ++known) {
+            note(judge(*known, nullptr), unsettled, differs);
+        }
+        if (differs) return compare_again(expected, window.from, window.to);
+        work_.report.unsettled += unsettled;
+        return {};
+    }
+
+    static void note(Judgement judgement, std::int64_t& unsettled, bool& differs) {
+        if (judgement == Judgement::unsettled) ++unsettled;
+        differs = differs || judgement == Judgement::differs;
+    }
+
+    Result<> compare_again(const std::vector<Expectation>& expected, Timestamp from, Timestamp to) {
+        const auto stored = ledger_.stored(feed_, from, std::min(to, work_.scope().now));
         if (!stored) return stored.error();
-        auto derived = ledger_.derive_range(expected, from, to, work_.scope().now, &closed);
-        if (!derived) return derived.error();
         // Both are in order of slot and instrument.
         auto known = stored->begin();
-        for (const CoverageRow& row : *derived) {
-            for (; known != stored->end() && before(*known, row); ++known) not_expected(*known);
-            const bool is_known = known != stored->end() && !before(row, *known);
-            compare(row, is_known ? &*known : nullptr);
-            if (is_known) ++known;
-        }
+        auto done = ledger_.derive_each(
+            expected, from, to, work_.scope().now, [&](const CoverageRow& row) -> Result<> {
+                for (; known != stored->end() && before(*known, row); ++known) not_expected(*known);
+                const bool is_known = known != stored->end() && !before(row, *known);
+                compare(row, is_known ? &*known : nullptr);
+                if (is_known) ++known;
+                return {};
+            });
+        if (!done) return done;
         for (; known != stored->end(); ++known) not_expected(*known);
-        return std::max(derived->size(), stored->size());
+        return {};
     }
 
     static bool before(const CoverageRow& a, const CoverageRow& b) {
         return std::tie(a.slot, a.instrument) < std::tie(b.slot, b.instrument);
     }
 
-    void compare(const CoverageRow& row, const CoverageRow* known) {
-        work_.report.feeds[feed_].add(row.verdict.state);
+    Judgement judge(const CoverageRow& row, const CoverageRow* known) const {
+        const bool is_pending = row.verdict.state == CoverageState::pending;
         if (known == nullptr) {
             // The ledger is written while somebody records: what came later is not in it yet.
-            if (row.slot > settled_) {
-                ++work_.report.unsettled;
-            } else if (row.verdict.state != CoverageState::pending) {
-                differs(row, "(no state)", words_of(row.verdict));
-            }
-        } else if (known->verdict.state == CoverageState::pending) {
-            if (row.verdict.state != CoverageState::pending) ++work_.report.unsettled;
-        } else if (row.verdict.state == CoverageState::pending && is_given_up(*known)) {
-            // It was given up when all accounts were loaded; now another one waits.
-            ++work_.report.unsettled;
-        } else if (known->verdict.state != row.verdict.state) {
-            differs(row, words_of(known->verdict), words_of(row.verdict));
+            if (row.slot > settled_) return Judgement::unsettled;
+            return is_pending ? Judgement::same : Judgement::differs;
         }
+        if (known->verdict.state == CoverageState::pending) {
+            return is_pending ? Judgement::same : Judgement::unsettled;
+        }
+        // It was given up when all accounts were loaded; now another one waits.
+        if (is_pending && is_given_up(*known)) return Judgement::unsettled;
+        return known->verdict.state == row.verdict.state ? Judgement::same : Judgement::differs;
+    }
+
+    void compare(const CoverageRow& row, const CoverageRow* known) {
+        const Judgement judgement = judge(row, known);
+        if (judgement == Judgement::unsettled) ++work_.report.unsettled;
+        if (judgement != Judgement::differs) return;
+        differs(row, known == nullptr ? "(no state)" : words_of(known->verdict),
+                words_of(row.verdict));
     }
 
     static bool is_given_up(const CoverageRow& row) {

@@ -1,6 +1,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <unordered_map>
 
 #include "pipeline/audit_captures.h"
 #include "pipeline/audit_compare.h"
@@ -54,7 +55,12 @@ public:
           table_(std::move(table)),
           feeds_(std::move(feeds)),
           names_(names),
-          tables_(tables_of(table_)) {}
+          tables_(tables_of(table_)) {
+        if (feeds_.size() == 1) return;  // then it is that one
+        for (const Feed* feed : feeds_) {
+            for (const std::string& one : feed->instruments) feed_of_.emplace(one, feed);
+        }
+    }
 
     std::span<const AuditTable> tables() const override { return tables_; }
     bool is_counted_by_batches() const override { return true; }
@@ -95,7 +101,7 @@ public:
             const auto some = audit_number(
                 work_.store(),
                 {fmt::format("select count(*) from (select 1 from {} where slot is null limit 1) "
-                             "as some",
+                             "as found",
                              table_.name),
                  {},
                  {}});
@@ -201,10 +207,8 @@ private:
     }
 
     const std::string& feed_of(std::string_view instrument) const {
-        for (const Feed* feed : feeds_) {
-            if (std::ranges::count(feed->instruments, instrument) > 0) return feed->name;
-        }
-        return feeds_.front()->name;
+        const auto found = feed_of_.find(instrument);
+        return found == feed_of_.end() ? feeds_.front()->name : found->second->name;
     }
 
     Result<> take_row(const RowView& row, bool is_first, const AuditSink& sink) {
@@ -297,6 +301,7 @@ private:
     const std::vector<const Feed*> feeds_;
     CaptureNames& names_;
     const std::vector<AuditTable> tables_;
+    std::unordered_map<std::string_view, const Feed*> feed_of_;
     RecordDecoder decoder_;
     std::string encoded_;
     std::optional<bool> has_rows_without_slot_;

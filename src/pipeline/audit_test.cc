@@ -444,6 +444,20 @@ TEST_F(AuditTest, ACaptureThatNoAccountTellsOfIsADifferenceUnlessItsTryIsKnown) 
     EXPECT_EQ(report.not_compared.captures_without_account, 1);
 }
 
+TEST_F(AuditTest, AFileOfCapturesThatIsGoneIsNamedWhereItMustBe) {
+    const AuditScope all{Timestamp(), day->now() + 1us, day->now()};
+    auto here =
+        tapedeck::audit({*store, *tape, nullptr, day->feeds, day->expected, "captures.db"}, all);
+    ASSERT_TRUE(here);
+    EXPECT_THAT(lines_of(*here),
+                ElementsAre("capture_missing captures: (no file captures.db) -> captures, named at "
+                            "24 places"));
+    auto elsewhere = tapedeck::audit({*store, *tape, nullptr, day->feeds, day->expected}, all);
+    ASSERT_TRUE(elsewhere);
+    EXPECT_THAT(lines_of(*elsewhere), ElementsAre());
+    EXPECT_FALSE(elsewhere->not_compared.captures_looked_at);
+}
+
 TEST_F(AuditTest, ACaptureWhoseAccountIsNotLoadedIsNoDifference) {
     day->collect("stock", "AAPL", 3, "277.5");
     EXPECT_THAT(found(), ElementsAre());

@@ -82,6 +82,10 @@ Result<> Recorder::failed() {
         const std::lock_guard lock(mutex_);
         if (load_error_) return *load_error_;
     }
+    // A tape in a file of its own fails a run, and would fail the next ones.
+    if (parts_.check_files) {
+        if (auto same = parts_.check_files(); !same) return same;
+    }
     return store_side_.failed();
 }
 

@@ -48,6 +48,9 @@ public:
         std::string name;                    // host and process, for people
         StatementJournal& journal;
         std::function<bool()> accounts_wait = {};  // whether a spool holds back what was sent
+        // An error where a file that is written was taken away: asked before each plan, and then
+        // nothing more is started. Waits for nobody.
+        std::function<Result<>()> check_files = {};
     };
 
     Recorder(Parts parts, RecorderOrders orders);

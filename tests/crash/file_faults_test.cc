@@ -193,6 +193,8 @@ TEST_F(FileFaults, AFileStaysLockedHoweverOftenItsProcessOpensIt) {
     const std::string spool_file = folder.file("t.spool.db");
     const auto spool = SpoolFile::open(spool_file, kClock);
     ASSERT_TRUE(spool);
+    const std::vector<OutgoingMessage> one{{"t", "k", "v", kClock.now(), {}}};
+    ASSERT_TRUE((*spool)->put(one));  // which makes it
     ASSERT_TRUE(SpoolFile::open(spool_file, kClock));
     EXPECT_TRUE(locked_for_others(spool_file));
 }

@@ -134,6 +134,26 @@ TEST_F(RecorderFaults, AFileLockedForSeveralSlotsCostsNone) {
     }
 }
 
+// A tape in a file of its own: the store is well, and yet nothing can be recorded any more.
+TEST_F(RecorderFaults, AFileThatWasTakenAwayEndsTheRecorderBeforeTheNextSlot) {
+    std::atomic<bool> taken = false;
+    std::atomic<int> asked_since = 0;
+    world.on_sleep = [&](WaitingClock& clock) {
+        if (clock.now() >= kStart + 7min) taken = true;
+    };
+    world.on_request = [&](WaitingClock&) {
+        if (taken) ++asked_since;
+    };
+    world.check_files = [&]() -> Result<> {
+        if (!taken) return {};
+        return Error{ErrorKind::corrupt, "tape.db: was deleted or moved while it was written"};
+    };
+    Calls counting;
+    EXPECT_FALSE(world.record(kStart, kStart + 6 * 5min, counting));
+    EXPECT_TRUE(taken);
+    EXPECT_EQ(asked_since, 0);
+}
+
 TEST_F(RecorderFaults, AClockSetAheadAnHourMissesWhatLiesBetweenAndNothingElse) {
     std::atomic<bool> stepped = false;
     world.on_sleep = [&](WaitingClock& clock) {

@@ -58,6 +58,7 @@ struct World {
     WaitingClock::Hook on_request;  // before each answer of the site
     std::chrono::milliseconds busy_timeout{5'000};
     bool spooled = false;
+    std::function<Result<>()> check_files = {};
     std::function<bool()> drains_first = {};  // no time passes while the spool holds anything
 
     std::string file() const { return folder + "/t.db"; }
@@ -128,6 +129,7 @@ struct World {
             "test:1",
             **journal,
             {}};
+        parts.check_files = check_files;
         if (spool != nullptr) {
             parts.accounts_wait = [spool] {
                 const auto sizes = spool->sizes();

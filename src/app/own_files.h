@@ -1,0 +1,14 @@
+#pragma once
+
+#include <string>
+
+#include "base/result.h"
+#include "config/settings.h"
+
+namespace tapedeck {
+
+// `rejected` where `path` is, by whatever name, one of the files in which tapedeck keeps what it
+// recorded, or belongs to one: output never takes the place of prices. Opens nothing.
+Result<> check_output_path(const Settings& settings, const std::string& path);
+
+}  // namespace tapedeck
