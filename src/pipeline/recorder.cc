@@ -158,6 +158,10 @@ Result<> Recorder::take_ended() {
 
 Result<> Recorder::take_ended(const Workers::Ended& ended) {
     const StartTask& task = ended.task;
+    if (!ended.account && ended.account.error().kind == ErrorKind::corrupt) {
+        // The tape's file is another one or damaged: what came after would be sent into nothing.
+        return ended.account.error();
+    }
     std::string what;
     std::set<std::string> sent;
     if (ended.account) {
