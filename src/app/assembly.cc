@@ -7,6 +7,7 @@
 #include <cstdlib>
 #include <filesystem>
 
+#include "app/config_history.h"
 #include "app/learn_secrets.h"
 #include "app/output.h"
 #include "config/layers.h"
@@ -52,29 +53,11 @@ std::string_view kind_name(ConfiguredTaskKind kind) {
     TAPEDECK_ASSERT(false);
 }
 
-using Since = std::map<std::string, Timestamp>;  // when each DAG was first seen
-
-// What one configuration expects in [from, to).
-Result<std::vector<Expectation>> expectations_of(const Settings& settings, Timestamp from,
-                                                 Timestamp to, const Since& since) {
-    std::vector<Expectation> all;
-    for (const DagSpec& dag : make_dags(settings)) {
-        DagState state;
-        state.dag = dag.name;
-        const auto seen = since.find(dag.name);
-        state.first_seen = seen == since.end() ? from : seen->second;
-        auto schedule = dag_schedule(dag, state);
-        if (!schedule) return schedule.error();
-        const auto shared = std::make_shared<const Schedule>(*std::move(schedule));
-        for (const TaskSpec& task : dag.tasks) {
-            if (task.feed.empty()) continue;
-            const auto feed = settings.feeds.find(task.feed);
-            if (feed == settings.feeds.end()) continue;
-            all.push_back({task.feed, dag.name, std::max(from, state.first_seen), to, shared,
-                           feed->second.instruments});
-        }
-    }
-    return all;
+Severity least_severity(const LoadedConfig& config, const Assembly::Options& options) {
+    if (options.quiet) return Severity::error;
+    const Severity configured = severity_of(config.settings.log.level);
+    const bool is_set = config.origins.contains("log.level");
+    return is_set ? configured : options.log_least.value_or(configured);
 }
 
 Feed feed_of(const FeedSettings& settings) {
@@ -162,7 +145,7 @@ std::vector<DagSpec> make_dags(const Settings& settings) {
         dag.calendar = one.calendar;
         dag.retries = one.retries;
         dag.retry_delay = one.retry_delay;
-        if (one.timeout.count() > 0) dag.timeout = one.timeout;
+        dag.timeout = one.timeout;
         dag.concurrency = one.concurrency;
         dag.paused = one.paused;
         dag.catchup = one.catchup;
@@ -218,7 +201,7 @@ SecretLookup secret_lookup(const Settings& settings) {
 Result<std::unique_ptr<Assembly>> Assembly::open(LoadedConfig config, Options options) {
     if (!options.clock) options.clock = std::make_unique<SystemClock>();
     const LogFormat format = options.log_format.value_or(format_of(config.settings.log.format));
-    const Severity least = options.log_least.value_or(severity_of(config.settings.log.level));
+    const Severity least = least_severity(config, options);
     std::unique_ptr<Assembly> assembly(new Assembly(std::move(config), std::move(options.clock),
                                                     format, least, std::move(options.log_sink)));
     auto sources = make_sources(assembly->settings());
@@ -301,66 +284,21 @@ Result<> Assembly::make_topic(const std::string& topic, int partitions) {
     return tape().ensure_topic(topic, partitions);
 }
 
-Result<> Assembly::note_config(std::optional<Timestamp> since) {
-    std::optional<std::string> last;
-    auto done =
-        store_->query({"select digest from config_history order by id desc limit 1", {}, {}},
-                      [&](const RowView& row) -> Result<> {
-                          last = row.text(0);
-                          return {};
-                      });
-    if (!done) return done;
-    if (last == config_.digest) return {};
-    const std::vector<Statement> insert{
-        {"insert into config_history (at, digest, text) values ($1, $2, $3)",
-         {since.value_or(clock_->now()), config_.digest, config_.effective},
-         {}}};
-    if (auto saved = store_->transact(insert); !saved) return saved.error();
-    return {};
-}
-
-Result<> Assembly::note_standstill(Timestamp at) {
-    const std::vector<Statement> insert{
-        {"insert into config_history (at, digest, text) values ($1, '', '')", {at}, {}}};
-    if (auto saved = store_->transact(insert); !saved) return saved.error();
-    return {};
+Result<> Assembly::begin_schedule(std::optional<Timestamp> stood_still) {
+    return tapedeck::begin_schedule(
+        *store_, settings(), {clock_->now(), config_.digest, config_.effective}, stood_still);
 }
 
 Result<std::vector<Expectation>> Assembly::expectations() {
-    struct Entry {
-        Timestamp at;
-        std::string text;
-    };
-    std::vector<Entry> history;
-    auto done = store_->query({"select at, text from config_history order by id", {}, {}},
-                              [&](const RowView& row) -> Result<> {
-                                  history.push_back({row.timestamp(0), std::string(row.text(1))});
-                                  return {};
-                              });
-    if (!done) return done.error();
-    Since since;
-    done = store_->query({"select dag, since from dag_states where since is not null", {}, {}},
-                         [&](const RowView& row) -> Result<> {
-                             since[std::string(row.text(0))] = row.timestamp(1);
-                             return {};
-                         });
-    if (!done) return done.error();
-    std::vector<Expectation> all;
-    for (std::size_t i = 0; i < history.size(); ++i) {
-        if (history[i].text.empty()) continue;
-        auto settings = parse_effective(history[i].text);
-        if (!settings) return settings.error();
-        const Timestamp until = i + 1 < history.size() ? history[i + 1].at : Timestamp::max();
-        auto some = expectations_of(*settings, history[i].at, until, since);
-        if (!some) return some.error();
-        std::ranges::move(*some, std::back_inserter(all));
-    }
-    return all;
-}
-
-Result<std::vector<Expectation>> Assembly::expectations_now() {
-    const Timestamp week_ago = clock_->now() - std::chrono::hours(24 * 7);
-    return expectations_of(settings(), week_ago, Timestamp::max(), {});
+    const auto history = config_history(*store_);
+    if (!history) return history.error();
+    const auto seen = first_seen_dags(*store_);
+    if (!seen) return seen.error();
+    auto scheduled = expectations_in(*history, *seen);
+    if (!scheduled) return scheduled.error();
+    const auto feeds = feeds_ever();
+    if (!feeds) return feeds.error();
+    return with_tried(*store_, *feeds, *std::move(scheduled));
 }
 
 Result<std::map<std::string, Feed>> Assembly::feeds_ever() {
@@ -392,6 +330,7 @@ Result<std::unique_ptr<Assembly>> open_patiently(const LoadedConfig& config,
         opening.patient = options.patient;
         opening.log_format = options.log_format;
         opening.log_least = options.log_least;
+        opening.quiet = options.quiet;
         auto opened = Assembly::open(config, std::move(opening));
         if (opened || !wait || !retryable(opened.error().kind) || stop.stop_requested()) {
             return opened;

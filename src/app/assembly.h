@@ -67,8 +67,9 @@ public:
         std::function<void(Sources&)> change_sources;  // the demo's
         bool lift_age_checks = false;                  // of saved pages
         std::optional<LogFormat> log_format;
-        std::optional<Severity> log_least;
-        Log::Sink log_sink;  // none: standard error
+        std::optional<Severity> log_least;  // where the configuration sets no level
+        bool quiet = false;                 // errors alone, whatever it sets
+        Log::Sink log_sink;                 // none: standard error
     };
     static Result<std::unique_ptr<Assembly>> open(LoadedConfig config, Options options);
 
@@ -88,18 +89,12 @@ public:
     const std::vector<DagSpec>& dags() const { return dags_; }
     const SecretLookup& secrets() const { return secrets_; }
 
-    // Writes the configuration into its history where it differs from the last one there; what is
-    // expected follows from that. For those who hold the lease.
-    Result<> note_config(std::optional<Timestamp> since = std::nullopt);  // none: now
+    // From now on slots are expected and started, by the present configuration:
+    // app/config_history.h. For those who hold the lease and run the schedule.
+    Result<> begin_schedule(std::optional<Timestamp> stood_still = std::nullopt);
 
-    // A mark in the history: from `at` on nothing is expected until the next configuration.
-    Result<> note_standstill(Timestamp at);
-
-    // What was expected, by the history of configurations.
+    // What was expected, by the history of configurations, and what was tried besides.
     Result<std::vector<Expectation>> expectations();
-
-    // What the present configuration expects from now on; asks no store.
-    Result<std::vector<Expectation>> expectations_now();
 
     // `corrupt` where a file of the store or of the tape was deleted, moved or replaced since it
     // was opened. Any thread.

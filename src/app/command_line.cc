@@ -74,6 +74,7 @@ struct Told {
     InstrumentsOptions instruments;
     DagOptions dag;
     BackupOptions backup;
+    RestoreOptions restore;
     ExportOptions exported;
     PlotOptions plot;
     std::string shell;
@@ -126,6 +127,8 @@ private:
             verb("collect", "Ask for the prices of one slot now", told_.collect, verb_collect);
         collect->add_option("feed", told_.collect.feed, "The feed")->required();
         add_time(collect, "--slot", told_.collect.slot, "The slot; without it, the present one");
+        collect->add_flag("--off-schedule", told_.collect.off_schedule,
+                          "Whatever the schedule says; the prices have no slot");
 
         auto* load = verb("load", "Load the tape into the store", told_.load, verb_load);
         load->add_flag("--until-end", told_.load.until_end, "Stop when all is loaded");
@@ -208,9 +211,16 @@ private:
     }
 
     void add_data() {
-        auto* backup =
-            verb("backup", "Copy the store while it is being written", told_.backup, verb_backup);
-        backup->add_option("file", told_.backup.file, "The copy; must not exist")->required();
+        auto* backup = verb("backup", "Copy all that a recorder needs while it is being written",
+                            told_.backup, verb_backup);
+        backup
+            ->add_option("file", told_.backup.file,
+                         "The copy; must not exist. A folder where it is more than one file")
+            ->required();
+        backup->add_flag("--captures", told_.backup.captures, "The pages as they came as well");
+        auto* restore = verb("restore", "Put a copy where the configuration has its files",
+                             told_.restore, verb_restore);
+        restore->add_option("backup", told_.restore.backup, "What `backup` has made")->required();
 
         auto* exported = verb("export", "Prices as CSV or JSON lines, with their exact digits",
                               told_.exported, verb_export);

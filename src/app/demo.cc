@@ -84,32 +84,68 @@ void serve_by_demo(Sources& sources, std::uint16_t port, bool saved) {
     }
 }
 
-// What the demo's clock reached in the store of this configuration, if there is one yet.
-Result<std::optional<Timestamp>> reached_before(const LoadedConfig& config) {
+// What the demo's clock passed in the store of this configuration, if there is one yet.
+Result<std::optional<Timestamp>> passed_before(const LoadedConfig& config) {
     Assembly::Options opening;
     opening.only_look = true;
     opening.tape = TapeUse::look;
     opening.captures = false;
     opening.log_least = Severity::error;
     auto assembly = Assembly::open(config, std::move(opening));
-    if (!assembly) {
-        if (assembly.error().what.starts_with("there is no ")) return std::optional<Timestamp>();
-        return assembly.error();
+    if (assembly) return demo_time_passed(**assembly);
+    if (assembly.error().what.starts_with("there is no ")) return std::optional<Timestamp>();
+    return assembly.error();
+}
+
+// The latest time that one query gives.
+Result<> note_latest(Store& store, const std::string& sql, std::optional<Timestamp>& latest) {
+    return store.query({sql, {}, {}}, [&](const RowView& row) -> Result<> {
+        if (!row.is_null(0)) latest = std::max(latest, std::optional(row.timestamp(0)));
+        return {};
+    });
+}
+
+// Everything that a demo's recorder writes is as late as one of these; what a loader beside it
+// writes has the machine's time, and does not count.
+Result<std::optional<Timestamp>> latest_in_store(Assembly& assembly) {
+    std::optional<Timestamp> latest;
+    std::vector<std::string> queries{
+        "select max(at) from config_history",   "select max(created_at) from dag_runs",
+        "select max(ended_at) from dag_runs",   "select max(started_at) from task_tries",
+        "select max(ended_at) from task_tries", "select max(ended) from outcomes",
+        "select max(settled_at) from coverage"};
+    for (const auto& [name, feed] : assembly.feeds()) {
+        queries.push_back("select max(date) from " + feed.table.name);
     }
-    Store& store = (*assembly)->store();
-    auto reached = demo_time_reached(store);
-    if (!reached || *reached) return reached;
-    bool others = false;
-    auto done = store.query({"select 1 from config_history limit 1", {}, {}},
-                            [&](const RowView&) -> Result<> {
-                                others = true;
-                                return {};
-                            });
-    if (!done) return done.error();
-    if (!others) return reached;
-    return Error{ErrorKind::rejected,
-                 fmt::format("{} holds what was recorded from real sites: the demo keeps out of it",
-                             to_string(config.settings.store.url))};
+    for (const std::string& sql : queries) {
+        if (auto done = note_latest(assembly.store(), sql, latest); !done) return done.error();
+    }
+    return latest;
+}
+
+// The last messages of the feeds' topics and of the accounts; none where the tape holds none.
+Result<std::optional<Timestamp>> latest_on_tape(Assembly& assembly, bool of_accounts) {
+    std::vector<std::string> topics;
+    for (const auto& [name, feed] : assembly.feeds()) topics.push_back(feed.topic);
+    if (of_accounts) topics.emplace_back(kOutcomesTopic);
+    std::optional<Timestamp> latest;
+    for (const std::string& topic : topics) {
+        const auto partitions = assembly.tape().partitions(topic);
+        if (!partitions && partitions.error().kind == ErrorKind::rejected) continue;  // none yet
+        if (!partitions) return partitions.error();
+        for (const Partition partition : *partitions) {
+            const TopicPartition at{topic, partition};
+            const auto extent = assembly.tape().extent(at);
+            if (!extent) return extent.error();
+            if (extent->earliest >= extent->end) continue;
+            const auto chunk = assembly.tape().read(at, Offset(extent->end.value() - 1), 1);
+            if (!chunk) return chunk.error();
+            for (const TapeMessage& message : chunk->messages) {
+                latest = std::max(latest, std::optional(message.timestamp));
+            }
+        }
+    }
+    return latest;
 }
 
 // The whole demo but its parts' lifetimes.
@@ -166,6 +202,37 @@ Result<std::optional<Timestamp>> demo_time_reached(Store& store) {
     return reached;
 }
 
+Result<std::optional<Timestamp>> demo_time_passed(Assembly& assembly) {
+    const auto kept = demo_time_reached(assembly.store());
+    if (!kept) return kept;
+    const auto stored = latest_in_store(assembly);
+    if (!stored) return stored;
+    const std::string store = to_string(assembly.settings().store.url);
+    if (!*kept && *stored) {
+        return Error{ErrorKind::rejected,
+                     store + " holds what no demo has recorded: the demo keeps out of it"};
+    }
+    const auto on_tape = latest_on_tape(assembly, kept->has_value());
+    if (!on_tape) return on_tape;
+    if (!*kept && *on_tape) {
+        return Error{ErrorKind::rejected,
+                     fmt::format("{} holds messages that no demo of {} has put there: the demo "
+                                 "keeps out of it",
+                                 to_string(assembly.settings().tape.url), store)};
+    }
+    return std::max({*kept, *stored, *on_tape});
+}
+
+Result<> refuse_demo_store(Assembly& assembly) {
+    const auto reached = demo_time_reached(assembly.store());
+    if (!reached) return reached.error();
+    if (!*reached) return {};
+    return Error{ErrorKind::rejected,
+                 fmt::format("{} is the demo's and holds simulated prices: real ones are kept out "
+                             "of it; name another in [store] url",
+                             to_string(assembly.settings().store.url))};
+}
+
 Result<> keep_demo_time(Store& store, Timestamp reached) {
     const std::vector<Statement> statements{
         {"insert into variables (name, value, is_secret) values ($1, $2, 0) on conflict (name) do "
@@ -192,7 +259,7 @@ Exit run_demo(const Globals& globals, const RunOptions& options, StopOnSignal& s
     }
     auto config = demo_config(asked);
     if (!config) return fail_opening(config.error());
-    const auto last = reached_before(*config);
+    const auto last = passed_before(*config);
     if (!last) return fail(last.error());
     const auto calendar = calendar_named("XNAS");
     if (!calendar) return fail(calendar.error());
@@ -215,7 +282,7 @@ Exit run_demo(const Globals& globals, const RunOptions& options, StopOnSignal& s
     };
     opening.lift_age_checks = saved;
     LiveScreen screen;
-    if (globals.quiet) opening.log_least = Severity::error;
+    opening.quiet = globals.quiet;
     if (live) opening.log_least = Severity::warn;
     if (live) opening.log_sink = screen.sink();
     auto assembly = Assembly::open(*std::move(config), std::move(opening));
@@ -223,16 +290,17 @@ Exit run_demo(const Globals& globals, const RunOptions& options, StopOnSignal& s
     Store& store = (*assembly)->store();
     auto lease = store.acquire_lease(process_name());
     if (!lease) return fail(lease.error());
-    if (*last) {
-        // While the demo was off its time stood still: nothing was expected.
-        if (auto noted = (*assembly)->note_standstill(**last); !noted) return fail(noted.error());
-        const std::vector<Statement> skipped{
-            {"update dag_states set handled_until = $1 where handled_until < $1", {start}, {}}};
-        if (auto done = store.transact(skipped); !done) return fail(done.error());
+    // Somebody may have written since the first look.
+    const auto passed = demo_time_passed(**assembly);
+    if (!passed) return fail(passed.error());
+    if (*passed > *last) {
+        return fail(Exit::busy, "another demo has recorded here meanwhile; start it again");
     }
-    if (auto noted = (*assembly)->note_config(start); !noted) return fail(noted.error());
-    if (auto kept = keep_demo_time(store, start); !kept) return fail(kept.error());
+    if (auto kept = keep_demo_time(store, (*assembly)->clock().now()); !kept) {
+        return fail(kept.error());
+    }
     RunOptions of_run = options;
+    of_run.stood_still = *last;  // while the demo was off, its time stood still
     of_run.changed = [&] {
         const auto kept = keep_demo_time(store, (*assembly)->clock().now());
         if (!kept) fail(kept.error());

@@ -66,7 +66,7 @@ Result<Reader> open_reader(const Globals& globals, bool writes) {
     opening.log_least = Severity::error;
     auto assembly = Assembly::open(*std::move(config), std::move(opening));
     if (!assembly) return assembly.error();
-    Reader reader{*std::move(assembly), {}, {}, {}};
+    Reader reader{*std::move(assembly), {}, {}, {}, {}};
     auto expectations = reader.assembly->expectations();
     if (!expectations) return expectations.error();
     reader.expectations = *std::move(expectations);
@@ -76,6 +76,7 @@ Result<Reader> open_reader(const Globals& globals, bool writes) {
     reader.now = reader.assembly->clock().now();
     auto reached = demo_time_reached(reader.assembly->store());
     if (!reached) return reached.error();
+    reader.simulated = reached->has_value();
     if (*reached) reader.now = **reached;
     return reader;
 }

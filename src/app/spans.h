@@ -16,6 +16,7 @@ struct Reader {
     std::vector<Expectation> expectations;
     std::map<std::string, Feed> feeds;
     Timestamp now;  // by the machine's clock; for the demo, the moment that its clock reached
+    bool simulated = false;  // the demo's: no price is real, and `now` is by a clock of its own
 
     CoverageView coverage() {
         return {assembly->store(), assembly->tape(), feeds, expectations, now};

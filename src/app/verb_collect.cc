@@ -3,6 +3,9 @@
 #include <algorithm>
 
 #include "app/assembly.h"
+#include "app/collect_slot.h"
+#include "app/config_history.h"
+#include "app/demo.h"
 #include "app/load_globals.h"
 #include "app/run.h"
 #include "app/signals.h"
@@ -12,24 +15,17 @@
 namespace tapedeck {
 namespace {
 
-// The slot that a collection now answers: the last instant of the feed's DAG, or this minute where
-// no DAG collects the feed.
-Timestamp present_slot(const std::vector<Expectation>& expectations, const std::string& feed,
-                       Timestamp now) {
-    std::optional<Timestamp> last;
-    for (const Expectation& one : expectations) {
-        if (one.feed != feed) continue;
-        one.schedule->for_each_instant(now - std::chrono::hours(24 * 7), now,
-                                       [&](Timestamp slot, bool) { last = slot; });
-    }
-    return last.value_or(std::chrono::floor<std::chrono::minutes>(now));
-}
-
 std::string json_of(const RunOutcomes& run) {
     std::string out;
     JsonWriter json(out);
     json.begin_object().key("run").text(run.run_id).key("feed").text(run.feed);
-    json.key("slot").text(format_rfc3339(run.slot)).key("outcomes").begin_array();
+    json.key("slot");
+    if (run.run_id.starts_with(kOffSchedule)) {
+        json.null();
+    } else {
+        json.text(format_rfc3339(run.slot));
+    }
+    json.key("outcomes").begin_array();
     for (const Outcome& outcome : run.outcomes) {
         json.begin_object().key("instrument").text(outcome.instrument);
         json.key("state").text(outcome.sent ? "sent" : "failed");
@@ -70,22 +66,28 @@ void show(const RunOutcomes& run) {
     table.print();
 }
 
-Result<RunOutcomes> collect_now(Assembly& assembly, const Feed& feed, Timestamp slot,
-                                const Schedule* schedule, std::stop_token stop) {
+// What is to be done at `now`; without a slot, off the schedule.
+CollectJob job_of(const Feed& feed, const std::optional<AnswerableSlot>& slot, Timestamp now,
+                  const std::string& config) {
+    CollectJob job;
+    job.slot = slot ? slot->slot : now;
+    job.run_id = slot ? fmt::format("manual/{}/{}/{}", feed.name, format_rfc3339(slot->slot),
+                                    format_rfc3339(now))
+                      : fmt::format("{}{}/{}", kOffSchedule, feed.name, format_rfc3339(now));
+    job.off_schedule = !slot;
+    job.instruments = feed.instruments;
+    job.deadline = slot ? slot->until : now + std::chrono::minutes(2);
+    job.config = config;
+    return job;
+}
+
+Result<RunOutcomes> collect_now(Assembly& assembly, const Feed& feed, const CollectJob& job,
+                                std::stop_token stop) {
     auto client = CurlClient::open(assembly.clock(), curl_options(assembly.settings()));
     if (!client) return client.error();
     SourceStates states(assembly.log());
     Collector collector({assembly.clock(), assembly.tape(), **client, assembly.captures(), states,
                          assembly.secrets(), assembly.log(), process_name()});
-    const Timestamp now = assembly.clock().now();
-    CollectJob job;
-    job.run_id =
-        fmt::format("manual/{}/{}/{}", feed.name, format_rfc3339(slot), format_rfc3339(now));
-    job.slot = slot;
-    job.instruments = feed.instruments;
-    job.deadline = now + (schedule != nullptr ? schedule->grace_at(slot)
-                                              : std::chrono::microseconds(std::chrono::minutes(2)));
-    job.config = assembly.config().digest;
     Progress progress("collecting " + feed.name);
     return collector.collect(feed, job, stop, [&](std::size_t settled) {
         progress.show(static_cast<std::int64_t>(settled),
@@ -93,14 +95,48 @@ Result<RunOutcomes> collect_now(Assembly& assembly, const Feed& feed, Timestamp 
     });
 }
 
+// Takes the lease where there is a store; a demo's is refused.
+Result<std::unique_ptr<Lease>> take_store(Assembly& assembly) {
+    if (!assembly.has_store()) return std::unique_ptr<Lease>();
+    auto lease = assembly.store().acquire_lease(process_name());
+    if (!lease) return lease.error();
+    if (auto real = refuse_demo_store(assembly); !real) return real.error();
+    return *std::move(lease);
+}
+
+// The slot that is answered; waits for one that is about to come. No time to wait: none.
+std::variant<AnswerableSlot, SlotRefusal> slot_of(Assembly& assembly, const CollectOptions& options,
+                                                  std::stop_token stop) {
+    FirstSeen seen;
+    if (assembly.has_store()) {
+        auto read = first_seen_dags(assembly.store());
+        if (!read) return SlotRefusal{exit_of(read.error().kind), read.error().what};
+        seen = *std::move(read);
+    }
+    const auto schedules = schedules_of(assembly.dags(), options.feed, seen);
+    if (!schedules) return SlotRefusal{Exit::failed, schedules.error().what};
+    Clock& clock = assembly.clock();
+    auto answer = slot_to_answer(*schedules, options.feed, options.slot, clock.now());
+    if (const auto* slot = std::get_if<AnswerableSlot>(&answer)) {
+        while (clock.now() < slot->slot && !stop.stop_requested()) {
+            clock.sleep_until(slot->slot, stop);
+        }
+    }
+    return answer;
+}
+
 }  // namespace
 
 Exit verb_collect(const Globals& globals, const CollectOptions& options) {
+    if (options.off_schedule && options.slot) {
+        return fail(Exit::usage, "either --slot or --off-schedule, not both");
+    }
     StopOnSignal signals;
     auto config = load_globals(globals);
     if (!config) return fail_opening(config.error());
     Assembly::Options opening;
-    opening.log_least = globals.quiet ? Severity::error : Severity::warn;
+    opening.log_least = Severity::warn;
+    opening.quiet = globals.quiet;
     opening.store = false;  // a tape in Kafka is enough: the account on it tells the rest
     auto opened = Assembly::open(*std::move(config), std::move(opening));
     if (!opened) return fail(opened.error());
@@ -116,27 +152,19 @@ Exit verb_collect(const Globals& globals, const CollectOptions& options) {
         return fail(Exit::failed, fmt::format("feed {} has no instruments: nobody is asked for it",
                                               options.feed));
     }
-    std::unique_ptr<Lease> lease;
-    Result<std::vector<Expectation>> expectations = std::vector<Expectation>();
-    if (assembly.has_store()) {
-        auto asked = assembly.store().acquire_lease(process_name());
-        if (!asked) return fail(asked.error());
-        lease = *std::move(asked);
-        if (auto noted = assembly.note_config(); !noted) return fail(noted.error());
-        expectations = assembly.expectations();
-    } else {
-        expectations = assembly.expectations_now();
+    const auto lease = take_store(assembly);
+    if (!lease) return fail(lease.error());
+    std::optional<AnswerableSlot> slot;
+    if (!options.off_schedule) {
+        auto answer = slot_of(assembly, options, signals.token());
+        if (const auto* refusal = std::get_if<SlotRefusal>(&answer)) {
+            return fail(refusal->exit, refusal->what);
+        }
+        slot = std::get<AnswerableSlot>(answer);
     }
-    if (!expectations) return fail(expectations.error());
     const Timestamp now = assembly.clock().now();
-    const Timestamp slot = options.slot.value_or(present_slot(*expectations, options.feed, now));
-    if (slot > now + std::chrono::minutes(1)) {
-        return fail(Exit::usage, fmt::format("the slot {} has not come yet", format_rfc3339(slot)));
-    }
-    const auto one = std::ranges::find(*expectations, options.feed, &Expectation::feed);
-    auto run =
-        collect_now(assembly, feed->second, slot,
-                    one == expectations->end() ? nullptr : one->schedule.get(), signals.token());
+    const CollectJob job = job_of(feed->second, slot, now, assembly.config().digest);
+    auto run = collect_now(assembly, feed->second, job, signals.token());
     if (!run) {
         const Exit exit = fail(run.error());
         assembly.rescue(now);

@@ -89,6 +89,10 @@ void write_time(JsonWriter& json, std::string_view key, const std::optional<Time
     }
 }
 
+std::string timeout_of(const DagSpec& dag) {
+    return dag.timeout.count() == 0 ? "none" : format_duration(dag.timeout);
+}
+
 void write_dag(JsonWriter& json, const ShownDag& dag, bool whole) {
     json.begin_object().key("dag").text(dag.spec.name).key("paused").boolean(dag.paused);
     json.key("schedule").text(dag.spec.schedule).key("zone").text(dag.spec.zone);
@@ -102,7 +106,7 @@ void write_dag(JsonWriter& json, const ShownDag& dag, bool whole) {
     }
     json.key("retries").number(dag.spec.retries);
     json.key("retry_delay").text(format_duration(dag.spec.retry_delay));
-    json.key("timeout").text(format_duration(dag.spec.timeout));
+    json.key("timeout").text(timeout_of(dag.spec));
     json.key("concurrency").number(dag.spec.concurrency);
     json.key("catchup").boolean(dag.spec.catchup).key("tasks").begin_array();
     for (const TaskSpec& task : dag.spec.tasks) {
@@ -154,7 +158,7 @@ void show_whole(const ShownDag& dag) {
     facts.add({"handled_until", shown(dag.handled)});
     facts.add({"retries", std::to_string(dag.spec.retries)});
     facts.add({"retry_delay", format_duration(dag.spec.retry_delay)});
-    facts.add({"timeout", format_duration(dag.spec.timeout)});
+    facts.add({"timeout", timeout_of(dag.spec)});
     facts.add({"concurrency", std::to_string(dag.spec.concurrency)});
     facts.add({"catchup", dag.spec.catchup ? "true" : "false"});
     facts.print();

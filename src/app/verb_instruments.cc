@@ -107,6 +107,14 @@ Exit verb_instruments(const Globals& globals, const InstrumentsOptions& options)
     table.print();
     if (!globals.quiet) {
         fail(Exit::fine, fmt::format("{} {}", edited->created ? "made" : "changed", edited->file));
+        if (action == Action::rename) {
+            fail(Exit::fine,
+                 fmt::format("what was recorded as {0} stays {0}: its prices, gaps and pages keep "
+                             "that name, and every verb still shows them by it. From the "
+                             "recorder's next start on {1} is asked for, as an instrument with no "
+                             "past",
+                             options.instrument, options.new_name));
+        }
     }
     return Exit::fine;
 }

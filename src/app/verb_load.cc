@@ -97,7 +97,7 @@ Exit verb_load(const Globals& globals, const LoadVerbOptions& options) {
     opening.must_exist = true;
     opening.tape = TapeUse::load;
     opening.patient = !options.until_end;
-    if (globals.quiet) opening.log_least = Severity::error;
+    opening.quiet = globals.quiet;
     auto opened = open_patiently(*config, opening, signals.token(), !options.until_end);
     if (!opened) return fail_opening(opened.error());
     Assembly& assembly = **opened;

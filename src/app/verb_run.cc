@@ -112,6 +112,15 @@ int slots_ended(Store& store, Timestamp since) {
     return done ? count : 0;
 }
 
+// Whatever comes or does not come of the schedule meanwhile.
+std::jthread stop_at(std::optional<Timestamp> moment, Clock& clock, StopOnSignal& signals) {
+    if (!moment) return {};
+    return std::jthread([at = *moment, &clock, &signals](std::stop_token stop) {
+        while (clock.now() < at && !stop.stop_requested()) clock.sleep_until(at, stop);
+        if (!stop.stop_requested()) signals.stop();
+    });
+}
+
 }  // namespace
 
 CurlOptions curl_options(const Settings& settings) {
@@ -127,7 +136,9 @@ CurlOptions curl_options(const Settings& settings) {
 Exit record(Assembly& assembly, std::unique_ptr<Lease> lease, const RunOptions& options,
             StopOnSignal& signals, const std::string& title, LiveScreen* screen) {
     TAPEDECK_ASSERT(lease != nullptr);
-    if (auto noted = assembly.note_config(); !noted) return fail(noted.error());
+    if (auto noted = assembly.begin_schedule(options.stood_still); !noted) {
+        return fail(noted.error());
+    }
     auto expectations = assembly.expectations();
     if (!expectations) return fail(expectations.error());
     auto feeds = assembly.feeds_ever();
@@ -163,8 +174,7 @@ Exit record(Assembly& assembly, std::unique_ptr<Lease> lease, const RunOptions& 
         [&] {
             show();
             if (options.changed) options.changed();
-            const bool late = options.until && assembly.clock().now() >= *options.until;
-            if (late || (options.slots && slots_ended(store, began) >= *options.slots)) {
+            if (options.slots && slots_ended(store, began) >= *options.slots) {
                 signals.stop();
             }
         },
@@ -194,6 +204,7 @@ Exit record(Assembly& assembly, std::unique_ptr<Lease> lease, const RunOptions& 
                                         instruments, zones});
     show();
     Recorder recorder(std::move(parts), std::move(orders));
+    const std::jthread until = stop_at(options.until, assembly.clock(), signals);
     auto done = recorder.run(signals.token());
     assembly.log().emit(RecorderStopped{done ? "asked to stop" : done.error().what});
     show();
@@ -214,7 +225,7 @@ Exit verb_run(const Globals& globals, const RunOptions& options) {
     }
     LiveScreen screen;
     Assembly::Options opening;
-    if (globals.quiet) opening.log_least = Severity::error;
+    opening.quiet = globals.quiet;
     if (live) opening.log_least = Severity::warn;
     if (live) opening.log_sink = screen.sink();
     opening.patient = true;
@@ -224,6 +235,7 @@ Exit verb_run(const Globals& globals, const RunOptions& options) {
     if (!assembly) return fail(assembly.error());
     auto lease = (*assembly)->store().acquire_lease(process_name());
     if (!lease) return fail(lease.error());
+    if (auto real = refuse_demo_store(**assembly); !real) return fail(real.error());
     const SystemClock clock;
     std::jthread probe([&](std::stop_token stop) {
         if (any_site_answers(**assembly, clock, stop) || globals.quiet) return;

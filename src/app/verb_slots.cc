@@ -75,7 +75,17 @@ Exit verb_slots(const Globals& globals, const SlotsOptions& options) {
             return fail(Exit::not_found, fmt::format("there is no DAG {}; there are {}",
                                                      options.dag, joined_names(dags)));
         }
-        auto made = schedule_of(*dag, *from);
+        // The one instant of @once is where a recorder first saw it.
+        Timestamp first_seen = *from;
+        if (dag->schedule == "@once") {
+            const auto known = what_the_store_knows(globals);
+            if (!known) return fail_opening(known.error());
+            const auto state = known->dags.find(dag->name);
+            if (state != known->dags.end()) {
+                first_seen = state->second.since.value_or(first_seen);
+            }
+        }
+        auto made = schedule_of(*dag, first_seen);
         if (!made) return fail(Exit::failed, made.error().what);
         schedule = *std::move(made);
     }
@@ -116,7 +126,8 @@ Exit verb_next(const Globals& globals, const NextOptions& options) {
         const Timestamp since = stored ? state->second.since.value_or(now) : now;
         const auto schedule = schedule_of(dag, since);
         if (!schedule) return fail(Exit::failed, schedule.error().what);
-        Timestamp after = now;
+        // As `dag` has it: while the clock is behind what was handled, nothing is started.
+        Timestamp after = stored ? std::max(now, state->second.handled_until.value_or(now)) : now;
         for (int i = 0; i < options.count; ++i) {
             const auto slot = schedule->next_open(after);
             if (!slot) break;

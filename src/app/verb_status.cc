@@ -33,6 +33,7 @@ struct OpenProblem {
 
 struct Status {
     Timestamp now;
+    bool simulated = false;
     std::string store;
     std::string config;
     bool running = false;
@@ -138,6 +139,7 @@ Result<> read_rest(Reader& reader, Status& status) {
 Result<Status> read_status(Reader& reader) {
     Status status;
     status.now = reader.now;
+    status.simulated = reader.simulated;
     status.store = to_string(reader.assembly->settings().store.url);
     status.config = reader.assembly->config().digest;
     for (const auto& [name, feed] : reader.feeds) {
@@ -237,6 +239,7 @@ std::string json_of(const Status& status) {
     std::string out;
     JsonWriter json(out);
     json.begin_object().key("now").text(format_rfc3339(status.now));
+    json.key("simulated").boolean(status.simulated);
     json.key("running").boolean(status.running).key("recording").text(is_recording(status));
     json.key("store").text(status.store);
     json.key("config").text(status.config).key("feeds").begin_array();
@@ -314,6 +317,9 @@ void show_sources(const Status& status) {
 void show(const Status& status) {
     print(fmt::format("{}\n{} at {}\n\n", is_recording(status), status.store,
                       format_rfc3339(status.now)));
+    if (status.simulated) {
+        print("SIMULATED: the demo's prices, and its own clock, not this machine's\n\n");
+    }
     show_coverage(status);
     print("\n");
     Table prices({{"feed"}, {"instrument"}, {"last price", Align::right}, {"seen"}, {"source"}});

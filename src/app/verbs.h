@@ -28,13 +28,16 @@ struct RunOptions {
     std::optional<Timestamp> until;  // stop then, by the recorder's clock
     std::optional<int> slots;        // stop after so many slots of each feed
     bool plain = false;              // log lines, no live table
-    std::function<void()> changed;   // called after each change; not on the command line
+    // Not on the command line:
+    std::function<void()> changed;         // called after each change
+    std::optional<Timestamp> stood_still;  // the demo: since when nothing was expected
 };
 Exit verb_run(const Globals& globals, const RunOptions& options);
 
 struct CollectOptions {
     std::string feed;
     std::optional<Timestamp> slot;
+    bool off_schedule = false;  // prices without a slot
 };
 Exit verb_collect(const Globals& globals, const CollectOptions& options);
 
@@ -127,9 +130,15 @@ struct DagOptions {
 Exit verb_dag(const Globals& globals, const DagOptions& options);
 
 struct BackupOptions {
-    std::string file;
+    std::string file;       // or folder, where there is more than one file to copy
+    bool captures = false;  // copy them as well
 };
 Exit verb_backup(const Globals& globals, const BackupOptions& options);
+
+struct RestoreOptions {
+    std::string backup;
+};
+Exit verb_restore(const Globals& globals, const RestoreOptions& options);
 
 struct ExportOptions {
     SpanOptions span;

@@ -255,6 +255,19 @@ TEST(Settings, PutCapturesBesideTheStore) {
     EXPECT_EQ(captures_path(settings), "/var/lib/x/prices.captures.db");
     settings.captures.path = "/big/disk";
     EXPECT_EQ(captures_path(settings), "/big/disk");
+    settings.tape.spool = "/var/spool/x/spool.db";
+    EXPECT_EQ(journal_path(settings), "/var/lib/x/prices.journal.db");
+}
+
+// Of a store in a server nothing lies beside it: what waits on this machine lies together.
+TEST(Settings, PutTheJournalOfAServersStoreBesideTheSpool) {
+    Settings settings;
+    settings.store.url = StoreUrl{PostgresUrl{}};
+    EXPECT_EQ(journal_path(settings), "tapedeck.journal.db");
+    settings.tape.spool = "/var/spool/x/spool.db";
+    EXPECT_EQ(journal_path(settings), "/var/spool/x/tapedeck.journal.db");
+    settings.tape.spool = "spool.db";
+    EXPECT_EQ(journal_path(settings), "tapedeck.journal.db");
 }
 
 TEST(LayerOfSet, TakesNoPasswordFromACommandLine) {

@@ -163,6 +163,12 @@ std::string spool_path(const Settings& settings) {
     return settings.tape.spool.empty() ? beside_store(settings, "spool") : settings.tape.spool;
 }
 
-std::string journal_path(const Settings& settings) { return beside_store(settings, "journal"); }
+std::string journal_path(const Settings& settings) {
+    const std::string path = beside_store(settings, "journal");
+    const bool in_a_file = std::holds_alternative<SqliteUrl>(settings.store.url.target);
+    if (in_a_file || settings.tape.spool.empty()) return path;
+    const std::size_t slash = settings.tape.spool.rfind('/');
+    return slash == std::string::npos ? path : settings.tape.spool.substr(0, slash + 1) + path;
+}
 
 }  // namespace tapedeck

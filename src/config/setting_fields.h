@@ -47,7 +47,8 @@ inline constexpr auto kTape = std::tuple{
           "Where messages live: in the SQLite store itself, in an SQLite file, or in Kafka.")
         .for_example("\"kafka://broker1:9092,broker2:9092\""),
     field("partitions", &TapeSettings::partitions,
-          "Partitions of a topic that tapedeck makes; a topic that exists keeps its own.")
+          "Partitions of a topic that tapedeck makes in Kafka; a topic that exists keeps its own, "
+          "and an embedded tape has one.")
         .between(1, 1024),
     field("retention", &TapeSettings::retention,
           "How long messages that were loaded stay on an embedded tape; \"0\" keeps them.")
@@ -80,7 +81,8 @@ inline constexpr auto kTape = std::tuple{
         .checked(must_be_name)
         .if_unset("none"),
     field("spool", &TapeSettings::spool,
-          "The file that keeps messages while the tape is away: Kafka down, a file locked.")
+          "The file that keeps messages while the tape is away: Kafka down, a file locked. The "
+          "journal of a store in a server lies in the same folder.")
         .if_unset("beside the store: tapedeck.spool.db for tapedeck.db"),
     field("spool_budget", &TapeSettings::spool_budget,
           "Most bytes of messages in the spool; \"0B\" keeps none: then the tape must be there.")
@@ -136,7 +138,9 @@ inline constexpr auto kSources = std::tuple{
 };
 
 inline constexpr auto kLog = std::tuple{
-    field("level", &LogSettings::level, "The least severity that is written."),
+    field("level", &LogSettings::level,
+          "The least severity that is written; where it is not set, the live table and `collect` "
+          "write from warn on, and verbs that look write errors."),
     field("format", &LogSettings::format,
           "How events are written; auto is text on a terminal and JSON lines otherwise."),
     field("core_dumps", &LogSettings::core_dumps,
@@ -216,7 +220,7 @@ inline constexpr auto kFeed = std::tuple{
           "Equal prices in a row that make an instrument a problem; 0 is never.")
         .between(0, 1'000'000),
     field("max_attempts", &FeedSettings::max_attempts,
-          "Most requests to one source for one instrument in one slot.")
+          "Most requests to one source for one instrument in one try of a slot.")
         .between(1, 100),
 };
 
@@ -231,7 +235,8 @@ inline constexpr auto kTask = std::tuple{
     field("retry_delay", &TaskSettings::retry_delay, "Wait before the next try.")
         .between(0ms, kYears)
         .if_unset("the DAG's"),
-    field("timeout", &TaskSettings::timeout, "Longest time for one try; \"0\" is none.")
+    field("timeout", &TaskSettings::timeout,
+          "Longest time for one try; \"0\" is none. A slot's grace ends it as well.")
         .between(0ms, kYears)
         .if_unset("the DAG's"),
 };
@@ -249,7 +254,8 @@ inline constexpr auto kDag = std::tuple{
         .between(0, 1'000),
     field("retry_delay", &DagSettings::retry_delay, "Wait before the next try.")
         .between(0ms, kYears),
-    field("timeout", &DagSettings::timeout, "Longest time for one try of a task; \"0\" is none.")
+    field("timeout", &DagSettings::timeout,
+          "Longest time for one try of a task; \"0\" is none. A slot's grace ends it as well.")
         .between(0ms, kYears),
     field("catchup", &DagSettings::catchup,
           "Whether instants that passed while nothing ran are run afterwards."),

@@ -61,6 +61,10 @@ struct RunOutcomes {
 
 inline constexpr std::string_view kOutcomesTopic = "tapedeck_outcomes";
 
+// How the run_id begins of a run that answers no slot: its `slot` is the moment at which it was
+// made.
+inline constexpr std::string_view kOffSchedule = "off-schedule/";
+
 // docs/formats/outcomes.md. decode(encode(x)) == x where x has a run_id and a feed, each outcome an
 // instrument, and the texts are UTF-8 without NULs; NULs are left out and what is no UTF-8 becomes
 // U+FFFD. Decoding takes any bytes: `malformed` names the field and the value.

@@ -58,7 +58,7 @@ std::string stock_name(const Reading& reading) {
 
 }  // namespace
 
-OutgoingMessage message_of(const Feed& feed, Timestamp slot, const Found& found) {
+OutgoingMessage message_of(const Feed& feed, std::optional<Timestamp> slot, const Found& found) {
     const bool stock = feed.table.form == RecordForm::stock;
     const std::string name = stock ? stock_name(found.reading) : found.reading.instrument;
     Record record;
@@ -127,7 +127,8 @@ std::vector<std::string> Collector::keep(std::span<const Answer> answers, const 
 void Collector::put_on_tape(const Feed& feed, const CollectJob& job, std::vector<Found> found,
                             CollectPlan& plan) {
     std::vector<OutgoingMessage> messages;
-    for (const Found& one : found) messages.push_back(message_of(feed, job.slot, one));
+    const auto slot = job.off_schedule ? std::nullopt : std::optional(job.slot);
+    for (const Found& one : found) messages.push_back(message_of(feed, slot, one));
     for (int tries = 1; !messages.empty(); ++tries) {
         auto appended = parts_.tape.append(messages);
         const bool last = tries == kTriesOfTheTape;
@@ -158,6 +159,7 @@ void Collector::put_on_tape(const Feed& feed, const CollectJob& job, std::vector
 Result<RunOutcomes> Collector::collect(const Feed& feed, const CollectJob& job,
                                        std::stop_token stop,
                                        const std::function<void(std::size_t)>& progress) {
+    TAPEDECK_ASSERT(job.off_schedule == job.run_id.starts_with(kOffSchedule));
     RunOutcomes run{.run_id = job.run_id,
                     .feed = feed.name,
                     .slot = job.slot,

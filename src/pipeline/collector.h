@@ -52,7 +52,7 @@ private:
     Sessions sessions_;
 };
 
-// The message that carries a found price.
-OutgoingMessage message_of(const Feed& feed, Timestamp slot, const Found& found);
+// The message that carries a found price; without a slot where it answers none.
+OutgoingMessage message_of(const Feed& feed, std::optional<Timestamp> slot, const Found& found);
 
 }  // namespace tapedeck

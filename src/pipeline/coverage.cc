@@ -31,6 +31,7 @@ constexpr std::array kStates{
 };
 
 constexpr std::chrono::seconds kAskedAgain{5};
+constexpr Timestamp kLastSlot = std::chrono::sys_days(std::chrono::year(10'000) / 1 / 1);
 
 std::string place_of(const Outcome::Sent& sent) {
     return fmt::format("{}[{}] offset {}", sent.topic, sent.partition.value(), sent.offset.value());
@@ -62,6 +63,48 @@ std::vector<Expectation> of_feed(std::span<const Expectation> expectations,
     std::ranges::copy_if(expectations, std::back_inserter(out),
                          [&](const Expectation& one) { return one.feed == feed; });
     return out;
+}
+
+Result<std::vector<Expectation>> with_tried(Store& store, const std::map<std::string, Feed>& feeds,
+                                            std::vector<Expectation> scheduled) {
+    std::erase_if(scheduled, [](const Expectation& one) { return one.dag.empty(); });
+    std::vector<Expectation> all;
+    for (const auto& [name, feed] : feeds) {
+        Timestamp first = kLastSlot;
+        for (const Expectation& one : scheduled) {
+            if (one.feed == name) first = std::min(first, one.from);
+        }
+        std::vector<Timestamp> slots;
+        auto done = store.query(
+            {fmt::format("select distinct slot from outcomes where feed = $1 and slot < $2 and {} "
+                         "order by slot",
+                         kAnswersASlot),
+             {name, first},
+             {}},
+            [&](const RowView& row) -> Result<> {
+                slots.push_back(row.timestamp(0));
+                return {};
+            });
+        if (!done) return done.error();
+        if (slots.empty()) continue;
+        Expectation tried{name, {}, slots.front(), slots.back() + std::chrono::microseconds(1), {},
+                          {},   {}};
+        done = store.query(
+            {fmt::format("select distinct instrument from outcomes where feed = $1 and slot < $2 "
+                         "and {} order by instrument",
+                         kAnswersASlot),
+             {name, tried.to},
+             {}},
+            [&](const RowView& row) -> Result<> {
+                tried.instruments.emplace_back(row.text(0));
+                return {};
+            });
+        if (!done) return done.error();
+        tried.schedule = std::make_shared<const Schedule>(Schedule::of_instants(std::move(slots)));
+        all.push_back(std::move(tried));
+    }
+    std::ranges::move(scheduled, std::back_inserter(all));
+    return all;
 }
 
 Verdict derive(const SlotFacts& slot, const InstrumentFacts& instrument,

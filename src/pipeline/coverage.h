@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <functional>
 #include <map>
 #include <memory>
@@ -34,7 +35,8 @@ std::span<const CoverageState> coverage_states();
 // As the store has it; `corrupt` where it is none.
 Result<CoverageState> stored_state(std::string_view name);
 
-// What was expected of a feed in [from, to): made from the configuration's history.
+// What was expected of a feed in [from, to): made from the configuration's history. Or, without a
+// DAG, slots that somebody tried though no schedule expected them: each is accounted for as well.
 struct Expectation {
     std::string feed;
     std::string dag;
@@ -42,9 +44,24 @@ struct Expectation {
     Timestamp to;
     std::shared_ptr<const Schedule> schedule;
     std::vector<std::string> instruments;
+    // Until when they were on the list, where that is later than `to`: when the demo stands still
+    // nothing is expected, and nothing leaves the list.
+    std::optional<Timestamp> listed_until = std::nullopt;
+
+    Timestamp listed_to() const { return std::max(to, listed_until.value_or(to)); }
 };
 std::vector<Expectation> of_feed(std::span<const Expectation> expectations,
                                  const std::string& feed);
+
+// `scheduled` (those with a DAG; others are replaced), and before them those of slots that were
+// tried while no schedule expected anything of their feed, by what the store has of their accounts.
+Result<std::vector<Expectation>> with_tried(Store& store, const std::map<std::string, Feed>& feeds,
+                                            std::vector<Expectation> scheduled);
+
+// An account of a run off the schedule has no slot: its `slot` is the moment at which it was made.
+// In the words of SQL, of the table `outcomes`.
+inline constexpr std::string_view kAnswersASlot = "run_id not like 'off-schedule/%'";
+static_assert(kAnswersASlot.find(kOffSchedule) != std::string_view::npos);
 
 // What is known of one slot and instrument.
 struct InstrumentFacts {
@@ -55,6 +72,8 @@ struct InstrumentFacts {
     std::string what;
     bool dead_letter = false;  // at the offset where it was sent
     bool in_gap = false;       // the tape lost that offset before it was loaded
+
+    bool is_tried() const { return sent.has_value() || !reason.empty(); }
 };
 
 struct SlotFacts {
@@ -143,15 +162,16 @@ public:
     }
 
     // What is derived for the open slots of [from, to), in order of feed, slot and instrument, at
-    // `now`. With `closed`, it counts the closed ones.
+    // `now`: for what was expected, and for what was tried besides. With `closed`, it counts the
+    // closed ones.
     Result<> derive_each(std::span<const Expectation> expectations, Timestamp from, Timestamp to,
                          Timestamp now, const CoverageSink& sink, std::int64_t* closed = nullptr);
     Result<std::vector<CoverageRow>> derive_range(std::span<const Expectation> expectations,
                                                   Timestamp from, Timestamp to, Timestamp now,
                                                   std::int64_t* closed = nullptr);
 
-    // Brings the table up to `now`: new slots, those still pending, and those given up for which
-    // something came late, from a spool or another loader.
+    // Brings the table up to `now`: new slots, those still pending, those given up for which
+    // something came late, from a spool or another loader, and those that were tried besides.
     Result<Settled> settle(std::span<const Expectation> expectations, Timestamp now);
 
     // The table's rows of [from, to), in order of slot and instrument.
@@ -167,6 +187,7 @@ public:
 
 private:
     Result<std::vector<Timestamp>> came_late(const Feed& feed, Timestamp now);
+    Result<> tried_unsettled(const Expectation& tried, std::vector<Timestamp>& slots);
     Result<std::vector<Timestamp>> pending_slots(const std::string& feed, Timestamp from,
                                                  Timestamp to);
     Result<> settle_feed(std::span<const Expectation> expectations, const std::string& feed,

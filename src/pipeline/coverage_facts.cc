@@ -100,9 +100,10 @@ Result<> FactsReader::query(std::string sql, std::string_view instrument, std::s
 
 Result<> FactsReader::read_outcomes(Timestamp from, Timestamp to, WindowFacts& facts) {
     return query(
-        "select slot, instrument, state, reason, what, topic, partition, message_offset, run_id "
-        "from "
-        "outcomes where feed = $1 and slot >= $2 and slot < $3",
+        fmt::format("select slot, instrument, state, reason, what, topic, partition, "
+                    "message_offset, run_id from outcomes where feed = $1 and slot >= $2 and slot "
+                    "< $3 and {}",
+                    kAnswersASlot),
         "instrument", " order by id", {feed_.name, from, to}, [&](const RowView& row) -> Result<> {
             auto& known = facts.slots[row.timestamp(0)][std::string(row.text(1))];
             if (row.text(2) != "sent") {

@@ -12,6 +12,10 @@ constexpr std::chrono::hours kLookedBack{24 * 8};
 constexpr std::int64_t kUnderWay = 1'000;  // outcomes
 constexpr std::chrono::microseconds kInstant{1};
 constexpr std::chrono::hours kOnePart{24};
+// Of an outcome `o` of the feed $1: the table has no state for it, and later slots.
+constexpr std::string_view kPassedOver =
+    "o.slot <= (select max(slot) from coverage where feed = $1) and not exists (select 1 from "
+    "coverage c where c.feed = o.feed and c.slot = o.slot and c.instrument = o.instrument)";
 
 // Of slots in order.
 std::vector<SlotSpan> spans_around(std::span<const Timestamp> slots) {
@@ -178,9 +182,23 @@ Result<> CoverageLedger::settle_feed(std::span<const Expectation> expectations,
         {}, accounts_wait_&& accounts_wait_());
 }
 
-// The slots whose state was settled without a price, and for which an outcome came since; at the
-// first look, a row as well. Only outcomes that came since the last look are looked at, and of
-// what was there before this process, the last days.
+// The slots that were tried while nothing was expected, and that the table has passed without them.
+Result<> CoverageLedger::tried_unsettled(const Expectation& tried, std::vector<Timestamp>& slots) {
+    return store_.query(
+        {fmt::format("select distinct o.slot from outcomes o where o.feed = $1 and o.slot < $2 and "
+                     "{} and {}",
+                     kAnswersASlot, kPassedOver),
+         {tried.feed, tried.to},
+         {}},
+        [&](const RowView& row) -> Result<> {
+            slots.push_back(row.timestamp(0));
+            return {};
+        });
+}
+
+// The slots whose state was settled without a price, and for which an outcome came since, or that
+// were tried and have none; at the first look, a row as well. Only outcomes that came since the
+// last look are looked at, and of what was there before this process, the last days.
 Result<std::vector<Timestamp>> CoverageLedger::came_late(const Feed& feed, Timestamp now) {
     const auto known = looked_.find(feed.name);
     const bool first_look = known == looked_.end();
@@ -219,6 +237,13 @@ Result<std::vector<Timestamp>> CoverageLedger::came_late(const Feed& feed, Times
          {}},
         note);
     if (!done) return done.error();
+    done = store_.query({fmt::format("select distinct o.slot from outcomes o where o.feed = $1 and "
+                                     "o.id >= $2 and {} and {}",
+                                     kAnswersASlot, kPassedOver),
+                         {feed.name, *from},
+                         {}},
+                        note);
+    if (!done) return done.error();
     if (first_look) {
         done = store_.query(
             {fmt::format("select distinct c.slot from coverage c join {} r on r.slot = "
@@ -235,13 +260,21 @@ Result<std::vector<Timestamp>> CoverageLedger::came_late(const Feed& feed, Times
     return slots;
 }
 
-Result<Settled> CoverageLedger::settle(std::span<const Expectation> expectations, Timestamp now) {
+Result<Settled> CoverageLedger::settle(std::span<const Expectation> scheduled, Timestamp now) {
     Settled settled;
+    const auto all = with_tried(store_, feeds_, {scheduled.begin(), scheduled.end()});
+    if (!all) return all.error();
+    const std::vector<Expectation>& expectations = *all;
     for (const std::string& feed : feeds_of(expectations)) {
         const auto open = open_spans(feed, Timestamp(), now);
         if (!open) return open.error();
+        const bool first_look = !looked_.contains(feed);
         auto late = came_late(feeds_.at(feed), now);
         if (!late) return late.error();
+        for (const Expectation& one : expectations) {
+            if (!first_look || one.feed != feed || !one.dag.empty()) continue;
+            if (auto done = tried_unsettled(one, *late); !done) return done.error();
+        }
         std::ranges::sort(*late);
         std::vector<SlotSpan> spans = spans_around(*late);
         spans.insert(spans.end(), open->begin(), open->end());

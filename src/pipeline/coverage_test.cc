@@ -254,6 +254,76 @@ TEST_F(CoverageTest, WhatLeftTheListBeforeItWasAskedIsWithdrawn) {
     EXPECT_EQ(states.at("ethereum 00:05"), "withdrawn");
 }
 
+// Issue 10: what was pending when a demo was killed had not left any list.
+TEST_F(CoverageTest, NothingIsWithdrawnWhileTheDemoStandsStill) {
+    expected[0].to = kSlot + 1min;
+    expected[0].listed_until = kSlot + 12h;
+    Expectation later = testing::expected_of(feeds["coin"], kSlot + 12h);
+    expected.push_back(later);
+    const auto states = settle(kSlot + 12h + 1s);
+    EXPECT_EQ(states.at("bitcoin 00:05"), "missed nobody_ran");
+    EXPECT_EQ(states.size(), 4U);
+}
+
+// Issue 10: the failed try of a collection by hand stood in attempts, and `why`, `gaps` and
+// `status` knew no such slot.
+TEST_F(CoverageTest, ASlotThatWasTriedBeforeAnythingWasExpectedIsAccountedFor) {
+    const Timestamp tried = kSlot - 10min;
+    fail("bitcoin", tried, Reason::throttled);
+    load();
+    auto all = with_tried(*store, feeds, expected);
+    ASSERT_TRUE(all);
+    ASSERT_EQ(all->size(), 2U);
+    EXPECT_EQ(all->front().from, tried);
+    EXPECT_TRUE(all->front().dag.empty());
+    settle(kSlot + 1min);
+    CoverageLedger ledger(*store, tape, feeds);
+    auto rows = ledger.stored("coin", tried, kSlot);
+    ASSERT_TRUE(rows);
+    ASSERT_EQ(rows->size(), 1U);  // ethereum was not asked for, and nothing expected it
+    EXPECT_EQ(rows->front().verdict, (Verdict{CoverageState::failed, "throttled", "scripted"}));
+    auto report = audit(*store, tape, feeds, *all, tried, kSlot + 1min, kSlot + 1min, {});
+    ASSERT_TRUE(report);
+    EXPECT_TRUE(report->differences.empty());
+    EXPECT_EQ(report->feeds.at("coin").of(CoverageState::failed), 1);
+    // The same again, and its later tries, change it as any other slot's.
+    send("bitcoin", tried, "10.5");
+    load();
+    settle(kSlot + 1min);
+    EXPECT_EQ(ledger.stored("coin", tried, kSlot)->front().verdict.state, CoverageState::recorded);
+}
+
+TEST_F(CoverageTest, WhatWasTriedBesideTheScheduleIsSettledWhenItsAccountComes) {
+    CoverageLedger ledger(*store, tape, feeds);
+    ASSERT_TRUE(ledger.settle(expected, kSlot + 20min));
+    fail("dogecoin", kSlot, Reason::not_found);        // no instrument of the feed
+    fail("bitcoin", kSlot + 1min, Reason::not_found);  // no instant of the schedule
+    load();
+    ASSERT_TRUE(ledger.settle(expected, kSlot + 21min));
+    auto states = settle(kSlot + 21min);
+    EXPECT_EQ(states.at("dogecoin 00:05"), "failed not_found");
+    EXPECT_EQ(states.at("bitcoin 00:06"), "failed not_found");
+    EXPECT_EQ(states.at("ethereum 00:05"), "missed nobody_ran");
+    EXPECT_EQ(states.count("ethereum 00:06"), 0U);
+}
+
+TEST_F(CoverageTest, ARunOffTheScheduleAnswersNoSlot) {
+    Outcome outcome;
+    outcome.instrument = "bitcoin";
+    outcome.reason = Reason::throttled;
+    RunOutcomes run = testing::run_of(feeds["coin"], kSlot, {outcome});
+    run.run_id = std::string(kOffSchedule) + "coin/2026-11-24T00:05:00Z";
+    account(run);
+    run.slot = kSlot - 1h;
+    run.run_id += "/before";
+    account(run);
+    load();
+    EXPECT_EQ(settle(kSlot + 4min),
+              (std::map<std::string, std::string>{{"bitcoin 00:05", "missed nobody_ran"},
+                                                  {"ethereum 00:05", "missed nobody_ran"}}));
+    EXPECT_EQ(with_tried(*store, feeds, expected)->size(), 1U);
+}
+
 TEST_F(CoverageTest, StatesAddUpToWhatTheScheduleExpects) {
     auto nasdaq = Schedule::make({"*/5 14-21 * * 1-5", "UTC", "XNAS"});
     ASSERT_TRUE(nasdaq);

@@ -1,6 +1,7 @@
 #include "pipeline/coverage_windows.h"
 
 #include <algorithm>
+#include <set>
 #include <unordered_set>
 
 #include "pipeline/coverage_facts.h"
@@ -9,6 +10,7 @@ namespace tapedeck {
 namespace {
 
 constexpr std::int64_t kStatesAtOnce = 20'000;
+constexpr std::chrono::microseconds kInstant{1};
 
 using Ones = std::vector<const Expectation*>;
 
@@ -19,10 +21,15 @@ public:
     explicit Lists(const Ones& ones) : ones_(ones) {}
 
     bool has(const Expectation& of, const std::string& instrument, Timestamp at) {
-        if (of.from <= at && at < of.to) return true;
+        if (of.from <= at && at < of.listed_to()) return true;
         return std::ranges::any_of(ones_, [&](const Expectation* other) {
-            return other->from <= at && at < other->to && set_of(*other).contains(instrument);
+            return other->from <= at && at < other->listed_to() &&
+                   set_of(*other).contains(instrument);
         });
+    }
+
+    bool names(const Expectation& one, const std::string& instrument) {
+        return set_of(one).contains(instrument);
     }
 
 private:
@@ -53,39 +60,59 @@ Timestamp window_end(const Ones& ones, Timestamp from, Timestamp to) {
     return end;
 }
 
+SlotFacts facts_of(const Expectation& one, const WindowFacts& facts, const FactsReader& reader,
+                   Timestamp slot) {
+    SlotFacts of_slot;
+    of_slot.accounts_complete = reader.accounts_complete();
+    of_slot.give_up = slot + one.schedule->grace_at(slot);
+    if (const auto run = facts.runs.find(slot); run != facts.runs.end()) {
+        of_slot.run_began = true;
+        of_slot.run_open = run->second.open;
+        of_slot.run_failed = run->second.failed;
+    }
+    of_slot.replaced = facts.is_replaced(slot);
+    return of_slot;
+}
+
+// What was expected comes first; then what was tried besides, whatever its slot was meant to be.
 void derive_one(const Expectation& one, const WindowFacts& facts, const FactsReader& reader,
                 Lists& lists, const std::string& only, Timestamp now, DerivedWindow& window) {
     const auto count =
         only.empty() ? std::ssize(one.instruments) : std::ranges::count(one.instruments, only);
     const Timestamp begin = std::max(window.from, one.from);
     const Timestamp end = std::min(window.to, one.to);
+    const auto add = [&](const SlotFacts& of_slot, Timestamp slot, const std::string& instrument,
+                         const InstrumentFacts& known, bool listed) {
+        window.rows.push_back({one.feed, slot, instrument,
+                               derive(of_slot, known, reader.loaded(known), listed, now)});
+        if (window.rows.back().verdict.state != CoverageState::pending) return;
+        const auto until = look_again_at(of_slot, now);
+        if (until) window.next = std::min(window.next.value_or(*until), *until);
+    };
+    std::set<Timestamp> closed;
     one.schedule->for_each_instant(begin, end, [&](Timestamp slot, bool open) {
         if (!open) {
             window.closed += count;
-            return;
+            closed.insert(slot);
         }
-        SlotFacts of_slot;
-        of_slot.accounts_complete = reader.accounts_complete();
-        of_slot.give_up = slot + one.schedule->grace_at(slot);
-        if (const auto run = facts.runs.find(slot); run != facts.runs.end()) {
-            of_slot.run_began = true;
-            of_slot.run_open = run->second.open;
-            of_slot.run_failed = run->second.failed;
-        }
-        of_slot.replaced = facts.is_replaced(slot);
-        bool pending = false;
+        if (!open || one.dag.empty()) return;
+        const SlotFacts of_slot = facts_of(one, facts, reader, slot);
         for (const std::string& instrument : one.instruments) {
             if (!only.empty() && instrument != only) continue;
             const InstrumentFacts& known = facts.of(slot, instrument);
-            const bool listed = lists.has(one, instrument, of_slot.give_up);
-            window.rows.push_back({one.feed, slot, instrument,
-                                   derive(of_slot, known, reader.loaded(known), listed, now)});
-            pending |= window.rows.back().verdict.state == CoverageState::pending;
+            add(of_slot, slot, instrument, known, lists.has(one, instrument, of_slot.give_up));
         }
-        if (!pending) return;
-        const auto until = look_again_at(of_slot, now);
-        if (until) window.next = std::min(window.next.value_or(*until), *until);
     });
+    for (const auto& [slot, instruments] : facts.slots) {
+        if (closed.contains(slot)) continue;
+        const bool expected = !one.dag.empty() && one.schedule->next(slot - kInstant) == slot;
+        std::optional<SlotFacts> of_slot;
+        for (const auto& [instrument, known] : instruments) {
+            if (!known.is_tried() || (expected && lists.names(one, instrument))) continue;
+            if (!of_slot) of_slot = facts_of(one, facts, reader, slot);
+            add(*of_slot, slot, instrument, known, true);
+        }
+    }
 }
 
 }  // namespace
@@ -117,9 +144,11 @@ Result<> derive_windows(Store& store, Tape& tape, const Feed& feed,
             if (!facts) return facts.error();
             derive_one(*one, *facts, reader, lists, only, now, window);
         }
-        std::ranges::stable_sort(window.rows, [](const CoverageRow& a, const CoverageRow& b) {
-            return std::tie(a.slot, a.instrument) < std::tie(b.slot, b.instrument);
-        });
+        const auto key = [](const CoverageRow& row) { return std::tie(row.slot, row.instrument); };
+        std::ranges::stable_sort(window.rows, {}, key);
+        // What was tried besides one expectation may be what another one expects.
+        const auto twice = std::ranges::unique(window.rows, {}, key);
+        window.rows.erase(twice.begin(), twice.end());
         if (auto taken = sink(window); !taken) return taken;
         from = window.to;
     }

@@ -31,6 +31,9 @@ struct CollectJob {
     std::vector<std::string> instruments;
     Timestamp deadline;  // nothing is asked after it: slot and grace
     std::string config;  // digest of the configuration in force
+    // Answers no slot: the prices have none, `slot` is the moment, and run_id begins with
+    // kOffSchedule.
+    bool off_schedule = false;
 };
 
 }  // namespace tapedeck

@@ -63,11 +63,11 @@ Result<> check_numbers(const DagSpec& dag) {
         return refuse(
             dag, fmt::format("concurrency must be 1 to {}, not {}", kMostRuns, dag.concurrency));
     }
-    if (dag.retry_delay < milliseconds(0) || dag.retry_delay > hours(24)) {
-        return refuse(dag, "retry_delay must be 0 to 24h");
+    if (dag.retry_delay < milliseconds(0) || dag.retry_delay > kNoTimeout) {
+        return refuse(dag, "retry_delay must be 0 to 36500d");
     }
-    if (dag.timeout <= milliseconds(0) || dag.timeout > hours(24 * 7)) {
-        return refuse(dag, "timeout must be above 0 and at most 7d");
+    if (dag.timeout < milliseconds(0) || dag.timeout > kNoTimeout) {
+        return refuse(dag, "timeout must be 0, for none, to 36500d");
     }
     return {};
 }
@@ -115,10 +115,12 @@ bool is_live(const DagSpec& dag) {
 TaskLimits limits_of(const DagSpec& dag, std::string_view task) {
     TaskLimits limits{dag.retries, dag.retry_delay, dag.timeout};
     const auto found = std::ranges::find(dag.tasks, task, &TaskSpec::name);
-    if (found == dag.tasks.end()) return limits;
-    limits.retries = found->retries.value_or(limits.retries);
-    limits.retry_delay = found->retry_delay.value_or(limits.retry_delay);
-    if (found->timeout && found->timeout->count() > 0) limits.timeout = *found->timeout;
+    if (found != dag.tasks.end()) {
+        limits.retries = found->retries.value_or(limits.retries);
+        limits.retry_delay = found->retry_delay.value_or(limits.retry_delay);
+        limits.timeout = found->timeout.value_or(limits.timeout);
+    }
+    if (limits.timeout.count() == 0) limits.timeout = kNoTimeout;
     return limits;
 }
 

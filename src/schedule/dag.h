@@ -23,22 +23,23 @@ struct TaskSpec {
     std::vector<std::string> after;             // the tasks that must have succeeded before
     std::optional<int> retries = std::nullopt;  // these three: unset, the DAG's
     std::optional<std::chrono::milliseconds> retry_delay = std::nullopt;
-    std::optional<std::chrono::milliseconds> timeout = std::nullopt;  // 0: the DAG's
+    std::optional<std::chrono::milliseconds> timeout = std::nullopt;  // 0: none
     friend bool operator==(const TaskSpec&, const TaskSpec&) = default;
 };
 
-// A [dag.NAME] table, as configured; validate() says whether it can be run.
+// A [dag.NAME] table, as configured, with the same defaults (config/settings.h); validate() says
+// whether it can be run.
 struct DagSpec {
     std::string name;
     std::string schedule;  // a cron expression, @once included
     std::string zone = "UTC";
     std::string calendar = "always";
-    int retries = 1;  // further tries of a task after its first
+    int retries = 0;  // further tries of a task after its first
     std::chrono::milliseconds retry_delay{15'000};
-    std::chrono::milliseconds timeout{600'000};  // of one try of a task
-    int concurrency = 2;                         // runs at the same time
-    bool paused = false;                         // where nobody has paused or resumed it since
-    bool catchup = false;  // run every instant that was missed, not only the last
+    std::chrono::milliseconds timeout{0};  // of one try of a task; 0: none
+    int concurrency = 1;                   // runs at the same time
+    bool paused = false;                   // where nobody has paused or resumed it since
+    bool catchup = false;                  // run every instant that was missed, not only the last
     std::vector<TaskSpec> tasks;
     friend bool operator==(const DagSpec&, const DagSpec&) = default;
 };
@@ -47,8 +48,9 @@ struct DagSpec {
 struct TaskLimits {
     int retries;
     std::chrono::milliseconds retry_delay;
-    std::chrono::milliseconds timeout;  // of one try
+    std::chrono::milliseconds timeout;  // of one try; kNoTimeout: none
 };
+inline constexpr std::chrono::milliseconds kNoTimeout = std::chrono::hours(24 * 36'500);
 TaskLimits limits_of(const DagSpec& dag, std::string_view task);
 
 // Refuses what cannot be run: no name or task, a task twice, an unknown kind (with the known ones)

@@ -122,7 +122,8 @@ private:
     }
 
     void start_slots() {
-        Timestamp from = state_.handled ? *state_.handled + microseconds(1) : state_.first_seen;
+        Timestamp from = state_.first_seen;
+        if (state_.handled) from = std::max(from, *state_.handled + microseconds(1));
         if (state_.handled && *state_.handled > now_) plan_.silent.push_back(state_.dag);
         std::vector<Timestamp> due;
         schedule_.for_each_instant(from, now_ + microseconds(1), [&](Timestamp slot, bool open) {

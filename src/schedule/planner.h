@@ -111,7 +111,7 @@ struct Plan {
 // The rules, docs/schedules.md:
 // - A slot of a live DAG (one that collects) starts while it is at most half its interval old, and
 //   is missed afterwards. While the DAG is paused, or has as many runs as it may, it waits that
-//   long.
+//   long: whoever resumes it wakes the planner.
 // - Other DAGs start every instant in order (`catchup`), or of those that are due only the last
 //   and miss the others; while paused they leave them be.
 // - A task is tried again after `retry_delay`, at most `retries` times, and within a live slot's

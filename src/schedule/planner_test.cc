@@ -30,6 +30,8 @@ DagSpec live_dag() {
     DagSpec spec;
     spec.name = "coin";
     spec.schedule = "*/5 * * * *";
+    spec.retries = 1;
+    spec.concurrency = 2;
     spec.tasks = {{"begin", "noop", "", {}}, {"collect", "collect", "coin", {"begin"}}};
     return spec;
 }
@@ -39,6 +41,8 @@ DagSpec batch_dag() {
     DagSpec spec;
     spec.name = "batch";
     spec.schedule = "@hourly";
+    spec.retries = 1;
+    spec.concurrency = 2;
     spec.tasks = {{"make", "sql", "", {}},
                   {"left", "sql", "", {"make"}},
                   {"right", "sql", "", {"make"}},
@@ -148,9 +152,13 @@ TEST(Planner, ATasksOwnRetriesAndDelayWinOverTheDags) {
     EXPECT_EQ(desk.plan_at("2026-11-24T00:05:45Z").size(), 1U);
     desk.finish("2026-11-24T00:05:00Z", "collect", TaskEnd::failed, "2026-11-24T00:05:50Z");
     EXPECT_EQ(desk.plan_at("2026-11-24T00:05:50Z").size(), 1U);  // the run ends
-    EXPECT_EQ(limits_of(spec, "collect").timeout, spec.timeout);
+    EXPECT_EQ(limits_of(spec, "collect").timeout, kNoTimeout);
+    spec.timeout = seconds(60);
+    EXPECT_EQ(limits_of(spec, "collect").timeout, seconds(60));
     spec.tasks[1].timeout = seconds(20);
     EXPECT_EQ(limits_of(spec, "collect").timeout, seconds(20));
+    spec.tasks[1].timeout = seconds(0);
+    EXPECT_EQ(limits_of(spec, "collect").timeout, kNoTimeout);
     EXPECT_EQ(limits_of(spec, "begin").retries, 0);
 }
 
@@ -223,6 +231,22 @@ TEST(Planner, SlotsOfAPausedLiveDagAreMissed) {
     EXPECT_THAT(desk.plan_at("2026-11-24T00:07:30.000001Z"), ElementsAre("missed 00:05"));
     desk.state.paused = false;
     EXPECT_EQ(desk.plan_at("2026-11-24T00:11:00Z").front(), "run 00:10");
+}
+
+TEST(Planner, ADagThatIsResumedWithinTheGraceRunsItsSlot) {
+    Desk desk(live_dag(), "2026-11-24T00:01:00Z");
+    desk.state.paused = true;
+    desk.plan_at("2026-11-24T00:05:00Z");
+    desk.state.paused = false;
+    EXPECT_EQ(desk.plan_at("2026-11-24T00:07:29Z").front(), "run 00:05");
+}
+
+// Instants before it are another schedule's, though they are younger than the last one handled.
+TEST(Planner, NothingBeforeItWasFirstSeenIsStarted) {
+    Desk desk(live_dag(), "2026-11-24T00:06:00Z");
+    desk.state.handled = at("2026-11-24T00:00:00Z");
+    EXPECT_THAT(desk.plan_at("2026-11-24T00:07:00Z"), ElementsAre());
+    EXPECT_EQ(desk.last.wake, at("2026-11-24T00:10:00Z"));
 }
 
 TEST(Planner, ARunWaitsForRoomWithinItsGrace) {

@@ -44,12 +44,26 @@ Result<Schedule> Schedule::make(const ScheduleSpec& spec, std::span<const Shippe
     return schedule;
 }
 
+Schedule Schedule::of_instants(std::vector<Timestamp> instants) {
+    TAPEDECK_ASSERT(std::ranges::adjacent_find(instants, std::greater_equal<>()) == instants.end());
+    Schedule schedule;
+    schedule.listed_ = std::move(instants);
+    return schedule;
+}
+
 // Goes from span to span of the zone's offset: within one, local time is UTC plus a constant. At
 // the seam between two of them the clocks went on (a gap) or back (local times come again).
 bool Schedule::each(Timestamp from, Timestamp to,
                     const std::function<bool(Timestamp)>& visit) const {
     from = std::max(from, kFirst);
     to = std::min(to, kLast);
+    if (listed_) {
+        for (auto at = std::ranges::lower_bound(*listed_, from); at != listed_->end() && *at < to;
+             ++at) {
+            if (!visit(*at)) return false;
+        }
+        return true;
+    }
     if (cron_.is_once()) {
         if (!spec_.start) return true;
         const Timestamp instant = ceil<seconds>(*spec_.start);
@@ -93,6 +107,20 @@ std::optional<Timestamp> Schedule::next(Timestamp after) const {
         found = instant;
         return false;
     });
+    return found;
+}
+
+std::optional<Timestamp> Schedule::last(Timestamp moment) const {
+    std::optional<Timestamp> found;
+    // A span that is too short for one instant costs little beside those that hold many.
+    for (microseconds span = std::chrono::hours(1); !found; span *= 8) {
+        span = std::min<microseconds>(span, kFarthest);
+        each(moment - span, moment + microseconds(1), [&](Timestamp instant) {
+            found = instant;
+            return true;
+        });
+        if (span == kFarthest) break;
+    }
     return found;
 }
 

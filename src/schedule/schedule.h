@@ -38,6 +38,10 @@ public:
     static Result<Schedule> make(const ScheduleSpec& spec,
                                  std::span<const ShippedFile> calendars = shipped_files());
 
+    // Exactly these instants, in order and each once, all of them open: what somebody did without a
+    // schedule. Its spec is empty.
+    static Schedule of_instants(std::vector<Timestamp> instants);
+
     const ScheduleSpec& spec() const { return spec_; }
     const Calendar& calendar() const { return calendar_; }
     const Cron& cron() const { return cron_; }
@@ -60,6 +64,9 @@ public:
     // The first instant after `after`, open or closed; none where @once has passed.
     std::optional<Timestamp> next(Timestamp after) const;
 
+    // The last instant at or before `moment`, open or closed; none within ten years.
+    std::optional<Timestamp> last(Timestamp moment) const;
+
     // The first open instant after `after`; none within ten years.
     std::optional<Timestamp> next_open(Timestamp after) const;
 
@@ -76,6 +83,7 @@ private:
     bool each(Timestamp from, Timestamp to, const std::function<bool(Timestamp)>& visit) const;
 
     ScheduleSpec spec_;
+    std::optional<std::vector<Timestamp>> listed_;  // in place of the expression
     Cron cron_;
     Zone zone_;
     Calendar calendar_;

@@ -51,6 +51,24 @@ TEST(Schedule, FromIsIncludedAndToIsNot) {
                 ElementsAre());
 }
 
+TEST(Schedule, LastIsTheInstantItselfOrTheOneBefore) {
+    const Schedule yearly = schedule("0 0 1 1 *");
+    EXPECT_EQ(yearly.last(at("2026-11-24T00:00:00Z")), at("2026-01-01T00:00:00Z"));
+    EXPECT_EQ(yearly.last(at("2026-01-01T00:00:00Z")), at("2026-01-01T00:00:00Z"));
+    EXPECT_EQ(schedule("*/5 * * * *").last(at("2026-11-24T00:04:59Z")), at("2026-11-24T00:00:00Z"));
+    EXPECT_EQ(schedule("@once").last(at("2026-11-24T00:00:00Z")), std::nullopt);
+}
+
+TEST(Schedule, OfInstantsHasTheseAlone) {
+    const Schedule two =
+        Schedule::of_instants({at("2026-11-24T00:05:00Z"), at("2026-11-24T00:05:01Z")});
+    EXPECT_THAT(instants(two, "2026-11-24T00:05:00Z", "2026-11-25T00:00:00Z"),
+                ElementsAre("2026-11-24T00:05:00Z", "2026-11-24T00:05:01Z"));
+    EXPECT_THAT(instants(two, "2026-11-24T00:05:00.5Z", "2026-11-24T00:05:01Z"), ElementsAre());
+    EXPECT_EQ(two.next_open(at("2026-11-24T00:05:00Z")), at("2026-11-24T00:05:01Z"));
+    EXPECT_EQ(two.next(at("2026-11-24T00:05:01Z")), std::nullopt);
+}
+
 TEST(Schedule, EveryHourFollowsRealTimeThroughTheChangesOfTheClock) {
     // New York, 2026-03-08: 02:00 to 03:00 is left out; 2026-11-01: 01:00 to 02:00 comes twice.
     EXPECT_THAT(instants(schedule("30 * * * *", "America/New_York"), "2026-03-08T05:00:00Z",

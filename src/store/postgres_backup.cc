@@ -93,6 +93,23 @@ int wait_for(pid_t pid) {
     return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
 }
 
+// What the program said of itself, with the kind that its words mean.
+Error failure_of(std::string_view program, int code, const std::string& said) {
+    if (code == kNoProgram) {
+        return {ErrorKind::rejected, fmt::format("{} cannot be started", program)};
+    }
+    const bool away = said.find("connection to server") != said.npos ||
+                      said.find("server closed the connection") != said.npos ||
+                      said.find("terminating connection") != said.npos;
+    return {away ? ErrorKind::unavailable : ErrorKind::rejected,
+            fmt::format("{} ended with {}: {}", program, code, said)};
+}
+
+void keep_errors(std::string_view line, std::string& said) {
+    if (line.find("error:") == line.npos && line.find("detail:") == line.npos) return;
+    said += (said.empty() ? "" : "; ") + std::string(line);
+}
+
 }  // namespace
 
 Result<> dump_database(const PostgresUrl& url, const std::string& path, int tables,
@@ -113,23 +130,14 @@ Result<> dump_database(const PostgresUrl& url, const std::string& path, int tabl
     int told = 0;
     std::string last;
     read_lines(child->errors, [&](std::string_view line) {
-        if (line.find("error:") != line.npos || line.find("detail:") != line.npos) {
-            last += (last.empty() ? "" : "; ") + std::string(line);
-        }
+        keep_errors(line, last);
         if (line.find("dumping contents of table") == line.npos) return;
         const int percent = std::min(98, ++dumped * 98 / std::max(1, tables));
         if (percent > told) progress(told = percent);
     });
     ::close(child->errors);
     const int code = wait_for(child->pid);
-    if (code == kNoProgram) return Error{ErrorKind::rejected, "pg_dump cannot be started"};
-    if (code != 0) {
-        const bool away = last.find("connection to server") != last.npos ||
-                          last.find("server closed the connection") != last.npos ||
-                          last.find("terminating connection") != last.npos;
-        return Error{away ? ErrorKind::unavailable : ErrorKind::rejected,
-                     fmt::format("pg_dump ended with {}: {}", code, last)};
-    }
+    if (code != 0) return failure_of("pg_dump", code, last);
     if (auto synced = sync_path(part.path()); !synced) return synced;
     // Unlike rename, link refuses a name that is taken.
     if (::link(part.path().c_str(), path.c_str()) != 0) {
@@ -141,6 +149,22 @@ Result<> dump_database(const PostgresUrl& url, const std::string& path, int tabl
     const auto folder = std::filesystem::absolute(path, failed).parent_path().string();
     if (auto synced = sync_path(folder); !synced) return synced;
     progress(100);
+    return {};
+}
+
+Result<> restore_database(const PostgresUrl& url, const std::string& path) {
+    PostgresUrl shown = url;
+    shown.password = Secret();
+    auto child =
+        start({"pg_restore", "--no-password", "--no-owner", "--exit-on-error",
+               "--single-transaction", "--dbname=" + connection_string(shown).reveal(), path},
+              environment_with(url.password));
+    if (!child) return child.error();
+    std::string said;
+    read_lines(child->errors, [&](std::string_view line) { keep_errors(line, said); });
+    ::close(child->errors);
+    const int code = wait_for(child->pid);
+    if (code != 0) return failure_of("pg_restore", code, said);
     return {};
 }
 

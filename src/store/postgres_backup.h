@@ -17,4 +17,8 @@ namespace tapedeck {
 Result<> dump_database(const PostgresUrl& url, const std::string& path, int tables,
                        const std::function<void(int percent)>& progress);
 
+// Brings such a dump into the database, all of it or nothing, by the pg_restore that stands in the
+// PATH. `rejected` where the database already has a table of the dump's, `unavailable` as above.
+Result<> restore_database(const PostgresUrl& url, const std::string& path);
+
 }  // namespace tapedeck

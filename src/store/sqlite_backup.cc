@@ -80,4 +80,14 @@ Result<> back_up(Database& source, const std::string& path,
     return {};
 }
 
+Result<> back_up_file(const std::string& source, const std::string& path,
+                      const std::function<void(int percent)>& progress) {
+    auto database = Database::open(source, {.read_only = true});
+    if (!database) return database.error();
+    // One snapshot for the whole copy: without it SQLite starts anew after each write of others.
+    auto done = (*database)->execute("begin; select 1 from sqlite_schema");
+    if (!done) return done;
+    return back_up(**database, path, progress);
+}
+
 }  // namespace tapedeck

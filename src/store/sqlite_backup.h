@@ -13,4 +13,8 @@ namespace tapedeck {
 Result<> back_up(Database& source, const std::string& path,
                  const std::function<void(int percent)>& progress);
 
+// The same of a file of tapedeck's that others may have open and write to.
+Result<> back_up_file(const std::string& source, const std::string& path,
+                      const std::function<void(int percent)>& progress);
+
 }  // namespace tapedeck

@@ -175,7 +175,7 @@ private:
 };
 
 Result<> record(Assembly& assembly, ManualClock& clock) {
-    if (auto noted = assembly.note_config(); !noted) return noted;
+    if (auto noted = assembly.begin_schedule(); !noted) return noted;
     World world(assembly, clock);
     for (int slot = 0; slot < 3; ++slot) {
         clock.advance(kFirst + slot * 5min - clock.now());

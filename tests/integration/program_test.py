@@ -138,6 +138,8 @@ def exit_codes():
     world.expect(3, "--config", "other.toml", "status", says="other.toml")
     world.expect(3, "collect", "coins")
     world.expect(6, "--set", "store.url=\"sqlite:no/such/folder/t.db\"", "run", says="no/such/folder")
+    # Within the grace of its slot.
+    wait_until(lambda: time.time() % 60 < 20, "a minute's begin")
     world.expect(0, "collect", "coin")
     world.expect(0, "load", "--until-end")
     world.expect(2, "gaps", "nonsense")
@@ -154,7 +156,7 @@ def exit_codes():
         nobody.bind(("127.0.0.1", 0))
         (world.folder / "sources/bench.toml").write_text(
             SOURCE.format(port=nobody.getsockname()[1]))
-        world.expect(6, "collect", "coin")
+        world.expect(6, "collect", "coin", "--off-schedule")
 
 
 def mistakes_in_files():
@@ -277,6 +279,8 @@ def shell(world, line):
 
 def with_prices():
     world = World(Site().server_port)
+    # Within the grace of its slot.
+    wait_until(lambda: time.time() % 60 < 20, "a minute's begin")
     world.expect(0, "collect", "coin")
     world.expect(0, "load", "--until-end")
     return world
@@ -289,7 +293,7 @@ def answers_that_cannot_be_written():
              "sources bench", "next", "config show", "config check", "config explain", "--help",
              "status --help", "--version", "completion bash", "instruments list", "dag list",
              "dag show coin_market_record", "slots coin_market_record --from 2026-01-01 --to 2026-01-02",
-             "status --json", "export --format jsonl", "collect coin"]
+             "status --json", "export --format jsonl", "collect coin --off-schedule"]
     for verb in verbs:
         for closed in (">/dev/full", ">&-"):
             code, _, err = shell(world, f"$T {verb} {closed}")
@@ -304,7 +308,7 @@ def answers_that_cannot_be_written():
         code, out, err = shell(world, f"trap '' PIPE; exec 4<>pipe; exec 5>pipe; exec 4<&-; $T {verb} >&5")
         assert code == 1 and err.count("Broken pipe") == 1, f"{verb}: exit {code}: {err}"
     # No file of ours takes the number of a descriptor that is closed.
-    code, _, _ = shell(world, "$T collect coin <&- >&- 2>&-; exit $?")
+    code, _, _ = shell(world, "$T collect coin --off-schedule <&- >&- 2>&-; exit $?")
     assert code == 1
     world.expect(0, "audit")
     files = [each for each in world.folder.iterdir() if each.is_file()]
@@ -369,11 +373,11 @@ def hang_up():
 def few_descriptors():
     """A soft limit is raised; where the hard one is too low, that is what is said."""
     world = World(Site().server_port)
-    code, _, err = shell(world, "ulimit -Sn 40; $T collect coin")
+    code, _, err = shell(world, "ulimit -Sn 40; $T collect coin --off-schedule")
     assert code == 0, err
     told = 0
     for most in (*range(4, 30), 40, 60, 90):
-        code, out, err = shell(world, f"ulimit -n {most}; $T collect coin --json; exit $?")
+        code, out, err = shell(world, f"ulimit -n {most}; $T collect coin --off-schedule --json; exit $?")
         assert code in (0, 1, 4, 6, 126, 127), f"{most}: exit {code}: {out}{err}"
         if code in (0, 126, 127):  # 126 and 127: not even loaded
             continue
@@ -423,7 +427,7 @@ def broken_sources():
     mine.write_text(SOURCE.format(port=1).replace('"bench"', '"mine"') + "[nonsense]\n")
     world.expect(0, "config", "check", says="mine.toml:11: ")
     for verb in ("status", "gaps", "audit", "export", "why coin:1", "plot bitcoin", "load --until-end",
-                 "sources", "collect coin"):
+                 "sources", "collect coin --off-schedule"):
         world.expect(0, *verb.split())
     world.expect(1, "check", says="mine.toml:11: ")
     world.expect(1, "sources", "mine", says="mine.toml:11: ")
@@ -465,11 +469,8 @@ feed = "mine"
     assert other.asked == [] and "/bitcoin" in site.asked, (site.asked, other.asked)
 
 
-def main():
-    scenarios = [answers_that_cannot_be_written, places_to_write_to, hang_up, few_descriptors,
-                 texts_without_bounds, broken_sources, own_feeds,
-                 exit_codes, mistakes_in_files, damaged_database, beside_a_recorder, two_demos,
-                 killed_in_a_slot, alert_command]
+def run_all(scenarios):
+    """Those that the command line names, or all; ends the program."""
     chosen = [each for each in scenarios if not sys.argv[2:] or each.__name__ in sys.argv[2:]]
     failed = 0
     with concurrent.futures.ThreadPoolExecutor(len(chosen)) as pool:
@@ -481,8 +482,11 @@ def main():
                 failed += 1
                 print(f"{scenario.__name__}: FAILED")
                 traceback.print_exc()
-    return 1 if failed else 0
+    sys.exit(1 if failed else 0)
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    run_all([answers_that_cannot_be_written, places_to_write_to, hang_up, few_descriptors,
+             texts_without_bounds, broken_sources, own_feeds,
+             exit_codes, mistakes_in_files, damaged_database, beside_a_recorder, two_demos,
+             killed_in_a_slot, alert_command])

@@ -274,7 +274,7 @@ def scenario(log_format):
     world = World(site, log_format)
     world.record_a_slot()
     for name in SOURCES:
-        world.both("collect", "f_" + name)
+        world.both("collect", "f_" + name, "--off-schedule")
     world.tell("load", "--until-end")
     for verb in (["status"], ["gaps"], ["audit"], ["sources"], ["sources", "--probe"], ["check"],
                  ["config", "show"], ["config", "check"], ["config", "explain", "net.proxy"],

@@ -80,7 +80,12 @@ def backup(world):
     before = prices_now(world)
     file = world.folder / f"backup{len(world.copies)}.db"
     world.expect(0, "backup", str(file))
-    world.copies.append((file, before))
+    world.copies.append((store_of(file), before))
+
+
+def store_of(copy):
+    """A folder where something waited in the spool as well."""
+    return copy / "store.db" if copy.is_dir() else copy
 
 
 def prices_now(world):
@@ -188,6 +193,7 @@ def replace_by_copy(world):
     """An older copy is moved over the database, as a restore does it while somebody records."""
     copy = world.folder / "older.db"
     world.expect(0, "backup", str(copy))
+    copy = store_of(copy)
     time.sleep(4)
     world.losses.append((0, time.time() + 90, "replaced|moved|deleted"))
     world.run("mv", copy, DATABASE)
@@ -311,7 +317,7 @@ def second_recorder(world):
 def only_with_kafka(world, *words):
     """Without Kafka the recorder alone writes and loads the tape; with it, a slot is one row all the
     same. Whose lines were cut may find somebody else with its lease, and then ends."""
-    codes = (0, 4) if world.kind == "kafka" or world.lines_cut else ()
+    codes = (0, 3, 4) if world.kind == "kafka" or world.lines_cut else ()  # 3: no slot now
     if world.lines_cut:
         world.recorders[-1].stops_by_itself = "lease"
     world.expect((*codes, 5) if world.kind != "kafka" else codes, *words)
