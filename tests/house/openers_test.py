@@ -6,11 +6,13 @@ import sys
 
 root = pathlib.Path(__file__).resolve().parents[2]
 OPENERS = {
+    "src/app/backup_set.cc": "a backup's list, and its first bytes",
     "src/app/config.cc": "configuration and other texts",
     "src/app/main.cc": "/dev/null",
     "src/app/output_file.cc": "a new file beside the one that it replaces, or a stream",
     "src/app/verb_check.cc": "the machine's time zones",
     "src/app/verb_extract.cc": "a saved page",
+    "src/app/verb_restore.cc": "the files of a backup",
     "src/base/system_fault.cc": "the root folder, to see whether a descriptor is left",
     "src/config/secrets.cc": "a secret",
     "src/demo/page_folder.cc": "saved pages",
