@@ -3,7 +3,9 @@
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <stop_token>
 #include <string>
+#include <thread>
 
 #include "store/postgres_connection.h"
 #include "store/store.h"
@@ -18,6 +20,9 @@ namespace tapedeck {
 // in the table `leases`, and a store that holds it checks lock and epoch before each transaction
 // (`still_held`), taking the lock again where only the line was cut. One that comes too late is
 // told `conflict`, and writes nothing any more.
+//
+// A thread of its own waits for the line's end, so that a lease that was cut is taken up again at
+// once: until then everybody else sees nobody who records, and might take it.
 class HeldLease {
 public:
     // `conflict`, naming the holder, where another session has it.
@@ -37,11 +42,12 @@ public:
     Statement guard() const;
 
 private:
-    HeldLease(PostgresUrl url, ConnectionSettings settings, std::string holder)
-        : url_(std::move(url)), settings_(std::move(settings)), holder_(std::move(holder)) {}
+    HeldLease(PostgresUrl url, ConnectionSettings settings, std::string holder);
     Result<> lock();
     Result<> end_former(PostgresConnection& connection);
     Result<> check_epoch();
+    void keep(std::stop_token stop);
+    int line();
 
     const PostgresUrl url_;
     const ConnectionSettings settings_;
@@ -51,6 +57,8 @@ private:
     std::unique_ptr<PostgresConnection> connection_;  // guarded by mutex_
     int former_ = 0;                                  // guarded by mutex_: who last had the lock
     std::optional<Error> lost_;                       // guarded by mutex_
+    const int wake_;                                  // an eventfd: ends the keeper's waiting
+    std::jthread keeper_;                             // begins once the lease is taken
 };
 
 }  // namespace tapedeck
