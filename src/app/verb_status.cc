@@ -10,6 +10,7 @@
 #include "app/spans.h"
 #include "app/verbs.h"
 #include "base/json_writer.h"
+#include "demo/demo_sources.h"
 #include "views/last_prices.h"
 #include "views/source_health.h"
 
@@ -86,7 +87,12 @@ Result<> read_sources(Reader& reader, Status& status) {
     }
     for (const std::string& name : names) {
         auto health = source_health(reader.assembly->store(), name, reader.now);
+        // The demo asks each of them under a name of its own.
+        if (health && health->state == SourceHealth::State::unasked && reader.simulated) {
+            health = source_health(reader.assembly->store(), demo_source_name(name), reader.now);
+        }
         if (!health) return health.error();
+        health->source = name;
         status.sources.push_back(*std::move(health));
     }
     return {};
@@ -332,7 +338,6 @@ void show(const Status& status) {
     prices.print_rest();
     print("\n");
     show_sources(status);
-    print("\n");
     show_pipe(status.pipe, status.now);
     print(fmt::format("\ndead letters {}, duplicates {}, messages lost on the tape {}\n",
                       status.dead_letters, status.duplicates, status.gaps));

@@ -51,6 +51,11 @@ def demos_first_moment():
     world.expect(0, "--config", "demo", "audit")
     states = states_of(world, "--config", "demo")
     assert states["expected"] == sum(states.values()) - states["expected"], states
+    health = json.loads(world.expect(0, "--config", "demo", "status", "--json"))["sources"]
+    told = json.loads(world.expect(0, "--config", "demo", "sources", "--json"))
+    asked = {source["source"] for source in told if source["asked"]}
+    assert asked, told
+    assert asked <= {source["source"] for source in health if source["state"] != "unasked"}, health
     stored = rows(world, "select count(*) from coverage", "tapedeck-demo.db")[0][0]
     assert stored <= states["expected"] - states["closed"], (stored, states)
     for feed, slot, instrument in rows(
