@@ -392,6 +392,14 @@ for _name, _sql in {"vacuum_full": "vacuum full coin_records", "reindex_table": 
 
 
 @action(stores=SERVER)
+def pg_add_column_slowly(world):
+    """In a transaction that is left open: afterwards the table is another than it was."""
+    with world.locked():
+        by_psql(world, f"begin; alter table coin_records add column if not exists other int; "
+                       f"select pg_sleep({world.hold}); commit")
+
+
+@action(stores=SERVER)
 def terminate_sessions(world):
     world.lines_cut = True
     with world.locked():

@@ -70,7 +70,7 @@ TEST(PostgresAudit, FindsWhatSqliteFinds) {
           "update attempts set status = 500 where reason = 'timeout'",
           "delete from batches where topic = 'stock_topic' and from_offset = 1",
           "update offsets set next_offset = 1 where topic = 'stock_topic'",
-          "delete from coverage where instrument = 'AAPL'"}) {
+          "delete from coverage where instrument = 'bitcoin'"}) {
         postgres.day.change({sql, {}, {}});
         sqlite.day.change({sql, {}, {}});
         const auto found = postgres.found();
