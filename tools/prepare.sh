@@ -26,6 +26,10 @@ install_packages() {
     mkdir -p "$root/build" && touch "$stamp"
 }
 
+# What one checkout compiled serves every other: paths within it count relative to it, and the folder
+# that debug information names does not count.
+export CCACHE_BASEDIR=$root CCACHE_NOHASHDIR=true
+
 # build PRESET [TARGET...]: incrementally; quiet unless it fails or takes long.
 build() {
     local preset=$1 log="$root/build/$1.log"
