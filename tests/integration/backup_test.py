@@ -77,7 +77,9 @@ def one_file_is_all_there_is():
     other.expect(1, "restore", str(world.folder / "copy.db"), says="never takes the place")
     other.expect(0, "load", "--until-end")
     assert prices_of(other) == sorted(site.answered), (prices_of(other), site.answered)
-    other.expect(0, "audit")
+    # All that it lacks are the answers' bytes, of which no copy was asked for.
+    audited = json.loads(other.expect(4, "audit", "--json"))
+    assert [each["kind"] for each in audited["differences"]] == ["capture_missing"], audited
 
 
 def a_tape_of_its_own():
@@ -157,7 +159,7 @@ def beside_a_recorder_that_is_killed():
     while not ended(lines, times=2)() or len(copies) < 3:
         assert time.monotonic() < end, lines
         name = f"copy{len(copies)}"
-        told = json.loads(world.expect(0, "backup", name, "--json"))
+        told = json.loads(world.expect(0, "backup", name, "--captures", "--json"))
         assert told["loaded"] + told["waiting"] >= 3, told
         copies.append(world.folder / name)
         time.sleep(0.3)

@@ -2,6 +2,7 @@
 source can tell one, and repeat them in redirects, headers, pages and errors, raw and encoded. Then
 every output of every verb, every file and every table is searched for each canary in each form."""
 import base64
+import concurrent.futures
 import contextlib
 import ctypes
 import html
@@ -205,6 +206,11 @@ class World:
         self.tell(*arguments)
         return self.tell(*arguments, "--json")
 
+    def all_both(self, verbs):
+        """Of verbs that only read, beside each other."""
+        with concurrent.futures.ThreadPoolExecutor(4) as pool:
+            list(pool.map(lambda verb: self.both(*verb), verbs))
+
     def record_a_slot(self):
         with open(self.folder / "log.txt", "wb") as log:
             process = subprocess.Popen([PROGRAM, "run", "--slots", "1", "--plain"], cwd=self.folder,
@@ -276,15 +282,15 @@ def scenario(log_format):
     for name in SOURCES:
         world.both("collect", "f_" + name, "--off-schedule")
     world.tell("load", "--until-end")
-    for verb in (["status"], ["gaps"], ["audit"], ["sources"], ["sources", "--probe"], ["check"],
-                 ["config", "show"], ["config", "check"], ["config", "explain", "net.proxy"],
-                 ["dag", "list"], ["next"], ["export"], ["export", "--all"],
-                 ["plot", "bitcoin", "--feed", "f_body"],
-                 ["variables", "import", "inputs/variables.json", "--dry-run"]):
-        world.both(*verb)
+    verbs = [["status"], ["gaps"], ["audit"], ["sources"], ["sources", "--probe"], ["check"],
+             ["config", "show"], ["config", "check"], ["config", "explain", "net.proxy"],
+             ["dag", "list"], ["next"], ["export"], ["export", "--all"],
+             ["plot", "bitcoin", "--feed", "f_body"],
+             ["variables", "import", "inputs/variables.json", "--dry-run"]]
     for name in SOURCES:
-        world.both("sources", name)
-        world.both("extract", "--source", name, "--instrument", "bitcoin", "tapedeck.toml")
+        verbs += [["sources", name],
+                  ["extract", "--source", name, "--instrument", "bitcoin", "tapedeck.toml"]]
+    world.all_both(verbs)
     world.tell("export", "--output", "prices.csv")
     world.tell("plot", "bitcoin", "--feed", "f_body", "--svg", "chart.svg")
     world.tell("backup", "copy.db")
@@ -302,9 +308,9 @@ def why_every_price(world):
         slots = database.execute(
             "select distinct feed, instrument, slot from outcomes").fetchall()
     assert len(slots) >= len(SOURCES), slots
-    for feed, instrument, slot in slots:
-        when = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(slot / 1e6))
-        world.both("why", feed, instrument, when)
+    world.all_both([["why", feed, instrument, time.strftime("%Y-%m-%dT%H:%M:%SZ",
+                                                            time.gmtime(slot / 1e6))]
+                    for feed, instrument, slot in slots])
 
 
 def refused_configurations(world):
