@@ -11,6 +11,7 @@
 #include "app/learn_secrets.h"
 #include "app/output.h"
 #include "config/layers.h"
+#include "events/recording.h"
 
 namespace tapedeck {
 namespace {
@@ -226,9 +227,17 @@ Result<> Assembly::open_captures(const Options& options) {
     if (!options.captures || !settings().captures.enabled) return {};
     const std::string path = captures_path(settings());
     if (options.only_look && !std::filesystem::exists(path)) return {};  // nothing was kept yet
-    auto captures = options.only_look ? CaptureStore::open_looking(path, *clock_,
-                                                                   look_beside(settings(), *store_))
-                                      : CaptureStore::open(path, *clock_);
+    if (!options.only_look) {
+        captures_ = CaptureStore::open_for_recording(path, *clock_, [this](const Error& error) {
+            log_.emit(StepFailed{"captures", error.what});
+        });
+        return {};
+    }
+    auto captures = CaptureStore::open_looking(path, *clock_, look_beside(settings(), *store_));
+    if (!captures && captures.error().kind == ErrorKind::corrupt) {
+        captures_fault_ = captures.error().what;
+        return {};
+    }
     if (!captures) return captures.error();
     captures_ = *std::move(captures);
     return {};

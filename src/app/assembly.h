@@ -83,6 +83,8 @@ public:
     KafkaTape* kafka() { return tape_.kafka; }            // none: the tape is embedded
     SpoolTape* spool() { return tape_.spool; }            // none: nothing may wait
     CaptureStore* captures() { return captures_.get(); }  // none where they are not kept
+    // Why a file of captures that is there cannot be read; empty: it can, or there is none.
+    const std::string& captures_fault() const { return captures_fault_; }
     const Sources& sources() const { return made_.sources; }
     const std::vector<BrokenSource>& broken_sources() const { return made_.broken; }
     const std::map<std::string, Feed>& feeds() const { return feeds_; }
@@ -136,6 +138,7 @@ private:
     SqliteStore* sqlite_ = nullptr;  // `store_` itself, where it is a file
     OpenedTape tape_;
     std::unique_ptr<CaptureStore> captures_;
+    std::string captures_fault_;
 };
 
 // As Assembly::open with what can be copied of `options`. With `wait`, a server's store that is

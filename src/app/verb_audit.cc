@@ -188,10 +188,10 @@ Exit verb_audit(const Globals& globals, const SpanOptions& options) {
     const Settings& settings = assembly.settings();
     const bool kept_here = settings.captures.enabled && !is_kafka(settings) &&
                            std::holds_alternative<SqliteUrl>(settings.store.url.target);
-    const auto report =
-        audit({assembly.store(), assembly.tape(), assembly.captures(), reader->feeds,
-               reader->expectations, kept_here ? captures_path(settings) : ""},
-              {span->from, span->to, reader->now, options.feed}, talk);
+    const auto report = audit(
+        {assembly.store(), assembly.tape(), assembly.captures(), reader->feeds,
+         reader->expectations, kept_here ? captures_path(settings) : "", assembly.captures_fault()},
+        {span->from, span->to, reader->now, options.feed}, talk);
     if (!report) return fail(report.error());
     const auto parity = parity_of(assembly.store(), asked);
     if (!parity) return fail(parity.error());

@@ -11,6 +11,7 @@
 #include "app/verbs.h"
 #include "base/json_writer.h"
 #include "demo/demo_sources.h"
+#include "store/capture_file.h"
 #include "views/last_prices.h"
 #include "views/source_health.h"
 
@@ -46,6 +47,8 @@ struct Status {
     std::int64_t duplicates = 0;
     std::int64_t gaps = 0;  // messages
     std::optional<CaptureSizes> captures;
+    std::string captures_fault;               // why what is kept cannot be read
+    std::vector<std::string> captures_aside;  // files that were damaged
     std::int64_t store_bytes = 0;
     std::int64_t free_bytes = 0;
 };
@@ -120,9 +123,16 @@ Result<> read_rest(Reader& reader, Status& status) {
     status.gaps = *gaps;
     if (assembly.captures() != nullptr) {
         const auto sizes = assembly.captures()->sizes();
-        if (!sizes) return sizes.error();
-        status.captures = *sizes;
+        if (sizes) {
+            status.captures = *sizes;
+        } else if (sizes.error().kind == ErrorKind::corrupt) {
+            status.captures_fault = sizes.error().what;
+        } else {
+            return sizes.error();
+        }
     }
+    if (!assembly.captures_fault().empty()) status.captures_fault = assembly.captures_fault();
+    status.captures_aside = files_set_aside(captures_path(assembly.settings()));
     const std::string disk_of = captures_path(assembly.settings());
     struct statvfs disk {};
     const auto folder = std::filesystem::absolute(disk_of).parent_path();
@@ -269,6 +279,12 @@ std::string json_of(const Status& status) {
         json.key("bytes").number(status.captures->bytes);
         json.key("used_bytes").number(status.captures->used_bytes).end_object();
     }
+    if (!status.captures_fault.empty()) json.key("captures_fault").text(status.captures_fault);
+    if (!status.captures_aside.empty()) {
+        json.key("captures_set_aside").begin_array();
+        for (const std::string& file : status.captures_aside) json.text(file);
+        json.end_array();
+    }
     json.end_object();
     out += '\n';
     return out;
@@ -343,8 +359,16 @@ void show(const Status& status) {
                       status.dead_letters, status.duplicates, status.gaps));
     print(fmt::format("store {}, captures {}, free on its disk {}\n",
                       status.store_bytes > 0 ? mebibytes(status.store_bytes) : "in its server",
-                      status.captures ? mebibytes(status.captures->used_bytes) : "not kept",
+                      status.captures                 ? mebibytes(status.captures->used_bytes)
+                      : status.captures_fault.empty() ? "not kept"
+                                                      : "damaged",
                       mebibytes(status.free_bytes)));
+    if (!status.captures_fault.empty()) {
+        print(fmt::format("captures DAMAGED: {}\n", status.captures_fault));
+    }
+    for (const std::string& file : status.captures_aside) {
+        print(fmt::format("captures that were damaged, kept as they are: {}\n", file));
+    }
     for (const OpenProblem& one : status.problems) {
         print(fmt::format("PROBLEM since {}: {}\n", format_rfc3339(one.since), one.what));
     }

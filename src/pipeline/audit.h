@@ -97,7 +97,8 @@ struct AuditParts {
     CaptureStore* captures;  // none: they are kept elsewhere, or not at all
     const std::map<std::string, Feed>& feeds;
     std::span<const Expectation> expectations;
-    std::string captures_file = {};  // where they must be if any are named; empty: not known
+    std::string captures_file = {};   // where they must be if any are named; empty: not known
+    std::string captures_fault = {};  // why they are there and cannot be read; empty: they can
 };
 
 // Slots and, of rows without one, dates in [from, to); everything beside them whatever its time.

@@ -31,7 +31,23 @@ AuditDifference difference_of(AuditKind kind, std::string stored, std::string de
 }  // namespace
 
 Result<> CaptureNames::read_kept() {
+    if (!work_.captures_fault().empty()) note_damage(work_.captures_fault());
     if (work_.captures() == nullptr) return {};
+    auto read = read_file();
+    if (read || read.error().kind != ErrorKind::corrupt) return read;
+    note_damage(read.error().what);
+    std::ranges::sort(kept_);
+    marks_.resize(kept_.size());
+    return {};
+}
+
+void CaptureNames::note_damage(const std::string& fault) {
+    damaged_ = true;
+    work_.differs(
+        difference_of(AuditKind::capture_damaged, fault, "a file that can be read", "(the file)"));
+}
+
+Result<> CaptureNames::read_file() {
     work_.report.not_compared.captures_looked_at = true;
     const auto sizes = work_.captures()->sizes();
     if (!sizes) return sizes.error();
@@ -117,13 +133,13 @@ Result<> CaptureNames::finish(const std::map<TopicPartition, AuditedPartition>& 
         work_.differs(std::move(missing.difference));
     }
     missing_.clear();
-    if (work_.captures() == nullptr && unheld_ > 0 && !work_.captures_file().empty()) {
+    if (work_.captures() == nullptr && !damaged_ && unheld_ > 0 && !work_.captures_file().empty()) {
         work_.differs(difference_of(AuditKind::capture_missing,
                                     fmt::format("(no file {})", work_.captures_file()),
                                     fmt::format("captures, named at {} places", unheld_), {}));
     }
     // What one day or one feed names is not all that is named.
-    if (work_.captures() == nullptr || !work_.is_about_everything() ||
+    if (work_.captures() == nullptr || damaged_ || !work_.is_about_everything() ||
         !work_.scope().feed.empty()) {
         return {};
     }

@@ -37,6 +37,8 @@ private:
     };
     enum Mark : std::uint8_t { has_body = 1, named = 2 };
 
+    Result<> read_file();
+    void note_damage(const std::string& fault);
     std::uint8_t* mark_of(std::string_view sha256_hex);
     Result<> note_unloaded(const std::map<TopicPartition, AuditedPartition>& partitions);
     Result<> look_for_unnamed();
@@ -46,6 +48,7 @@ private:
     std::vector<std::uint64_t> kept_;  // the first bytes of each SHA-256, in order
     std::vector<std::uint8_t> marks_;
     std::map<std::string, Missing> missing_;
+    bool damaged_ = false;     // the file, beyond single captures
     std::int64_t unheld_ = 0;  // places that name a capture, where there is no file of them
 };
 

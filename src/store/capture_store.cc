@@ -4,10 +4,10 @@
 #include <zstd.h>
 
 #include <array>
-#include <filesystem>
 #include <limits>
 
 #include "base/sha256.h"
+#include "store/capture_file.h"
 
 namespace tapedeck {
 namespace {
@@ -16,6 +16,8 @@ constexpr int kZstdLevel = 3;
 constexpr std::int64_t kDroppedAtOnce = 64;
 constexpr int kPagesGivenBackAtOnce = 4'096;
 constexpr std::int64_t kLookedAtAtOnce = 256;
+constexpr std::string_view kInMemory = ":memory:";
+constexpr int kFoldingMs = 500;  // how long those who read are waited for
 
 // The body is the last column: SQLite then reads the others without touching its pages.
 constexpr std::array<std::string_view, 1> kSteps = {R"(
@@ -80,24 +82,41 @@ Result<std::unique_ptr<Database>> CaptureStore::open_to_write(const std::string&
     FileOptions options;
     options.every_commit_synced = false;
     options.shrinks = true;
-    return open_file(path, kPart, clock, options);
+    if (auto parted = part_from_foreign_wal(path, clock.now()); !parted) return parted.error();
+    auto database = open_file(path, kPart, clock, options);
+    if (database && path != kInMemory) note_pair(path);
+    return database;
 }
 
 Result<std::unique_ptr<CaptureStore>> CaptureStore::open(const std::string& path,
                                                          const Clock& clock) {
     auto database = open_to_write(path, clock);
     if (!database) return in_context("opening the captures", database.error());
-    return std::unique_ptr<CaptureStore>(new CaptureStore(*std::move(database), clock));
+    return std::unique_ptr<CaptureStore>(new CaptureStore(path, *std::move(database), clock));
+}
+
+std::unique_ptr<CaptureStore> CaptureStore::open_for_recording(
+    const std::string& path, const Clock& clock, std::function<void(const Error&)> tell) {
+    std::unique_ptr<CaptureStore> store(new CaptureStore(path, nullptr, clock));
+    store->tell_ = std::move(tell);
+    const std::lock_guard lock(store->mutex_);
+    if (auto opened = store->open_anew(std::nullopt); !opened) store->tell_(opened.error());
+    return store;
 }
 
 Result<std::unique_ptr<CaptureStore>> CaptureStore::open_looking(const std::string& path,
                                                                  const Clock& clock,
                                                                  const LookOptions& options) {
+    if (has_foreign_wal(path)) {
+        return Error{ErrorKind::corrupt, path +
+                                             ": another file has taken the place of the captures "
+                                             "that belong to its WAL; the next run parts them"};
+    }
     const auto reading = look_at(path, kPart, options);
     if (!reading) return in_context("opening the captures", reading.error());
     auto database = reading->open();
     if (!database) return in_context("opening the captures", database.error());
-    return std::unique_ptr<CaptureStore>(new CaptureStore(*std::move(database), clock));
+    return std::unique_ptr<CaptureStore>(new CaptureStore(path, *std::move(database), clock));
 }
 
 Result<> CaptureStore::put_one(const CapturedAnswer& answer, const std::string& sha256_hex) {
@@ -142,28 +161,63 @@ Result<std::vector<std::string>> CaptureStore::put_all(std::span<const CapturedA
     for (const CapturedAnswer& answer : answers) out.push_back(hex(sha256(answer.body)));
     if (answers.empty()) return out;
     const std::lock_guard lock(mutex_);
-    auto kept = put_all_in_transaction(answers, out);
-    if (!kept) {
-        if (!database_->check_watch() || database_->path() != path_) open_anew();
-        return in_context("keeping captures", kept.error());
+    if (!database_) {
+        if (auto opened = open_anew(std::nullopt); !opened) return opened.error();
     }
-    return out;
+    auto kept = put_all_in_transaction(answers, out);
+    if (kept) return out;
+    const Error error = in_context("keeping captures", kept.error());
+    const bool same = database_->check_watch().has_value();
+    if (!same || (tell_ && error.kind == ErrorKind::corrupt)) {
+        const auto opened = open_anew(same ? std::optional(error) : std::nullopt);
+        // Where it cannot be opened, that is told with the next answers.
+        if (opened && same) kept = put_all_in_transaction(answers, out);
+    }
+    if (kept) return out;
+    return error;
+}
+
+// What is still in the WAL of a file that was taken away is brought into it, wherever it is now:
+// both are open here. Then nothing of it is left beside the name.
+void CaptureStore::close_file() {
+    if (!database_) return;
+    int moved = 0;
+    sqlite3_file_control(database_->handle(), "main", SQLITE_FCNTL_HAS_MOVED, &moved);
+    if (moved != 0) {
+        sqlite3_busy_timeout(database_->handle(), kFoldingMs);
+        sqlite3_wal_checkpoint_v2(database_->handle(), "main", SQLITE_CHECKPOINT_TRUNCATE, nullptr,
+                                  nullptr);
+    }
+    database_ = nullptr;
+}
+
+Result<> CaptureStore::put_aside(const Error& damage) {
+    const auto name = set_aside(path_, clock_.now());
+    if (!name) return name.error();
+    tell_({damage.kind,
+           fmt::format("{}; kept as it is as {}, and a new file is begun", damage.what, *name)});
+    return {};
 }
 
 // No price hangs on the bytes in a file that somebody has taken away: the next ones go to a file of
 // the same name. The old one is closed first, as the two would share what is beside them.
-void CaptureStore::open_anew() {
-    auto nothing = Database::open(":memory:", {});
-    if (!nothing) return;
-    database_ = *std::move(nothing);
-    std::error_code ignored;
-    if (!std::filesystem::exists(path_, ignored)) {
-        for (const char* suffix : {"-wal", "-shm"}) {  // of the file that is no more
-            std::filesystem::remove(path_ + suffix, ignored);
-        }
+Result<> CaptureStore::open_anew(std::optional<Error> damage) {
+    close_file();
+    if (damage) {
+        if (auto done = put_aside(*damage); !done) return done;
     }
     auto fresh = open_to_write(path_, clock_);
-    if (fresh) database_ = *std::move(fresh);  // else it is tried again with the next ones
+    if (!fresh && fresh.error().kind == ErrorKind::corrupt && tell_) {
+        if (auto done = put_aside(fresh.error()); !done) return done;
+        fresh = open_to_write(path_, clock_);
+    }
+    if (!fresh) return in_context("opening the captures", fresh.error());
+    database_ = *std::move(fresh);
+    return {};
+}
+
+Error CaptureStore::not_open() const {
+    return {ErrorKind::unavailable, path_ + ": the captures could not be opened"};
 }
 
 Result<> CaptureStore::put_all_in_transaction(std::span<const CapturedAnswer> answers,
@@ -178,6 +232,7 @@ Result<> CaptureStore::put_all_in_transaction(std::span<const CapturedAnswer> an
 
 Result<std::optional<Capture>> CaptureStore::get(std::string_view sha256_hex) {
     const std::lock_guard lock(mutex_);
+    if (!database_) return not_open();
     auto find = database_->prepare(
         "select url, status, headers, fetched_at, last_seen_at, bytes, body from captures"
         " where sha256 = ?1");
@@ -205,6 +260,7 @@ Result<std::int64_t> CaptureStore::look_at_some(std::int64_t after,
                                                 const std::function<bool(Timestamp)>& hashes,
                                                 std::vector<LookedAtCapture>& out) {
     const std::lock_guard lock(mutex_);
+    if (!database_) return not_open();
     auto next = database_->prepare(
         "select id, sha256, url, fetched_at, body is not null, bytes from captures where id > ?1"
         " order by id limit ?2");
@@ -296,6 +352,7 @@ Result<std::int64_t> CaptureStore::drop_over(std::int64_t budget_bytes) {
 Result<std::int64_t> CaptureStore::drop_some(std::chrono::milliseconds retention,
                                              std::int64_t budget_bytes) {
     const std::lock_guard lock(mutex_);
+    if (!database_) return not_open();
     auto transaction = Transaction::begin(*database_);
     if (!transaction) return transaction.error();
     auto dropped =
@@ -308,6 +365,7 @@ Result<std::int64_t> CaptureStore::drop_some(std::chrono::milliseconds retention
 
 Result<std::int64_t> CaptureStore::shrink_some() {
     const std::lock_guard lock(mutex_);
+    if (!database_) return not_open();
     const auto done =
         database_->execute(fmt::format("pragma incremental_vacuum({})", kPagesGivenBackAtOnce));
     if (!done) return done.error();
@@ -338,6 +396,7 @@ Result<std::int64_t> CaptureStore::prune(std::chrono::milliseconds retention,
 
 Result<CaptureSizes> CaptureStore::sizes() {
     const std::lock_guard lock(mutex_);
+    if (!database_) return not_open();
     auto query = database_->prepare(
         "select count(*), count(body), coalesce(sum(case when body is not null then bytes end), 0),"
         " coalesce(sum(case when body is not null then packed_bytes end), 0) from captures");

@@ -67,6 +67,12 @@ struct LookedAtCapture {
 class CaptureStore {
 public:
     static Result<std::unique_ptr<CaptureStore>> open(const std::string& path, const Clock& clock);
+    // For a recorder, whose prices do not hang on its evidence: a file that is damaged is set aside
+    // as it is and a new one made, now or when it is found; one that cannot be opened is tried
+    // again with the next answers. `tell` hears of either, on the thread that finds it.
+    static std::unique_ptr<CaptureStore> open_for_recording(const std::string& path,
+                                                            const Clock& clock,
+                                                            std::function<void(const Error&)> tell);
     // To be read only, as look_at has it: what writes is `rejected`.
     static Result<std::unique_ptr<CaptureStore>> open_looking(const std::string& path,
                                                               const Clock& clock,
@@ -96,9 +102,12 @@ public:
     Result<CaptureSizes> sizes();
 
 private:
-    CaptureStore(std::unique_ptr<Database> database, const Clock& clock)
-        : path_(database->path()), clock_(clock), database_(std::move(database)) {}
-    void open_anew();
+    CaptureStore(std::string path, std::unique_ptr<Database> database, const Clock& clock)
+        : path_(std::move(path)), clock_(clock), database_(std::move(database)) {}
+    void close_file();
+    Result<> open_anew(std::optional<Error> damage);
+    Result<> put_aside(const Error& damage);
+    Error not_open() const;
     static Result<std::unique_ptr<Database>> open_to_write(const std::string& path,
                                                            const Clock& clock);
     Result<> put_all_in_transaction(std::span<const CapturedAnswer> answers,
@@ -115,8 +124,9 @@ private:
 
     const std::string path_;
     const Clock& clock_;
+    std::function<void(const Error&)> tell_;  // none: a damaged file is left where it is
     std::mutex mutex_;
-    std::unique_ptr<Database> database_;  // guarded by mutex_
+    std::unique_ptr<Database> database_;  // guarded by mutex_; none: it cannot be opened
 };
 
 }  // namespace tapedeck

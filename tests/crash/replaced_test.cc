@@ -9,6 +9,8 @@
 #include <fstream>
 #include <functional>
 
+#include "base/sha256.h"
+#include "store/capture_file.h"
 #include "store/capture_store.h"
 #include "store/file_lease.h"
 #include "store/replaced_note.h"
@@ -207,6 +209,116 @@ TEST(ReplacedCaptures, AreKeptInAFreshFileAfterwards) {
                         ->has_value())
             << "the new file is damaged";
     }
+}
+
+const std::vector<std::pair<std::string, std::string>> kNoHeaders;
+
+CapturedAnswer answer_of(std::string_view body) {
+    return {"https://a", 200, kNoHeaders, body, kClock.now()};
+}
+
+// What `record` does in a process that ends as by kill -9: nothing is closed.
+void in_a_killed_process(const std::function<bool()>& record) {
+    const int child = ::fork();
+    if (child == 0) ::_exit(record() ? 0 : 1);
+    int status = 0;
+    ASSERT_EQ(::waitpid(child, &status, 0), child);
+    ASSERT_TRUE(WIFEXITED(status));
+    ASSERT_EQ(WEXITSTATUS(status), 0);
+}
+
+// A WAL belongs to its file by name alone: the one made meanwhile is not the old file's.
+TEST(ReplacedCaptures, ThatWereMovedComeBackWholeThoughTheRecorderWasKilled) {
+    const TempFolder folder;
+    const std::string file = folder.file("t.captures.db");
+    std::string first;
+    in_a_killed_process([&] {
+        auto captures = CaptureStore::open(file, kClock);
+        if (!captures || !(*captures)->put(answer_of("first"))) return false;
+        std::filesystem::rename(file, file + ".moved");
+        if ((*captures)->put(answer_of("second"))) return false;
+        for (int i = 0; i < 200; ++i) {
+            if (!(*captures)->put(answer_of(std::string(3000, 'x') + std::to_string(i)))) {
+                return false;
+            }
+        }
+        std::filesystem::rename(file + ".moved", file);
+        captures->release();  // never closed
+        return true;
+    });
+    std::vector<std::string> told;
+    const auto captures = CaptureStore::open_for_recording(
+        file, kClock, [&](const Error& error) { told.push_back(error.what); });
+    EXPECT_TRUE(told.empty()) << told.front();
+    for (const char* body : {"first", "second"}) {
+        const auto kept = captures->get(hex(sha256(body)));
+        ASSERT_TRUE(kept) << kept.error().what;
+        EXPECT_TRUE(*kept && (*kept)->body) << body;
+    }
+    EXPECT_TRUE(captures->put(answer_of("later")));
+    const auto whole = Database::open(file, {true, 1s});
+    ASSERT_TRUE(whole);
+    EXPECT_TRUE((*whole)
+                    ->integer("select 1 / (quick_check = 'ok') from pragma_quick_check(1)")
+                    ->has_value());
+}
+
+// With a recorder that lives and finds them back.
+TEST(ReplacedCaptures, ThatComeBackAreWrittenOn) {
+    const TempFolder folder;
+    const std::string file = folder.file("t.captures.db");
+    const auto captures = CaptureStore::open(file, kClock);
+    ASSERT_TRUE(captures && (*captures)->put(answer_of("first")));
+    std::filesystem::rename(file, file + ".moved");
+    EXPECT_FALSE((*captures)->put(answer_of("second")));
+    ASSERT_TRUE((*captures)->put(answer_of("third")));
+    std::filesystem::rename(file + ".moved", file);
+    EXPECT_FALSE((*captures)->put(answer_of("fourth")));
+    ASSERT_TRUE((*captures)->put(answer_of("fifth")));
+    for (const char* body : {"first", "second", "fifth"}) {
+        const auto kept = (*captures)->get(hex(sha256(body)));
+        ASSERT_TRUE(kept) << kept.error().what;
+        EXPECT_TRUE(*kept && (*kept)->body) << body;
+    }
+}
+
+TEST(DamagedCaptures, AreSetAsideAsTheyAreAndANewFileIsBegun) {
+    const TempFolder folder;
+    const std::string file = folder.file("t.captures.db");
+    {
+        const auto captures = CaptureStore::open(file, kClock);
+        ASSERT_TRUE(captures && (*captures)->put(answer_of("first")));
+    }
+    std::filesystem::resize_file(file, 5000);
+    for (const int size : {5000, 50}) {
+        std::vector<std::string> told;
+        EXPECT_FALSE(CaptureStore::open(file, kClock)) << "it is whole";
+        const auto captures = CaptureStore::open_for_recording(
+            file, kClock, [&](const Error& error) { told.push_back(error.what); });
+        ASSERT_EQ(told.size(), 1U);
+        const auto aside = files_set_aside(file);
+        ASSERT_EQ(aside.size(), size == 5000 ? 1U : 2U);
+        EXPECT_NE(told.front().find(aside.back()), std::string::npos) << told.front();
+        EXPECT_EQ(std::filesystem::file_size(aside.back()), static_cast<std::size_t>(size));
+        const auto kept = captures->put(answer_of("second"));
+        EXPECT_TRUE(kept) << kept.error().what;
+        std::filesystem::resize_file(file, 50);
+    }
+}
+
+TEST(DamagedCaptures, ThatAreAnotherProgramsAreLeftAndTriedAgain) {
+    const TempFolder folder;
+    const std::string file = folder.file("t.captures.db");
+    std::filesystem::create_directory(file);
+    std::vector<std::string> told;
+    const auto captures = CaptureStore::open_for_recording(
+        file, kClock, [&](const Error& error) { told.push_back(error.what); });
+    EXPECT_EQ(told.size(), 1U);
+    EXPECT_FALSE(captures->put(answer_of("first")));
+    EXPECT_FALSE(captures->sizes());
+    std::filesystem::remove(file);
+    const auto kept = captures->put(answer_of("second"));
+    EXPECT_TRUE(kept) << kept.error().what;
 }
 
 class Holder : public ::testing::Test {
