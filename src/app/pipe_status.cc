@@ -91,13 +91,17 @@ Result<> read_batches(Store& store, Timestamp now, PipeStatus& pipe) {
 
 void read_spool(Assembly& assembly, PipeStatus& pipe) {
     const std::string path = spool_path(assembly.settings());
-    if (assembly.kafka() == nullptr || !std::filesystem::exists(path)) return;
-    pipe.spool_file = path;
+    if (!std::filesystem::exists(path)) return;
     auto file = SpoolFile::open_looking(path, assembly.clock(),
                                         look_beside(assembly.settings(), assembly.store()));
     if (!file) return;
     const auto sizes = (*file)->sizes();
-    if (sizes) pipe.spool = *sizes;
+    // An embedded tape is seldom away; its spool is told of while there is something in it.
+    const bool of_note =
+        sizes && (assembly.kafka() != nullptr || sizes->messages > 0 || sizes->refused > 0);
+    if (!of_note) return;
+    pipe.spool_file = path;
+    pipe.spool = *sizes;
 }
 
 void write_optional(JsonWriter& json, std::string_view key, const std::optional<Timestamp>& time) {

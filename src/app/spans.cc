@@ -6,6 +6,7 @@
 
 #include "app/demo.h"
 #include "app/load_globals.h"
+#include "app/waiting_beside.h"
 
 namespace tapedeck {
 namespace {
@@ -66,7 +67,7 @@ Result<Reader> open_reader(const Globals& globals, bool writes) {
     opening.log_least = Severity::error;
     auto assembly = Assembly::open(*std::move(config), std::move(opening));
     if (!assembly) return assembly.error();
-    Reader reader{*std::move(assembly), {}, {}, {}, {}};
+    Reader reader{*std::move(assembly), {}, {}, {}};
     auto expectations = reader.assembly->expectations();
     if (!expectations) return expectations.error();
     reader.expectations = *std::move(expectations);
@@ -74,6 +75,7 @@ Result<Reader> open_reader(const Globals& globals, bool writes) {
     if (!feeds) return feeds.error();
     reader.feeds = *std::move(feeds);
     reader.now = reader.assembly->clock().now();
+    reader.held_back = waiting_beside(*reader.assembly);
     auto reached = demo_time_reached(reader.assembly->store());
     if (!reached) return reached.error();
     reader.simulated = reached->has_value();

@@ -16,10 +16,11 @@ struct Reader {
     std::vector<Expectation> expectations;
     std::map<std::string, Feed> feeds;
     Timestamp now;  // by the machine's clock; for the demo, the moment that its clock reached
+    std::optional<HeldBack> held_back{};  // seen after `now`, before the coverage is read
     bool simulated = false;  // the demo's: no price is real, and `now` is by a clock of its own
 
     CoverageView coverage() {
-        return {assembly->store(), assembly->tape(), feeds, expectations, now};
+        return {assembly->store(), assembly->tape(), feeds, expectations, now, held_back};
     }
     // The feeds that the options name, or all.
     std::vector<std::string> feeds_named(const std::string& feed) const;

@@ -191,7 +191,7 @@ Exit verb_audit(const Globals& globals, const SpanOptions& options) {
     const auto report = audit(
         {assembly.store(), assembly.tape(), assembly.captures(), reader->feeds,
          reader->expectations, kept_here ? captures_path(settings) : "", assembly.captures_fault()},
-        {span->from, span->to, reader->now, options.feed}, talk);
+        {span->from, span->to, reader->now, options.feed, reader->held_back}, talk);
     if (!report) return fail(report.error());
     const auto parity = parity_of(assembly.store(), asked);
     if (!parity) return fail(parity.error());

@@ -10,6 +10,7 @@
 #include "app/pipe_status.h"
 #include "app/signals.h"
 #include "app/verbs.h"
+#include "app/waiting_beside.h"
 #include "base/json_writer.h"
 
 namespace tapedeck {
@@ -29,6 +30,7 @@ Result<> settle(Assembly& assembly, bool lease_held) {
     auto feeds = assembly.feeds_ever();
     if (!feeds) return feeds.error();
     CoverageLedger coverage(assembly.store(), assembly.tape(), *feeds);
+    coverage.hold_back_while([&] { return waiting_beside(assembly); });
     const auto reached = demo_time_reached(assembly.store());  // the demo's time is its own
     if (!reached) return reached.error();
     auto settled = coverage.settle(*expectations, reached->value_or(assembly.clock().now()));

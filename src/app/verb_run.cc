@@ -13,6 +13,7 @@
 #include "app/verbs.h"
 #include "events/recording.h"
 #include "net/url.h"
+#include "pipeline/held_back.h"
 #include "pipeline/problem_command.h"
 #include "pipeline/retention.h"
 
@@ -187,9 +188,8 @@ Exit record(Assembly& assembly, std::unique_ptr<Lease> lease, const RunOptions& 
         {}};
     parts.check_files = [&] { return assembly.check_files(); };
     if (SpoolTape* spool = assembly.spool(); spool != nullptr) {
-        parts.accounts_wait = [spool] {
-            const auto sizes = spool->sizes();
-            return !sizes || sizes->messages > 0;
+        parts.waiting = [spool, path = spool_path(assembly.settings())] {
+            return held_by_spool(path, spool->sizes());
         };
     }
     std::int64_t instruments = 0;

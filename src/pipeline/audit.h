@@ -106,7 +106,8 @@ struct AuditScope {
     Timestamp from;
     Timestamp to;
     Timestamp now;
-    std::string feed = {};  // of all: empty
+    std::string feed = {};                   // of all: empty
+    std::optional<HeldBack> held_back = {};  // what waits on this machine, seen before
 };
 
 struct AuditTalk {

@@ -19,7 +19,9 @@ std::string words_of(const Verdict& verdict) {
 class CoverageCheck {
 public:
     CoverageCheck(AuditWork& work, const std::string& feed)
-        : work_(work), feed_(feed), ledger_(work.store(), work.tape(), work.feeds()) {}
+        : work_(work), feed_(feed), ledger_(work.store(), work.tape(), work.feeds()) {
+        ledger_.hold_back_while([&work] { return work.scope().held_back; });
+    }
 
     Result<> run(const std::vector<Expectation>& expected) {
         const AuditScope& scope = work_.scope();
@@ -35,11 +37,14 @@ public:
             if (done = look_before(begin); !done) return done;
         }
         std::int64_t closed = 0;
-        done = derive_windows(work_.store(), work_.tape(), work_.feeds().at(feed_), expected, begin,
-                              scope.to, scope.now, [&](const DerivedWindow& window) {
-                                  closed += window.closed;
-                                  return check(expected, window);
-                              });
+        done = derive_windows(
+            work_.store(), work_.tape(), work_.feeds().at(feed_), expected, begin, scope.to,
+            scope.now,
+            [&](const DerivedWindow& window) {
+                closed += window.closed;
+                return check(expected, window);
+            },
+            {}, scope.held_back);
         if (!done) return done;
         if (closed > 0) work_.report.feeds[feed_].add(CoverageState::closed, closed);
         return {};

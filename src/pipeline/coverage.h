@@ -81,6 +81,7 @@ struct SlotFacts {
     bool run_began = false;         // somebody ran, whatever became of it
     bool run_open = false;          // its run is waiting, running or to be retried
     bool accounts_complete = true;  // every outcome on the tape is in the store
+    std::string waits;              // where what came of it may wait besides; empty: nowhere
     Timestamp give_up;              // slot and grace
     std::string run_failed;         // what its last try could say of itself; mostly empty
     bool replaced = false;  // a recorder wrote into a file that was no longer the database's
@@ -135,6 +136,14 @@ struct SlotSpan {
     friend bool operator==(const SlotSpan&, const SlotSpan&) = default;
 };
 
+// Something waits on this machine, in a spool or in the schedule's journal, of which tape and store
+// know nothing: what is missing of a slot that could still be answered at `since` may be there.
+struct HeldBack {
+    Timestamp since;   // since when the oldest of it waits
+    std::string what;  // where it waits, to be told
+    friend bool operator==(const HeldBack&, const HeldBack&) = default;
+};
+
 // Takes rows one after the other, and may end them with an error.
 using CoverageSink = std::function<Result<>(const CoverageRow&)>;
 
@@ -156,9 +165,10 @@ public:
     CoverageLedger(Store& store, Tape& tape, const std::map<std::string, Feed>& feeds)
         : store_(store), tape_(tape), feeds_(feeds) {}
 
-    // Whether accounts wait anywhere but on the tape, in a spool: nothing is given up meanwhile.
-    void hold_back_while(std::function<bool()> accounts_wait) {
-        accounts_wait_ = std::move(accounts_wait);
+    // Asked before tape and store are looked at, whether anything waits elsewhere: what may be
+    // there is not given up meanwhile.
+    void hold_back_while(std::function<std::optional<HeldBack>()> waiting) {
+        waiting_ = std::move(waiting);
     }
 
     // What is derived for the open slots of [from, to), in order of feed, slot and instrument, at
@@ -198,7 +208,7 @@ private:
     Store& store_;
     Tape& tape_;
     const std::map<std::string, Feed>& feeds_;
-    std::function<bool()> accounts_wait_;
+    std::function<std::optional<HeldBack>()> waiting_;
     std::map<std::string, std::int64_t, std::less<>> looked_;  // by feed: up to which outcome
 };
 

@@ -36,6 +36,10 @@ std::optional<Offset> FactsReader::loaded(const InstrumentFacts& facts) const {
     return at->second;
 }
 
+std::string FactsReader::waits(Timestamp give_up) const {
+    return held_ && give_up + kLastAccount >= held_->since ? held_->what : std::string();
+}
+
 Result<> FactsReader::read_positions() {
     if (auto done = read_ledger(); !done) return done;
     if (auto done = read_gaps(); !done) return done;

@@ -31,9 +31,11 @@ public:
     FactsReader(Store& store, Tape& tape, const Feed& feed, std::string only = {})
         : store_(store), tape_(tape), feed_(feed), only_(std::move(only)) {}
 
-    // Accounts wait elsewhere than on the tape: none are complete. To be asked before the tape is
-    // looked at, as what leaves a spool meanwhile is found there.
-    void hold_back() { accounts_complete_ = false; }
+    // What may be there is unknown to store and tape.
+    void hold_back(const std::optional<HeldBack>& held) { held_ = held; }
+
+    // Where what came of a slot may wait that is given up then; empty: nowhere.
+    std::string waits(Timestamp give_up) const;
 
     Result<> read_positions();
 
@@ -66,6 +68,7 @@ private:
     std::map<TopicPartition, Offset> loaded_;
     std::vector<TapeGap> gaps_;
     bool accounts_complete_ = true;
+    std::optional<HeldBack> held_;
 };
 
 }  // namespace tapedeck

@@ -50,7 +50,7 @@ Result<> CoverageLedger::derive_each(std::span<const Expectation> expectations, 
                 }
                 return {};
             },
-            {}, accounts_wait_&& accounts_wait_());
+            {}, waiting_ ? waiting_() : std::nullopt);
         if (!done) return done;
     }
     return {};
@@ -179,7 +179,7 @@ Result<> CoverageLedger::settle_feed(std::span<const Expectation> expectations,
             if (!known) return known.error();
             return save_changes(window.rows, *known, now, settled);
         },
-        {}, accounts_wait_&& accounts_wait_());
+        {}, waiting_ ? waiting_() : std::nullopt);
 }
 
 // The slots that were tried while nothing was expected, and that the table has passed without them.

@@ -59,6 +59,14 @@ TEST(Derive, EveryStateFollowsFromFactsAlone) {
     SlotFacts unread = slot;
     unread.accounts_complete = false;
     EXPECT_EQ(state(unread, nothing, {}, true, late), CoverageState::pending);
+    SlotFacts waiting = slot;
+    waiting.waits = "may wait in the spool";
+    EXPECT_EQ(derive(waiting, nothing, {}, true, early), (Verdict{CoverageState::pending, {}, {}}));
+    const Verdict waits{CoverageState::pending, {}, "may wait in the spool"};
+    EXPECT_EQ(derive(waiting, nothing, {}, true, late), waits);
+    EXPECT_EQ(derive(waiting, nothing, {}, false, late), waits);
+    EXPECT_EQ(derive(waiting, failed, {}, true, late), waits);
+    EXPECT_EQ(state(waiting, row, {}, true, late), CoverageState::recovered);
 }
 
 // A store and a tape in memory, and a feed that is expected every five minutes.

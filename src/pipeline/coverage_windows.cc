@@ -65,6 +65,7 @@ SlotFacts facts_of(const Expectation& one, const WindowFacts& facts, const Facts
     SlotFacts of_slot;
     of_slot.accounts_complete = reader.accounts_complete();
     of_slot.give_up = slot + one.schedule->grace_at(slot);
+    of_slot.waits = reader.waits(of_slot.give_up);
     if (const auto run = facts.runs.find(slot); run != facts.runs.end()) {
         of_slot.run_began = true;
         of_slot.run_open = run->second.open;
@@ -120,7 +121,7 @@ void derive_one(const Expectation& one, const WindowFacts& facts, const FactsRea
 Result<> derive_windows(Store& store, Tape& tape, const Feed& feed,
                         std::span<const Expectation> expectations, Timestamp from, Timestamp to,
                         Timestamp now, const WindowSink& sink, const std::string& only,
-                        bool held_back) {
+                        const std::optional<HeldBack>& held_back) {
     Ones ones;
     for (const Expectation& one : expectations) {
         if (one.feed == feed.name) ones.push_back(&one);
@@ -132,7 +133,7 @@ Result<> derive_windows(Store& store, Tape& tape, const Feed& feed,
     if (from >= to) return {};
     Lists lists(ones);
     FactsReader reader(store, tape, feed, only);
-    if (held_back) reader.hold_back();
+    reader.hold_back(held_back);
     if (auto done = reader.read_positions(); !done) return done;
     while (from < to) {
         DerivedWindow window{from, window_end(ones, from, to), {}, 0, {}};

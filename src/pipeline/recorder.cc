@@ -23,11 +23,10 @@ Recorder::Recorder(Parts parts, RecorderOrders orders)
       config_(orders.config),
       states_(parts_.log),
       slots_(std::move(orders.dags), orders.config),
-      store_side_(
-          {parts_.clock, parts_.store, parts_.tape, parts_.log, parts_.journal, parts_.tell,
-           parts_.changed, parts_.housekeeping, parts_.accounts_wait, [this] { bell_.ring(); }},
-          {std::move(orders.feeds), std::move(orders.expectations), std::move(orders.loading),
-           std::move(orders.problem_limits)}),
+      store_side_({parts_.clock, parts_.store, parts_.tape, parts_.log, parts_.journal, parts_.tell,
+                   parts_.changed, parts_.housekeeping, parts_.waiting, [this] { bell_.ring(); }},
+                  {std::move(orders.feeds), std::move(orders.expectations),
+                   std::move(orders.loading), std::move(orders.problem_limits)}),
       workers_({parts_.clock, parts_.tape, parts_.captures, states_, parts_.secrets, parts_.log,
                 parts_.make_client, parts_.name, [this] { bell_.ring(); }}) {}
 

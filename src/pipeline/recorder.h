@@ -47,7 +47,7 @@ public:
         std::function<void()> housekeeping;  // on a thread of its own, once an hour: pruning
         std::string name;                    // host and process, for people
         StatementJournal& journal;
-        std::function<bool()> accounts_wait = {};  // whether a spool holds back what was sent
+        std::function<std::optional<HeldBack>()> waiting = {};  // in a spool, what was sent
         // An error where a file that is written was taken away: asked before each plan, and then
         // nothing more is started. Waits for nobody.
         std::function<Result<>()> check_files = {};

@@ -28,7 +28,7 @@ StoreSide::StoreSide(Parts parts, Orders orders)
       runs_(store_),
       coverage_(store_, parts_.tape, orders_.feeds),
       problems_(store_, parts_.clock, parts_.log, parts_.tell) {
-    coverage_.hold_back_while(parts_.accounts_wait);
+    coverage_.hold_back_while(parts_.waiting);
 }
 
 StoreSide::~StoreSide() { stop_.request_stop(); }
@@ -296,7 +296,7 @@ Result<> StoreSide::finish() {
     }
     if (done) {
         CoverageLedger coverage(store, parts_.tape, orders_.feeds);
-        coverage.hold_back_while(parts_.accounts_wait);
+        coverage.hold_back_while(parts_.waiting);
         auto settled = coverage.settle(orders_.expectations, parts_.clock.now());
         if (!settled) done = settled.error();
     }

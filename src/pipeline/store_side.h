@@ -34,10 +34,10 @@ public:
         Log& log;
         StatementJournal& journal;
         ProblemTeller::Tell tell;
-        std::function<void()> changed;        // on the store's thread, after a slot or a load
-        std::function<void()> housekeeping;   // on a thread of its own, once an hour: pruning
-        std::function<bool()> accounts_wait;  // whether a spool holds back what was sent
-        std::function<void()> news;           // on the store's thread: there is something to take
+        std::function<void()> changed;       // on the store's thread, after a slot or a load
+        std::function<void()> housekeeping;  // on a thread of its own, once an hour: pruning
+        std::function<std::optional<HeldBack>()> waiting;  // in a spool, what was sent
+        std::function<void()> news;  // on the store's thread: there is something to take
     };
     struct Orders {
         std::map<std::string, Feed> feeds;

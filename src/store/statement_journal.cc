@@ -131,6 +131,15 @@ Result<std::unique_ptr<StatementJournal>> StatementJournal::open(const std::stri
     return std::unique_ptr<StatementJournal>(new StatementJournal(*std::move(database), clock));
 }
 
+Result<std::unique_ptr<StatementJournal>> StatementJournal::open_looking(
+    const std::string& path, const Clock& clock, const LookOptions& options) {
+    const auto reading = look_at(path, kPart, options);
+    if (!reading) return in_context("opening the journal", reading.error());
+    auto database = reading->open();
+    if (!database) return in_context("opening the journal", database.error());
+    return std::unique_ptr<StatementJournal>(new StatementJournal(*std::move(database), clock));
+}
+
 Result<> StatementJournal::append(std::span<const Statement> statements) {
     const std::lock_guard lock(mutex_);
     auto transaction = Transaction::begin(*database_);
@@ -167,6 +176,17 @@ Result<bool> StatementJournal::empty() {
     const auto some = database_->integer("select 1 from journal limit 1");
     if (!some) return some.error();
     return !some->has_value();
+}
+
+Result<std::optional<Timestamp>> StatementJournal::oldest_since() {
+    const std::lock_guard lock(mutex_);
+    std::optional<Timestamp> since;
+    auto query = database_->prepare("select written_at from journal order by id limit 1");
+    if (!query) return query.error();
+    const auto row = query->step();
+    if (!row) return row.error();
+    if (*row) since = query->timestamp(0);
+    return since;
 }
 
 Result<std::vector<Statement>> StatementJournal::oldest(std::int64_t& entry) {

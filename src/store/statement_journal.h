@@ -2,12 +2,13 @@
 
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <span>
 #include <string>
 
 #include "base/clock.h"
 #include "store/store.h"
-#include "tape/sqlite_file.h"
+#include "tape/sqlite_looking.h"
 
 namespace tapedeck {
 
@@ -20,10 +21,18 @@ public:
     static Result<std::unique_ptr<StatementJournal>> open(const std::string& path,
                                                           const Clock& clock);
 
+    // To be read only, as look_at has it.
+    static Result<std::unique_ptr<StatementJournal>> open_looking(const std::string& path,
+                                                                  const Clock& clock,
+                                                                  const LookOptions& options);
+
     // Keeps the statements of one transaction; synced when it returns.
     Result<> append(std::span<const Statement> statements);
 
     Result<bool> empty();
+
+    // When the oldest of what is kept was appended; none where nothing is.
+    Result<std::optional<Timestamp>> oldest_since();
 
     // Runs what is kept in its order, each append as one transaction, and forgets it. What the
     // store has already (it broke after its commit, or a crash before this forgot it) is passed

@@ -159,7 +159,7 @@ Result<> CoverageView::derived_each(const std::string& feed, const std::string& 
             }
             return {};
         },
-        instrument);
+        instrument, held_back_);
 }
 
 Result<> CoverageView::select_each(const std::string& feed, const std::string& instrument,

@@ -43,10 +43,17 @@ using GapRunSink = std::function<Result<>(const GapRun&)>;
 
 class CoverageView {
 public:
-    // `feeds` holds those of all expectations. All borrowed.
+    // `feeds` holds those of all expectations. `held_back`: what waited on this machine before tape
+    // and store are looked at. All else borrowed.
     CoverageView(Store& store, Tape& tape, const std::map<std::string, Feed>& feeds,
-                 std::span<const Expectation> expectations, Timestamp now)
-        : store_(store), tape_(tape), feeds_(feeds), expectations_(expectations), now_(now) {}
+                 std::span<const Expectation> expectations, Timestamp now,
+                 std::optional<HeldBack> held_back = {})
+        : store_(store),
+          tape_(tape),
+          feeds_(feeds),
+          expectations_(expectations),
+          now_(now),
+          held_back_(std::move(held_back)) {}
 
     // Of one feed until now: all of it, and from `day` on. Counted by the store.
     Result<CoverageTotals> totals(const std::string& feed, Timestamp day);
@@ -92,6 +99,7 @@ private:
     const std::map<std::string, Feed>& feeds_;
     const std::span<const Expectation> expectations_;
     const Timestamp now_;
+    const std::optional<HeldBack> held_back_;
 };
 
 }  // namespace tapedeck

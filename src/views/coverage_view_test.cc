@@ -107,6 +107,26 @@ TEST_F(Views, GapsThatAreStoredAndThoseThatAreDerivedAreOne) {
                                                        "ethereum 1 to 3, 3: missed nobody_ran"}));
 }
 
+TEST_F(Views, WhatMayWaitOnThisMachineIsNoGap) {
+    cover(0, "bitcoin", "missed", "nobody_ran");
+    cover(0, "ethereum", "recorded");
+    now = kSlot + 4 * 5min;
+    const auto shown = [&](std::optional<HeldBack> held_back) {
+        return CoverageView(*store, tape, feeds, expected, now, std::move(held_back));
+    };
+    const HeldBack held{kSlot + 5min, "may wait in the spool"};
+    EXPECT_EQ(runs(shown(held)), std::vector<std::string>{"bitcoin 0 to 0, 1: missed nobody_ran"});
+    EXPECT_EQ(runs(shown({})), (std::vector<std::string>{"bitcoin 0 to 3, 4: missed nobody_ran",
+                                                         "ethereum 1 to 3, 3: missed nobody_ran"}));
+    const auto totals = shown(held).totals("coin", kSlot);
+    ASSERT_TRUE(totals);
+    EXPECT_EQ(totals->all.sum.of(CoverageState::pending), 6);
+    EXPECT_EQ(totals->all.sum.of(CoverageState::missed), 1);
+    const auto one = shown(held).one("coin", kSlot + 5min, "bitcoin");
+    ASSERT_TRUE(one && *one);
+    EXPECT_EQ((*one)->verdict, (Verdict{CoverageState::pending, {}, "may wait in the spool"}));
+}
+
 TEST_F(Views, TotalsCountWhatIsStoredAndWhatIsDerived) {
     cover(0, "bitcoin", "recorded");
     cover(0, "ethereum", "failed", "timeout");

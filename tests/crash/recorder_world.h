@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "pipeline/audit.h"
+#include "pipeline/held_back.h"
 #include "pipeline/recorder.h"
 #include "pipeline/test_parts.h"
 #include "store/sqlite_store.h"
@@ -131,11 +132,8 @@ struct World {
             {}};
         parts.check_files = check_files;
         if (spool != nullptr) {
-            parts.accounts_wait = [spool] {
-                const auto sizes = spool->sizes();
-                return !sizes || sizes->messages > 0;
-            };
-            clock.quiet = [this, waits = parts.accounts_wait] {
+            parts.waiting = [spool] { return held_by_spool("spool.db", spool->sizes()); };
+            clock.quiet = [this, waits = parts.waiting] {
                 return !drains_first || !drains_first() || !waits();
             };
         }
