@@ -263,8 +263,18 @@ Result<> Assembly::open_parts(const Options& options) {
     auto tape = open_tape(settings(), *clock_, log_, options.tape, opened, options.only_look);
     store_ = std::move(opened.store);
     sqlite_ = opened.sqlite;
+    // Before the tape: whoever makes a server's tables once need not record on this machine.
+    if (auto done = make_tables(); !done) return done;
     if (!tape) return tape.error();
     tape_ = *std::move(tape);
+    return {};
+}
+
+Result<> Assembly::make_tables() {
+    if (!store_) return {};
+    for (const auto& [name, feed] : feeds_) {
+        if (auto done = store_->ensure_table(feed.table); !done) return done;
+    }
     return {};
 }
 
@@ -274,8 +284,6 @@ Result<> Assembly::prepare(const Options& options) {
     std::vector<std::pair<std::string, int>> wanted{{std::string(kOutcomesTopic), 1}};
     for (const auto& [name, feed] : feeds_) {
         wanted.emplace_back(feed.topic, partitions);
-        if (!store_) continue;
-        if (auto done = store_->ensure_table(feed.table); !done) return done;
     }
     for (const auto& [topic, count] : wanted) {
         if (!topics) break;

@@ -123,6 +123,7 @@ private:
     bool shares_file() const {
         return std::holds_alternative<EmbeddedUrl>(settings().tape.url.target);
     }
+    Result<> make_tables();
     Result<> prepare(const Options& options);
     Result<> open_captures(const Options& options);
     Result<> make_topic(const std::string& topic, int partitions);

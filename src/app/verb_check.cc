@@ -167,7 +167,7 @@ private:
     void check_store() {
         const std::string name = "store";
         auto reader = open_reader(globals_);
-        if (!reader && reader.error().what.starts_with("there is no ")) {
+        if (!reader && is_before_the_first_run(reader.error().what)) {
             return check_folder(name, reader.error().what);
         }
         if (!reader) {
@@ -261,6 +261,12 @@ private:
                         ahead ? ", which is yet to come: the clock was set back" : ""));
     }
 
+    // The store's file is still to be made, or beside a server's store the tape's.
+    static bool is_before_the_first_run(std::string_view what) {
+        return what.starts_with("there is no ") ||
+               what.starts_with("opening the tape: there is no ");
+    }
+
     void check_folder(const std::string& name, const std::string& what) {
         const std::string folder = folder_of_store();
         const bool writable = ::access(folder.c_str(), W_OK | X_OK) == 0;
@@ -274,7 +280,10 @@ private:
     }
 
     std::string folder_of_store() const {
-        const auto parent = std::filesystem::path(store_path()).parent_path();
+        std::string path = store_path();
+        const auto* tape = std::get_if<SqliteUrl>(&settings_->tape.url.target);
+        if (path.empty() && tape != nullptr) path = tape->path;
+        const auto parent = std::filesystem::path(path).parent_path();
         return parent.empty() ? "." : parent.string();
     }
 

@@ -258,7 +258,12 @@ Result<> make_schema(PostgresConnection& connection, Timestamp now) {
     if (!version) return version.error();
     if (auto fine = check_not_newer(connection, *version); !fine) return fine;
     if (*version == static_cast<std::int64_t>(schema_steps().size())) return {};
-    return under_lock(connection, [&] { return bring_up_to_date(connection, now); });
+    auto done = under_lock(connection, [&] { return bring_up_to_date(connection, now); });
+    if (done || done.error().kind != ErrorKind::rejected) return done;
+    return Error{ErrorKind::rejected,
+                 fmt::format("{}; the tables are of version {}, and this program's are of version "
+                             "{}: their owner makes them once, then grants rights to what is new",
+                             done.error().what, *version, schema_steps().size())};
 }
 
 Result<FoundTable> find_table(PostgresConnection& connection, const PriceTable& table) {

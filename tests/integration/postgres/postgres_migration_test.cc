@@ -176,6 +176,32 @@ TEST_F(PostgresMigration, IsDoneOnceWhereManyBeginAtOnce) {
     EXPECT_EQ(outsider_.value("select max(version) from schema_version where part = 'store'"), "3");
 }
 
+// As when a recorder of a newer program is started before the owner has looked in.
+TEST(PostgresSchema, OfAnOlderVersionIsForItsOwnerToBringUpToDate) {
+    const PostgresUrl url = new_database();
+    ManualClock clock(kTestStart);
+    open_store(url, clock);
+    Outsider owner(url);
+    owner.execute(
+        "drop table replacements; drop index coverage_gaps;"
+        "delete from schema_version where version > 1;"
+        "revoke create on schema public from public;"
+        "drop role if exists tapedeck_recorder; create role tapedeck_recorder login;"
+        "grant select, insert on all tables in schema public to tapedeck_recorder");
+    PostgresUrl recorder = url;
+    recorder.user = "tapedeck_recorder";
+    const auto refused = PostgresStore::open(recorder, clock);
+    ASSERT_FALSE(refused);
+    EXPECT_EQ(refused.error().kind, ErrorKind::rejected);
+    for (const char* part : {"permission denied", "of version 1", "of version 3", "their owner"}) {
+        EXPECT_NE(refused.error().what.find(part), std::string::npos) << refused.error().what;
+    }
+    EXPECT_EQ(owner.value("select max(version) from schema_version"), "1");
+    EXPECT_TRUE(open_store(url, clock));
+    EXPECT_TRUE(PostgresStore::open(recorder, clock));
+    owner.execute("drop owned by tapedeck_recorder; drop role tapedeck_recorder");
+}
+
 TEST(PostgresSchema, OfANewerVersionIsRefused) {
     const PostgresUrl url = new_database();
     ManualClock clock(kTestStart);
