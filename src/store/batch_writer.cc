@@ -10,6 +10,18 @@
 #include "tape/tape_rules.h"
 
 namespace tapedeck {
+namespace {
+
+// Somebody's trigger ignores rows. The message is well, and waits until a person has looked.
+Error no_row(const PriceTable& table, const Record& record) {
+    return {ErrorKind::unavailable,
+            fmt::format("the table {} took no row for {} and said nothing: is there a trigger that "
+                        "ignores rows?",
+                        table.name, record.instrument)};
+}
+
+}  // namespace
+
 Result<Committed> BatchWriter::write(const Batch& batch) {
     TAPEDECK_ASSERT(
         std::ranges::is_sorted(batch.advances, std::ranges::less(), &Batch::Advance::at));
@@ -141,7 +153,7 @@ Result<> BatchWriter::insert_rows(const BatchRows& rows, const Batch::Advance& a
 Result<> BatchWriter::settle_same_key(const BatchRows& rows, std::size_t index,
                                       const TopicPartition& at) {
     const Record& record = rows.records[index];
-    TAPEDECK_ASSERT(record.slot);
+    if (!record.slot) return no_row(rows.table, record);
     auto find = database_.prepare(
         fmt::format("select price from \"{}\" where slot = ?1 and instrument = ?2 and source = ?3"
                     " and revision = ?4",
@@ -153,7 +165,7 @@ Result<> BatchWriter::settle_same_key(const BatchRows& rows, std::size_t index,
     find->bind(4, record.revision);
     const auto found = find->step();
     if (!found) return found.error();
-    TAPEDECK_ASSERT(*found);
+    if (!*found) return no_row(rows.table, record);
     const auto kept = Decimal::parse(find->bytes(0));
     if (kept && *kept == record.price) {
         ++counts_.absorbed;

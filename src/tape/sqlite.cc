@@ -36,6 +36,9 @@ ErrorKind error_kind_of(int sqlite_code) {
         case SQLITE_CONSTRAINT_PRIMARYKEY:
         case SQLITE_CONSTRAINT_ROWID:
             return ErrorKind::conflict;
+        // Somebody's trigger refuses: that is mended by a person, and hangs on no value.
+        case SQLITE_CONSTRAINT_TRIGGER:
+            return ErrorKind::unavailable;
         case SQLITE_IOERR_CORRUPTFS:
         case SQLITE_READONLY_DBMOVED:
             return ErrorKind::corrupt;
