@@ -7,6 +7,7 @@
 
 #include "config/urls.h"
 #include "pipeline/audit.h"
+#include "pipeline/held_back.h"
 #include "pipeline/parity.h"
 #include "pipeline/recorder.h"
 #include "pipeline/test_parts.h"
@@ -83,7 +84,7 @@ struct Deployment {
     Tape& tape;
     int partitions = 1;
     int more_loaders = 0;
-    std::function<bool()> spooled = {};
+    std::function<std::optional<HeldBack>()> spooled = {};
 
     std::map<std::string, Feed> feeds{
         {"coin", feed_named("coin", RecordForm::coin,
@@ -257,10 +258,10 @@ Recorded record_on_servers() {
     Log log(-1, LogFormat::text, Severity::error, clock);
     auto tape = SpoolTape::open(*std::move(kafka), clock, log, {folder.file("spool.db")});
     EXPECT_TRUE(tape) << tape.error().what;
-    Deployment deployment{clock, **store, **tape, 3, 2, [&tape] {
-                              const auto sizes = (*tape)->sizes();
-                              return sizes && sizes->messages > 0;
-                          }};
+    Deployment deployment{clock,  **store,
+                          **tape, 3,
+                          2,      [&tape] {
+                              return held_by_spool("spool.db", (*tape)->sizes()); }};
     deployment.record();
     return {deployment.parity(), deployment.audited()};
 }
