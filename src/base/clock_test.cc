@@ -57,6 +57,11 @@ private:
 
 // The recorder's schedule goes on where a slot has taken every descriptor.
 TEST(ClockWithoutADescriptor, SleepsToTheInstantAndUntilAStop) {
+#ifdef __SANITIZE_ADDRESS__
+    GTEST_SKIP()
+        << "UBSan looks at an object through a pipe, and there is no descriptor for one; the "
+           "build with the thread sanitizer runs this";
+#endif
     const NoDescriptors none;
     SystemClock system;
     ScaledClock scaled(kStart, 60);

@@ -342,6 +342,11 @@ TEST_F(CurlClientTest, NamesTheProxyOfTheEnvironment) {
 }
 
 TEST_F(CurlClientTest, SaysHowManyDescriptorsItMayHaveWhereTheyRanOut) {
+#ifdef __SANITIZE_ADDRESS__
+    GTEST_SKIP()
+        << "UBSan looks at an object through a pipe, and there is no descriptor for one; the "
+           "build with the thread sanitizer runs this";
+#endif
     LoopbackServer server(answering_paths());
     fetch(get(server.url("/")));  // what libraries open once is open
     client_->close_idle();

@@ -17,6 +17,7 @@ OPENERS = {
     "src/config/secrets.cc": "a secret",
     "src/demo/page_folder.cc": "saved pages",
     "src/sources/load.cc": "sources",
+    "src/store/capture_file.cc": "the note of which WAL is the captures'",
     "src/store/file_lease.cc": "the lease",
     "src/store/lease_row.cc": "what the kernel says of processes",
     "src/store/part_file.cc": "a backup that SQLite has closed",

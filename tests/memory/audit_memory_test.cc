@@ -15,14 +15,20 @@ namespace {
 std::atomic<std::int64_t> allocated = 0;
 std::atomic<std::int64_t> most = 0;
 
-void* counted(std::size_t size) {
+void* counted_or_none(std::size_t size) {
     void* bytes = std::malloc(size);
-    if (bytes == nullptr) throw std::bad_alloc();
+    if (bytes == nullptr) return nullptr;
     const auto usable = static_cast<std::int64_t>(::malloc_usable_size(bytes));
     const std::int64_t now = allocated.fetch_add(usable) + usable;
     std::int64_t before = most.load();
     while (now > before && !most.compare_exchange_weak(before, now)) {
     }
+    return bytes;
+}
+
+void* counted(std::size_t size) {
+    void* bytes = counted_or_none(size);
+    if (bytes == nullptr) throw std::bad_alloc();
     return bytes;
 }
 
@@ -35,6 +41,12 @@ void forgotten(void* bytes) {
 
 void* operator new(std::size_t size) { return counted(size); }
 void* operator new[](std::size_t size) { return counted(size); }
+void* operator new(std::size_t size, const std::nothrow_t&) noexcept {
+    return counted_or_none(size);
+}
+void* operator new[](std::size_t size, const std::nothrow_t&) noexcept {
+    return counted_or_none(size);
+}
 void operator delete(void* bytes) noexcept { forgotten(bytes); }
 void operator delete[](void* bytes) noexcept { forgotten(bytes); }
 void operator delete(void* bytes, std::size_t) noexcept { forgotten(bytes); }
