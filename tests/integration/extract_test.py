@@ -80,6 +80,10 @@ def faults_of(answer, code, entry):
     for field in ("price", "name", "previous_close", "currency"):
         if answer[field] != entry[field]:
             yield f"{field} {answer[field]}, wanted {entry[field]}"
+    # A price that a person reads from the page's JSON has its own time there, which the reader of the
+    # recordings did not note.
+    if entry["as_of"] is None and entry.get("embedded_price"):
+        return
     if not same_time(answer["as_of"], entry["as_of"]):
         yield f"as_of {answer['as_of']}, wanted {entry['as_of']}"
 
