@@ -8,11 +8,14 @@
 #include <list>
 
 #include "app/backup_set.h"
+#include "app/demo.h"
 #include "app/load_globals.h"
 #include "app/open_parts.h"
+#include "app/spans.h"
 #include "app/verbs.h"
 #include "base/json_writer.h"
 #include "config/secrets.h"
+#include "store/capture_store.h"
 #include "store/part_file.h"
 #include "store/postgres_backup.h"
 
@@ -149,6 +152,29 @@ Result<> put_dump(const std::vector<Move>& moves, const Settings& settings) {
     return {};
 }
 
+// Rows and accounts of the copy name captures that it does not hold, which nobody should search
+// for.
+Result<> note_left_out_captures(const Globals& globals, const std::vector<HeldPart>& held,
+                                const Settings& settings) {
+    std::error_code ignored;
+    const std::string path = captures_path(settings);
+    if (!settings.captures.enabled || has(held, BackupPart::captures) ||
+        std::filesystem::exists(path, ignored)) {
+        return {};
+    }
+    auto reader = open_reader(globals);
+    if (!reader) return reader.error();
+    Timestamp until = reader->now;
+    if (reader->simulated) {
+        const auto passed = demo_time_passed(*reader->assembly);
+        if (!passed) return passed.error();
+        if (*passed) until = std::max(until, **passed);
+    }
+    auto captures = CaptureStore::open(path, reader->assembly->clock());
+    if (!captures) return captures.error();
+    return (*captures)->note_left_out(until);
+}
+
 void tell(const Globals& globals, const std::vector<Move>& moves,
           const std::optional<PairState>& state, const Settings& settings) {
     const auto place_of = [&](const Move& move) {
@@ -194,6 +220,10 @@ Exit verb_restore(const Globals& globals, const RestoreOptions& options) {
     if (auto done = put_dump(*moves, settings); !done) return fail(done.error());
     const auto state = put_files(*moves, is_kafka(settings));
     if (!state) return fail(state.error());
+    if (auto noted = note_left_out_captures(globals, *held, settings); !noted) {
+        return fail(in_context("the copy is restored; noting that its captures were left out",
+                               noted.error()));
+    }
     tell(globals, *moves, *state, settings);
     return Exit::fine;
 }

@@ -69,6 +69,7 @@ struct NotCompared {
     std::map<std::string, std::int64_t> rows_of_others;    // by table: recorded_at is null
     std::int64_t dead_letters_gone = 0;
     std::int64_t captures_pruned = 0;           // by retention or budget: the bytes alone are gone
+    std::int64_t captures_left_out = 0;         // of the copy that was restored here
     std::int64_t captures_without_account = 0;  // of tries whose account is not loaded
     bool captures_looked_at = false;
     friend bool operator==(const NotCompared&, const NotCompared&) = default;

@@ -249,7 +249,7 @@ private:
 
     void note(const RowView& row, int column, const AuditEntry& entry) {
         if (row.is_null(column)) return;
-        names_.note(row.text(column), {entry.feed, entry.at, entry.instrument,
+        names_.note(row.text(column), {entry.feed, entry.at, true, entry.instrument,
                                        account_tables()[entry.table].name, entry.row});
     }
 

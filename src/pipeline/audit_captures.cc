@@ -49,6 +49,9 @@ void CaptureNames::note_damage(const std::string& fault) {
 
 Result<> CaptureNames::read_file() {
     work_.report.not_compared.captures_looked_at = true;
+    const auto left_out_until = work_.captures()->left_out_until();
+    if (!left_out_until) return left_out_until.error();
+    left_out_until_ = *left_out_until;
     const auto sizes = work_.captures()->sizes();
     if (!sizes) return sizes.error();
     work_.expects(sizes->captures);
@@ -102,6 +105,10 @@ void CaptureNames::note(std::string_view sha256_hex, const Place& place) {
         *mark |= named;
         return;
     }
+    if (left_out_until_ && place.at <= *left_out_until_) {
+        note_left_out(sha256_hex);
+        return;
+    }
     const auto known = missing_.find(std::string(sha256_hex));
     if (known != missing_.end()) {
         ++known->second.places;
@@ -109,7 +116,7 @@ void CaptureNames::note(std::string_view sha256_hex, const Place& place) {
     }
     AuditDifference difference{AuditKind::capture_missing,
                                std::string(place.feed),
-                               place.slot,
+                               place.has_slot ? std::optional(place.at) : std::nullopt,
                                std::string(place.instrument),
                                "(no capture)",
                                fmt::format("capture {}", sha256_hex),
@@ -125,6 +132,21 @@ void CaptureNames::note(std::string_view sha256_hex, const Place& place) {
     }
 }
 
+// Each is named at several places, and counted once.
+void CaptureNames::note_left_out(std::string_view sha256_hex) {
+    const auto digest = sha256_from_hex(sha256_hex);
+    if (!digest) return;
+    left_out_.push_back(number_of(*digest));
+    if (left_out_.size() >= left_out_sorted_at_) drop_repeated();
+}
+
+void CaptureNames::drop_repeated() {
+    std::ranges::sort(left_out_);
+    const auto repeated = std::ranges::unique(left_out_);
+    left_out_.erase(repeated.begin(), repeated.end());
+    left_out_sorted_at_ = std::max(left_out_sorted_at_, 2 * left_out_.size());
+}
+
 Result<> CaptureNames::finish(const std::map<TopicPartition, AuditedPartition>& partitions) {
     for (auto& [name, missing] : missing_) {
         if (missing.places > 1) {
@@ -133,6 +155,8 @@ Result<> CaptureNames::finish(const std::map<TopicPartition, AuditedPartition>& 
         work_.differs(std::move(missing.difference));
     }
     missing_.clear();
+    drop_repeated();
+    work_.report.not_compared.captures_left_out = static_cast<std::int64_t>(left_out_.size());
     if (work_.captures() == nullptr && !damaged_ && unheld_ > 0 && !work_.captures_file().empty()) {
         work_.differs(difference_of(AuditKind::capture_missing,
                                     fmt::format("(no file {})", work_.captures_file()),

@@ -20,7 +20,8 @@ public:
     // Where a capture is named.
     struct Place {
         std::string_view feed;
-        std::optional<Timestamp> slot;
+        Timestamp at;  // its slot; of what has none, when it was seen
+        bool has_slot = true;
         std::string_view instrument;
         std::string_view table;
         std::string row;
@@ -39,6 +40,8 @@ private:
 
     Result<> read_file();
     void note_damage(const std::string& fault);
+    void note_left_out(std::string_view sha256_hex);
+    void drop_repeated();
     std::uint8_t* mark_of(std::string_view sha256_hex);
     Result<> note_unloaded(const std::map<TopicPartition, AuditedPartition>& partitions);
     Result<> look_for_unnamed();
@@ -48,7 +51,10 @@ private:
     std::vector<std::uint64_t> kept_;  // the first bytes of each SHA-256, in order
     std::vector<std::uint8_t> marks_;
     std::map<std::string, Missing> missing_;
-    bool damaged_ = false;     // the file, beyond single captures
+    std::optional<Timestamp> left_out_until_;
+    std::vector<std::uint64_t> left_out_;      // as kept_; repeated between two sortings
+    std::size_t left_out_sorted_at_ = 65'536;  // entries
+    bool damaged_ = false;                     // the file, beyond single captures
     std::int64_t unheld_ = 0;  // places that name a capture, where there is no file of them
 };
 

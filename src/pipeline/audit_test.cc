@@ -18,6 +18,7 @@ using ::testing::ElementsAre;
 using ::testing::ElementsAreArray;
 using testing::kSlot;
 using testing::lines_of;
+using ::testing::UnorderedElementsAre;
 
 class AuditTest : public ::testing::Test {
 protected:
@@ -442,6 +443,23 @@ TEST_F(AuditTest, ACaptureThatNoAccountTellsOfIsADifferenceUnlessItsTryIsKnown) 
     const AuditReport report = audited();
     EXPECT_THAT(lines_of(report), ElementsAre());
     EXPECT_EQ(report.not_compared.captures_without_account, 1);
+}
+
+TEST_F(AuditTest, WhatACopyLeftOutIsCountedAndNoDifferenceButWhatCameAfterwardsIs) {
+    change_file("captures.db", "delete from captures");
+    ASSERT_EQ(found().size(), 8U);
+    ASSERT_TRUE(captures->note_left_out(kSlot + 10min));
+    AuditReport report = audited();
+    EXPECT_THAT(lines_of(report), ElementsAre());
+    EXPECT_EQ(report.not_compared.captures_left_out, 8) << "each once, and it is named thrice";
+    // The slot of the moment itself was still left out; those after it have theirs here.
+    change_file("captures.db", "update left_out set until = until - 1");
+    report = audited();
+    EXPECT_THAT(lines_of(report),
+                UnorderedElementsAre(::testing::StartsWith("capture_missing coin 00:15 bitcoin"),
+                                     ::testing::StartsWith("capture_missing coin 00:15 ethereum"),
+                                     ::testing::StartsWith("capture_missing stock 00:15 AAPL")));
+    EXPECT_EQ(report.not_compared.captures_left_out, 5);
 }
 
 TEST_F(AuditTest, AFileOfCapturesThatIsGoneIsNamedWhereItMustBe) {

@@ -20,7 +20,7 @@ constexpr std::string_view kInMemory = ":memory:";
 constexpr int kFoldingMs = 500;  // how long those who read are waited for
 
 // The body is the last column: SQLite then reads the others without touching its pages.
-constexpr std::array<std::string_view, 1> kSteps = {R"(
+constexpr std::array<std::string_view, 2> kSteps = {R"(
 create table captures (
   id integer primary key,
   sha256 text not null unique,
@@ -34,6 +34,9 @@ create table captures (
   body blob
 ) strict;
 create index captures_by_age on captures (last_seen_at, packed_bytes) where body is not null;
+)",
+                                                    R"(
+create table left_out (until integer not null) strict;
 )"};
 constexpr SchemaPart kPart{"captures", kSteps};
 
@@ -392,6 +395,27 @@ Result<std::int64_t> CaptureStore::prune(std::chrono::milliseconds retention,
         before = *left;
     }
     return dropped;
+}
+
+Result<> CaptureStore::note_left_out(Timestamp until) {
+    const std::lock_guard lock(mutex_);
+    if (!database_) return not_open();
+    auto insert = database_->prepare("insert into left_out (until) values (?1)");
+    if (!insert) return insert.error();
+    insert->bind(1, until);
+    return insert->run();
+}
+
+Result<std::optional<Timestamp>> CaptureStore::left_out_until() {
+    const std::lock_guard lock(mutex_);
+    if (!database_) return not_open();
+    auto query = database_->prepare("select max(until) from left_out");
+    if (!query) return query.error();
+    const auto row = query->step();
+    if (auto same = database_->check_watch(); !same) return same.error();
+    if (!row) return row.error();
+    if (query->is_null(0)) return std::optional<Timestamp>();
+    return std::optional(query->timestamp(0));
 }
 
 Result<CaptureSizes> CaptureStore::sizes() {

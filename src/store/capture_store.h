@@ -101,6 +101,11 @@ public:
 
     Result<CaptureSizes> sizes();
 
+    // That the captures of slots until this moment, itself included, were left out on purpose: a
+    // copy without its captures was restored, and this file begun beside it. The last one counts.
+    Result<> note_left_out(Timestamp until);
+    Result<std::optional<Timestamp>> left_out_until();
+
 private:
     CaptureStore(std::string path, std::unique_ptr<Database> database, const Clock& clock)
         : path_(std::move(path)), clock_(clock), database_(std::move(database)) {}

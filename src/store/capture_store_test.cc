@@ -172,6 +172,28 @@ TEST_F(CaptureStoreTest, SaysSoWhereTheBytesAreNotWhatTheirShaSays) {
     EXPECT_NE(found.error().what.find(sha), std::string::npos);
 }
 
+TEST_F(CaptureStoreTest, AnOlderFileHasLeftOutNothingAndNotesWhatIsLeftOut) {
+    const std::string sha = put("a page");
+    ASSERT_TRUE(store_->note_left_out(kNow));
+    ASSERT_TRUE(store_->note_left_out(kNow - 1h));
+    EXPECT_EQ(*store_->left_out_until(), kNow);
+    store_.reset();
+    {
+        auto database = Database::open(path(), {});
+        ASSERT_TRUE(database);
+        ASSERT_TRUE((*database)->execute(
+            "drop table left_out; delete from schema_version where version = 2"));
+    }
+    auto looking = CaptureStore::open_looking(path(), clock_, {});
+    ASSERT_TRUE(looking) << looking.error().what;
+    EXPECT_EQ(*(*looking)->left_out_until(), std::nullopt);
+    reopen();
+    EXPECT_EQ(*store_->left_out_until(), std::nullopt);
+    ASSERT_TRUE(store_->note_left_out(kNow));
+    EXPECT_EQ(*store_->left_out_until(), kNow);
+    EXPECT_EQ(get(sha)->body, "a page");
+}
+
 TEST_F(CaptureStoreTest, RefusesAFileThatIsNoneOfItsOwn) {
     store_.reset();
     const std::string other = folder_.file("notes.txt");
