@@ -229,7 +229,10 @@ private:
     void check_tape(Reader& reader) {
         if (reader.assembly->kafka() == nullptr) return;
         const auto pipe = pipe_status(*reader.assembly, reader.now);
-        if (!pipe) return add("tape", false, pipe.error().what);
+        if (!pipe) {  // the store's side of it: somebody has locked the ledger
+            check_brokers();
+            return add("ledger", false, pipe.error().what);
+        }
         if (pipe->away) return add("tape", false, *pipe->away);
         std::int64_t lag = 0;
         for (const PartitionStatus& one : pipe->partitions) lag += one.lag().value_or(0);

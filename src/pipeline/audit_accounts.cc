@@ -218,7 +218,7 @@ private:
         entry.recorded_at = row.timestamp(19);
         if (is_first && work_.holds(entry.at)) {
             ++work_.report.outcomes;
-            note(row, 14, entry);
+            if (auto noted = note(row, 14, entry); !noted) return noted;
         }
         return sink(std::move(entry));
     }
@@ -242,15 +242,15 @@ private:
         if (!row.is_null(15)) entry.recorded_at = row.timestamp(15);
         if (is_first && work_.holds(entry.at)) {
             ++work_.report.attempts;
-            note(row, 12, entry);
+            if (auto noted = note(row, 12, entry); !noted) return noted;
         }
         return sink(std::move(entry));
     }
 
-    void note(const RowView& row, int column, const AuditEntry& entry) {
-        if (row.is_null(column)) return;
-        names_.note(row.text(column), {entry.feed, entry.at, true, entry.instrument,
-                                       account_tables()[entry.table].name, entry.row});
+    Result<> note(const RowView& row, int column, const AuditEntry& entry) {
+        if (row.is_null(column)) return {};
+        return names_.note(row.text(column), {entry.feed, entry.at, true, entry.instrument,
+                                              account_tables()[entry.table].name, entry.row});
     }
 
     // An attempt has no time of recording of its own: its outcome's counts.

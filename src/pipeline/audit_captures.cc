@@ -12,6 +12,7 @@ using namespace std::chrono_literals;
 constexpr std::size_t kReadBytes = 1024 * 1024;
 constexpr std::size_t kMostMissing = 10'000;   // told of once each; from then on by each place
 constexpr std::chrono::hours kLongestTry{24};  // of a try whose end nobody has noted
+constexpr auto kOnItsWay = 10min;              // until the account of a try by hand is loaded
 
 std::uint64_t number_of(const Sha256& digest) {
     std::uint64_t number = 0;
@@ -94,26 +95,38 @@ std::uint8_t* CaptureNames::mark_of(std::string_view sha256_hex) {
     return index < marks_.size() ? &marks_[index] : nullptr;
 }
 
-void CaptureNames::note(std::string_view sha256_hex, const Place& place) {
-    if (sha256_hex.empty()) return;
+// The file was read before the rows: what was recorded since is in both, but only now.
+Result<bool> CaptureNames::came_meanwhile(std::string_view sha256_hex) {
+    if (damaged_) return false;
+    const auto capture = work_.captures()->get(sha256_hex);
+    if (capture) return capture->has_value();
+    if (capture.error().kind == ErrorKind::corrupt) return true;  // there, whatever its bytes are
+    return capture.error();
+}
+
+Result<> CaptureNames::note(std::string_view sha256_hex, const Place& place) {
+    if (sha256_hex.empty()) return {};
     if (work_.captures() == nullptr) {
         ++unheld_;
-        return;
+        return {};
     }
     if (std::uint8_t* mark = mark_of(sha256_hex)) {
         if ((*mark & (has_body | named)) == 0) ++work_.report.not_compared.captures_pruned;
         *mark |= named;
-        return;
+        return {};
     }
     if (left_out_until_ && place.at <= *left_out_until_) {
         note_left_out(sha256_hex);
-        return;
+        return {};
     }
     const auto known = missing_.find(std::string(sha256_hex));
     if (known != missing_.end()) {
         ++known->second.places;
-        return;
+        return {};
     }
+    const auto is_there = came_meanwhile(sha256_hex);
+    if (!is_there) return is_there.error();
+    if (*is_there) return {};
     AuditDifference difference{AuditKind::capture_missing,
                                std::string(place.feed),
                                place.has_slot ? std::optional(place.at) : std::nullopt,
@@ -130,6 +143,7 @@ void CaptureNames::note(std::string_view sha256_hex, const Place& place) {
     } else {
         missing_.emplace(sha256_hex, Missing{std::move(difference)});
     }
+    return {};
 }
 
 // Each is named at several places, and counted once.
@@ -217,6 +231,14 @@ Result<std::vector<std::pair<Timestamp, Timestamp>>> CaptureNames::tries_without
     return times;
 }
 
+// What was kept a short while before the audit began or since, or after the oldest of what waits in
+// spool or journal: its account may be on its way.
+bool CaptureNames::may_be_told_of_yet(const LookedAtCapture& one) const {
+    const AuditScope& scope = work_.scope();
+    return one.fetched_at >= scope.now - kOnItsWay ||
+           (scope.held_back && one.fetched_at >= scope.held_back->since);
+}
+
 Result<> CaptureNames::look_for_unnamed() {
     if (std::ranges::all_of(marks_, [](std::uint8_t mark) { return (mark & named) != 0; })) {
         return {};
@@ -232,6 +254,10 @@ Result<> CaptureNames::look_for_unnamed() {
         [&](const LookedAtCapture& one) -> Result<> {
             const std::uint8_t* mark = mark_of(one.sha256);
             if (mark == nullptr || (*mark & named) != 0) return {};
+            if (may_be_told_of_yet(one)) {
+                ++work_.report.not_compared.captures_without_account;
+                return {};
+            }
             auto at = std::ranges::lower_bound(
                 *times, std::pair(one.fetched_at - longest, Timestamp::min()));
             for (; at != times->end() && at->first <= one.fetched_at; ++at) {

@@ -26,7 +26,7 @@ public:
         std::string_view table;
         std::string row;
     };
-    void note(std::string_view sha256_hex, const Place& place);
+    Result<> note(std::string_view sha256_hex, const Place& place);
 
     // After everything was noted: what is named and not there, what is there and not named.
     Result<> finish(const std::map<TopicPartition, AuditedPartition>& partitions);
@@ -44,6 +44,8 @@ private:
     void drop_repeated();
     std::uint8_t* mark_of(std::string_view sha256_hex);
     Result<> note_unloaded(const std::map<TopicPartition, AuditedPartition>& partitions);
+    Result<bool> came_meanwhile(std::string_view sha256_hex);
+    bool may_be_told_of_yet(const LookedAtCapture& one) const;
     Result<> look_for_unnamed();
     Result<std::vector<std::pair<Timestamp, Timestamp>>> tries_without_account();
 

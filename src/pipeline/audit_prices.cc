@@ -233,8 +233,9 @@ private:
         entry.row = std::to_string(row.integer(0));
         entry.recorded_at = row.timestamp(11);
         if (is_first && !row.is_null(10) && work_.holds(entry.at)) {
-            names_.note(row.text(10), {entry.feed, entry.at, entry.has_slot, entry.instrument,
-                                       table_.name, entry.row});
+            auto noted = names_.note(row.text(10), {entry.feed, entry.at, entry.has_slot,
+                                                    entry.instrument, table_.name, entry.row});
+            if (!noted) return noted;
         }
         return sink(std::move(entry));
     }

@@ -428,12 +428,23 @@ TEST_F(AuditTest, ACaptureThatIsGoneIsNamedOnceAndAPrunedOneIsCounted) {
 }
 
 TEST_F(AuditTest, ACaptureThatNoAccountTellsOfIsADifferenceUnlessItsTryIsKnown) {
-    clock.advance(1h);
+    const AuditScope first{Timestamp(), day->now() + 1us, day->now()};
+    clock.advance(-10min);
     day->keep("bitcoin", "bitcoin costs what nobody knows any more");
-    EXPECT_THAT(found(), ElementsAre("capture_unnamed captures row "
-                                     "809a0dcaef7c1055eaa1dd868431c6d152e785b9a795f5116ac2a0a7d323d"
-                                     "93f: what https://alpha.example/price/bitcoin answered at "
-                                     "2026-11-24T01:15:02Z -> (no account tells of it)"));
+    const auto unnamed = [&](AuditScope scope) { return lines_of(*day->audit(std::move(scope))); };
+    const std::vector<std::string> difference{
+        "capture_unnamed captures row "
+        "809a0dcaef7c1055eaa1dd868431c6d152e785b9a795f5116ac2a0a7d323d"
+        "93f: what https://alpha.example/price/bitcoin answered at "
+        "2026-11-24T00:05:02Z -> (no account tells of it)"};
+    EXPECT_EQ(unnamed(first), difference);
+    AuditScope held = first;
+    held.held_back = HeldBack{clock.now(), "may wait in the spool"};
+    EXPECT_THAT(unnamed(held), ElementsAre());
+    held.held_back->since += 1us;
+    EXPECT_EQ(unnamed(held), difference);
+    AuditScope soon{Timestamp(), clock.now() + 10min + 1us, clock.now() + 10min};
+    EXPECT_THAT(unnamed(soon), ElementsAre());
     // The recorder was killed between the answer and the account.
     day->change(
         {"insert into task_tries (run_id, task, try, state, started_at) values "
@@ -460,6 +471,23 @@ TEST_F(AuditTest, WhatACopyLeftOutIsCountedAndNoDifferenceButWhatCameAfterwardsI
                                      ::testing::StartsWith("capture_missing coin 00:15 ethereum"),
                                      ::testing::StartsWith("capture_missing stock 00:15 AAPL")));
     EXPECT_EQ(report.not_compared.captures_left_out, 5);
+}
+
+// The store was locked between the look at the captures and the look at the rows.
+TEST_F(AuditTest, WhatIsRecordedBetweenCapturesAndRowsIsNoDifference) {
+    std::string capture;
+    AuditTalk talk;
+    talk.progress = [&](std::int64_t done, std::int64_t) {
+        if (done <= 8 || !capture.empty()) return;  // the captures of the day
+        capture = day->keep("bitcoin", "bitcoin costs 219.53 in slot 3");
+        day->change({"update coin_records set capture = $1 where id = 1", {capture}, 1});
+    };
+    auto report = day->audit({Timestamp(), day->now() + 1us, day->now()}, talk);
+    ASSERT_TRUE(report);
+    ASSERT_FALSE(capture.empty());
+    for (const std::string& line : lines_of(*report)) {
+        EXPECT_THAT(line, ::testing::Not(::testing::StartsWith("capture_")));
+    }
 }
 
 TEST_F(AuditTest, AFileOfCapturesThatIsGoneIsNamedWhereItMustBe) {
