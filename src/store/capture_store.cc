@@ -17,7 +17,8 @@ constexpr std::int64_t kDroppedAtOnce = 64;
 constexpr int kPagesGivenBackAtOnce = 4'096;
 constexpr std::int64_t kLookedAtAtOnce = 256;
 constexpr std::string_view kInMemory = ":memory:";
-constexpr int kFoldingMs = 500;  // how long those who read are waited for
+constexpr int kFoldingMs = 500;        // how long those who read are waited for
+constexpr int kForEvidenceMs = 1'000;  // how long prices wait for whoever has locked the file
 
 // The body is the last column: SQLite then reads the others without touching its pages.
 constexpr std::array<std::string_view, 2> kSteps = {R"(
@@ -167,7 +168,10 @@ Result<std::vector<std::string>> CaptureStore::put_all(std::span<const CapturedA
     if (!database_) {
         if (auto opened = open_anew(std::nullopt); !opened) return opened.error();
     }
+    // Whoever has the file locked is waited for once, not with each answer that comes meanwhile.
+    if (tell_) sqlite3_busy_timeout(database_->handle(), was_locked_ ? 0 : kForEvidenceMs);
     auto kept = put_all_in_transaction(answers, out);
+    was_locked_ = !kept && kept.error().kind == ErrorKind::unavailable;
     if (kept) return out;
     const Error error = in_context("keeping captures", kept.error());
     const bool same = database_->check_watch().has_value();

@@ -131,7 +131,9 @@ private:
     const Clock& clock_;
     std::function<void(const Error&)> tell_;  // none: a damaged file is left where it is
     std::mutex mutex_;
-    std::unique_ptr<Database> database_;  // guarded by mutex_; none: it cannot be opened
+    // Guarded by mutex_.
+    std::unique_ptr<Database> database_;  // none: it cannot be opened
+    bool was_locked_ = false;             // the last time
 };
 
 }  // namespace tapedeck

@@ -203,5 +203,25 @@ TEST_F(CaptureStoreTest, RefusesAFileThatIsNoneOfItsOwn) {
     EXPECT_EQ(opened.error().kind, ErrorKind::corrupt);
 }
 
+// Ten waits would be fifty seconds in which no price is put on the tape.
+TEST_F(CaptureStoreTest, WhoeverHasTheFileLockedIsWaitedForOnce) {
+    store_.reset();
+    std::vector<Error> told;
+    store_ = CaptureStore::open_for_recording(path(), clock_,
+                                              [&](const Error& error) { told.push_back(error); });
+    auto other = Database::open(path(), {});
+    ASSERT_TRUE(other && (*other)->execute("begin exclusive"));
+    const auto began = std::chrono::steady_clock::now();
+    for (int i = 0; i < 10; ++i) {
+        const auto kept = store_->put({"https://a.example/", 200, headers_, "locked out", kNow});
+        ASSERT_FALSE(kept);
+        EXPECT_EQ(kept.error().kind, ErrorKind::unavailable);
+    }
+    EXPECT_LT(std::chrono::steady_clock::now() - began, 20s) << "each was waited for";
+    ASSERT_TRUE((*other)->execute("commit"));
+    EXPECT_TRUE(get(put("let in again")));
+    EXPECT_TRUE(told.empty()) << told.front().what;
+}
+
 }  // namespace
 }  // namespace tapedeck

@@ -97,10 +97,10 @@ def prices_now(world):
 
 
 # ---- SQLite's own tools ----
-def by_python(world, *statements, hold=0.0):
+def by_python(world, *statements, hold=0.0, file=DATABASE):
     """In a process of its own: opens, runs, holds what it has for a while, closes."""
     text = ("import sqlite3, sys, time\n"
-            f"d = sqlite3.connect({DATABASE!r}, timeout=30, isolation_level=None)\n"
+            f"d = sqlite3.connect({file!r}, timeout=30, isolation_level=None)\n"
             "for s in sys.argv[1:]: d.execute(s).fetchall()\n"
             f"time.sleep({hold})\nd.close()\n")
     return world.run(sys.executable, "-c", text, *statements, said="python: " + "; ".join(statements))
@@ -130,6 +130,13 @@ def foreign_table(world):
 @action(stores=FILE)
 def begin_exclusive(world):
     by_python(world, "begin exclusive", hold=world.hold)
+
+
+@action()
+def lock_captures(world):
+    """No price waits for its evidence; who reads the pages waits for whoever has them."""
+    with world.locked():
+        by_python(world, "begin exclusive", hold=world.hold, file="tapedeck.captures.db")
 
 
 @action(stores=FILE)
