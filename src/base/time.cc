@@ -20,9 +20,10 @@ Error not_a_time(std::string_view text) {
     return {ErrorKind::malformed, "not a time such as 2026-11-24T00:05:00Z: " + in_quotes(text)};
 }
 
-// Within the years 0000 to 9999: an offset or a leap second may lead out of them.
+// Within the years 0001 to 9999: an offset or a leap second may lead out of them, and PostgreSQL
+// writes no year 0000.
 bool writable(Timestamp time) {
-    constexpr Timestamp kFirst = sys_days(year(0) / January / 1);
+    constexpr Timestamp kFirst = sys_days(year(1) / January / 1);
     constexpr Timestamp kEnd = sys_days(year(10'000) / January / 1);
     return time >= kFirst && time < kEnd;
 }
@@ -89,7 +90,7 @@ Result<Timestamp> parse_rfc3339(std::string_view whole) {
                               day(static_cast<unsigned>(d)));
     if (d < 0 || !date.ok()) return not_a_time(whole);
     Timestamp time = sys_days(date);
-    if (text.empty()) return time;
+    if (text.empty()) return writable(time) ? Result<Timestamp>(time) : not_a_time(whole);
 
     if (!take(text, 'T') && !take(text, 't') && !take(text, ' ')) return not_a_time(whole);
     const int hour = take_digits(text, 2);

@@ -12,7 +12,7 @@ namespace tapedeck {
 using Timestamp = std::chrono::sys_time<std::chrono::microseconds>;
 
 // "2026-11-24T00:05:00Z"; a fraction is written only where it is not zero, without trailing zeros
-// ("2026-11-24T00:05:00.412913Z"). Years 0000 to 9999.
+// ("2026-11-24T00:05:00.412913Z"). Years 0001 to 9999.
 std::string format_rfc3339(Timestamp time);
 void append_rfc3339(std::string& out, Timestamp time);
 

@@ -12,6 +12,13 @@ namespace {
 using simdjson::dom::element;
 using simdjson::dom::object;
 
+// Sums of such numbers, and one more than each, are still whole numbers of 64 bits.
+constexpr std::int64_t kLastOffset = INT64_MAX / 2;
+constexpr std::int64_t kLongestMs = std::int64_t{366} * 24 * 3600 * 1000;
+constexpr std::int64_t kMostBytes = std::int64_t{1} << 40U;
+constexpr std::int64_t kMostTries = 1'000'000;
+constexpr std::size_t kLongestKey = 512;  // database indexes hold no longer keys
+
 // No database keeps a NUL, and one in a foreign error's text must not cost the run its account.
 void put_text(JsonWriter& json, std::string_view name, std::string_view value) {
     if (value.empty()) return;
@@ -99,6 +106,14 @@ public:
         out = view;
     }
 
+    // A text that a table has in a key.
+    void key(const object& in, std::string_view name, std::string& out) {
+        text(in, name, out);
+        if (out.size() <= kLongestKey) return;
+        fail(std::string(name) + " is longer than " + std::to_string(kLongestKey) +
+             " bytes: " + in_quotes(out));
+    }
+
     void number(const object& in, std::string_view name, std::int64_t least, std::int64_t most,
                 std::int64_t& out) {
         const auto value = find(in, name);
@@ -155,18 +170,16 @@ private:
     std::string what_;
 };
 
-constexpr std::int64_t kMost = INT64_MAX;
-
 Attempt read_attempt(Fields& fields, const object& in) {
     Attempt attempt;
     std::int64_t took = 0;
     std::int64_t status = 0;
-    fields.text(in, "source", attempt.source);
+    fields.key(in, "source", attempt.source);
     fields.text(in, "url", attempt.url);
     fields.time(in, "started", attempt.started);
-    fields.number(in, "took_ms", 0, kMost, took);
+    fields.number(in, "took_ms", 0, kLongestMs, took);
     fields.number(in, "status", 0, 999, status);
-    fields.number(in, "bytes", 0, kMost, attempt.bytes);
+    fields.number(in, "bytes", 0, kMostBytes, attempt.bytes);
     fields.text(in, "capture", attempt.capture);
     fields.reason(in, attempt.reason);
     fields.text(in, "what", attempt.what);
@@ -186,10 +199,10 @@ std::optional<Outcome::Sent> read_sent(Fields& fields, const object& in) {
     Outcome::Sent sent;
     std::int64_t partition = -1;
     std::int64_t offset = -1;
-    fields.text(where, "topic", sent.topic);
+    fields.key(where, "topic", sent.topic);
     fields.number(where, "partition", 0, INT32_MAX, partition);
-    fields.number(where, "offset", 0, kMost, offset);
-    fields.text(where, "source", sent.source);
+    fields.number(where, "offset", 0, kLastOffset, offset);
+    fields.key(where, "source", sent.source);
     fields.text(where, "rule", sent.rule);
     if (sent.topic.empty() || partition < 0 || offset < 0) {
         fields.fail("sent has no topic, partition or offset: " +
@@ -202,7 +215,7 @@ std::optional<Outcome::Sent> read_sent(Fields& fields, const object& in) {
 
 Outcome read_outcome(Fields& fields, const object& in) {
     Outcome outcome;
-    fields.text(in, "instrument", outcome.instrument);
+    fields.key(in, "instrument", outcome.instrument);
     if (outcome.instrument.empty()) fields.fail("instrument is missing or empty");
     outcome.sent = read_sent(fields, in);
     fields.reason(in, outcome.reason);
@@ -249,10 +262,10 @@ Result<RunOutcomes> decode_outcomes(std::string_view value) {
     Fields fields;
     RunOutcomes run;
     std::int64_t try_number = 1;
-    fields.text(in, "run_id", run.run_id);
-    fields.text(in, "feed", run.feed);
+    fields.key(in, "run_id", run.run_id);
+    fields.key(in, "feed", run.feed);
     fields.time(in, "slot", run.slot);
-    fields.number(in, "try", 1, INT32_MAX, try_number);
+    fields.number(in, "try", 1, kMostTries, try_number);
     fields.time(in, "started", run.started);
     fields.time(in, "ended", run.ended);
     fields.text(in, "config", run.config);

@@ -65,6 +65,27 @@ TEST(Outcomes, AreTheDocumentedMessage) {
         R"("what":"status 429"}]},{"instrument":"solana","reason":"timeout"}]})");
 }
 
+TEST(Outcomes, HoldNothingThatATableCannot) {
+    const std::string longest(512, 'k');
+    EXPECT_TRUE(decode_outcomes([&] {
+        RunOutcomes run = example();
+        run.run_id = run.outcomes[0].instrument = run.outcomes[0].attempts[0].source = longest;
+        return encode_outcomes(run);
+    }()));
+    for (const std::string_view name : {"run_id", "feed", "instrument", "topic", "source"}) {
+        const std::string field = "\"" + std::string(name) + "\":\"";
+        EXPECT_THAT(refusal_with(field, field + longest),
+                    HasSubstr(std::string(name) + " is longer"));
+    }
+    EXPECT_THAT(refusal_with("\"slot\":\"2026", "\"slot\":\"0000"),
+                HasSubstr("slot is not a time"));
+    EXPECT_THAT(refusal_with("\"offset\":0", "\"offset\":9223372036854775807"),
+                HasSubstr("offset is no"));
+    EXPECT_THAT(refusal_with("\"took_ms\":120", "\"took_ms\":9223372036854775807"),
+                HasSubstr("took_ms is no"));
+    EXPECT_THAT(refusal_with("\"try\":1", "\"try\":2147483647"), HasSubstr("try is no"));
+}
+
 TEST(Outcomes, AForeignTextDoesNotCostTheRunItsAccount) {
     RunOutcomes run = example();
     run.outcomes[1].what = std::string("bad \0 \xFF", 7);
@@ -142,7 +163,7 @@ Attempt any_attempt() {
     attempt.started = any_time();
     attempt.took = std::chrono::milliseconds(*rc::gen::inRange(0, 100'000));
     attempt.status = *rc::gen::inRange(0, 1000);
-    attempt.bytes = *rc::gen::inRange<std::int64_t>(0, INT64_MAX);
+    attempt.bytes = *rc::gen::inRange<std::int64_t>(0, std::int64_t{1} << 40U);
     attempt.capture = *texts();
     attempt.reason = any_reason();
     attempt.what = *texts();
@@ -154,7 +175,8 @@ Outcome any_outcome() {
     outcome.instrument = "i" + *texts();
     if (*rc::gen::arbitrary<bool>()) {
         outcome.sent = {"t" + *texts(), Partition(*rc::gen::inRange(0, INT32_MAX)),
-                        Offset(*rc::gen::inRange<std::int64_t>(0, INT64_MAX)), *texts(), *texts()};
+                        Offset(*rc::gen::inRange<std::int64_t>(0, INT64_MAX / 2)), *texts(),
+                        *texts()};
     }
     outcome.reason = any_reason();
     outcome.what = *texts();
@@ -169,7 +191,7 @@ RC_GTEST_PROP(OutcomesProperty, DecodingWhatWasEncodedGivesTheSameRun, ()) {
     run.run_id = "r" + *texts();
     run.feed = "f" + *texts();
     run.slot = any_time();
-    run.try_number = *rc::gen::inRange(1, INT32_MAX);
+    run.try_number = *rc::gen::inRange(1, 1'000'000);
     run.started = any_time();
     run.ended = any_time();
     run.config = *texts();

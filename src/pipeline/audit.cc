@@ -120,10 +120,10 @@ Result<std::int64_t> audit_number(Store& store, const Statement& statement) {
 }
 
 std::string audit_time(Timestamp time) {
-    constexpr std::int64_t kYear0 = -62'167'219'200'000'000;
+    constexpr std::int64_t kYear1 = -62'135'596'800'000'000;
     constexpr std::int64_t kYear9999 = 253'402'300'799'999'999;
     const std::int64_t number = time.time_since_epoch().count();
-    if (number < kYear0 || number > kYear9999) return fmt::format("{} us", number);
+    if (number < kYear1 || number > kYear9999) return fmt::format("{} us", number);
     return format_rfc3339(time);
 }
 

@@ -5,6 +5,7 @@
 
 #include "pipeline/audit_captures.h"
 #include "pipeline/audit_compare.h"
+#include "pipeline/batch_maker.h"
 
 // Prices: the messages of the topics that fill a table, its rows, and the table `duplicates`.
 namespace tapedeck {
@@ -123,7 +124,7 @@ public:
         for (const TapeMessage& message : chunk.messages) {
             records.clear();
             arena.clear();
-            const auto read = decoder_.decode(message.value, table_.form, arena, records);
+            const auto read = read_prices(decoder_, message, table_.form, arena, records);
             if (!read) unreadable.push_back({&message, read.error().what});
             for (const Record& record : records) {
                 if (was_refused(record, message, letters)) continue;
@@ -275,7 +276,7 @@ private:
 
     AuditEntry entry_of(const Record& record, const TapeMessage& message, const TopicPartition& at,
                         const std::string& feed) const {
-        const Timestamp seen = record.observed_at.value_or(message.timestamp);
+        const Timestamp seen = record.observed_at ? *record.observed_at : message.timestamp.value();
         AuditEntry entry;
         entry.has_slot = record.slot.has_value();
         entry.at = record.slot.value_or(seen);

@@ -86,8 +86,10 @@ Result<AuditedLetters> audit_letters(AuditWork& work, const TopicPartition& at, 
                 const auto bytes = row.bytes(column);
                 return std::string(bytes.begin(), bytes.end());
             };
+            std::optional<Timestamp> timestamp;
+            if (!row.is_null(2)) timestamp = row.timestamp(2);
             letters.emplace(Offset(row.integer(1)),
-                            AuditedLetter{row.integer(0), row.timestamp(2), text(3), text(4),
+                            AuditedLetter{row.integer(0), timestamp, text(3), text(4),
                                           row.text(5).starts_with("refused by the store")});
             return {};
         });

@@ -93,7 +93,7 @@ private:
 // The dead letters of a stretch of a partition, by offset.
 struct AuditedLetter {
     std::int64_t id;
-    Timestamp timestamp;
+    std::optional<Timestamp> timestamp;
     std::string key;
     std::string value;
     bool of_the_store;  // the message was read, and a record of it refused

@@ -28,6 +28,23 @@ std::size_t bytes_to_read(const BatchLimits& limits, const ChunkSize& last) {
     return std::max<std::size_t>(1, bytes);
 }
 
+Result<> read_prices(RecordDecoder& decoder, const TapeMessage& message, RecordForm form,
+                     TextArena& arena, std::vector<Record>& out) {
+    const std::size_t before = out.size();
+    if (auto done = decoder.decode(message.value, form, arena, out); !done) return done;
+    if (message.timestamp) [[likely]]
+        return {};
+    const auto fault = std::find_if(out.begin() + static_cast<std::ptrdiff_t>(before), out.end(),
+                                    [](const Record& record) { return !record.observed_at; });
+    if (fault == out.end()) return {};
+    const std::string instrument(fault->instrument);
+    out.resize(before);
+    return Error{ErrorKind::malformed,
+                 "the price of " + instrument +
+                     " has no time: no observed_at, and the message's timestamp is outside the "
+                     "years 1970 to 9999"};
+}
+
 Batch BatchMaker::make(const Chunk& chunk, Offset from, std::size_t& first, TextArena& arena,
                        BatchRows room) {
     TAPEDECK_ASSERT(first < chunk.messages.size());
@@ -72,7 +89,7 @@ Batch BatchMaker::make(const Chunk& chunk, Offset from, std::size_t& first, Text
     for (; first < chunk.messages.size(); ++first) {
         if (rows.records.size() + batch.dead_letters.size() >= most_rows_) break;
         const TapeMessage& message = chunk.messages[first];
-        const auto done = decoder_.decode(message.value, topic->table->form, arena, rows.records);
+        const auto done = read_prices(decoder_, message, topic->table->form, arena, rows.records);
         if (!done) refuse(message, done.error());
         rows.offsets.resize(rows.records.size(), message.offset);
         rows.timestamps.resize(rows.records.size(), message.timestamp);

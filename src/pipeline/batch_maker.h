@@ -34,6 +34,11 @@ struct ChunkSize {
 // limit as long as none was seen.
 std::size_t bytes_to_read(const BatchLimits& limits, const ChunkSize& last);
 
+// Appends the records of a message of prices, as RecordDecoder does. `malformed` also where one has
+// no time: neither its own nor its message's; then `out` is unchanged.
+Result<> read_prices(RecordDecoder& decoder, const TapeMessage& message, RecordForm form,
+                     TextArena& arena, std::vector<Record>& out);
+
 // Turns the messages of one chunk into a batch. Unreadable ones become dead letters. The batch
 // ends after its last message, so that a resume can read that message again. Borrows the chunk's
 // bytes and the arena. A function of its input: the same messages give the same batch.

@@ -2,6 +2,8 @@
 
 #include <cstring>
 
+#include "base/assert.h"
+
 namespace tapedeck {
 
 bool holds_zero_byte(const Record& record) {
@@ -10,6 +12,13 @@ bool holds_zero_byte(const Record& record) {
     };
     return has(record.instrument) || has(record.name) || has(record.source) ||
            has(record.currency) || has(record.capture);
+}
+
+Timestamp date_of(const BatchRows& rows, std::size_t index) {
+    const Record& record = rows.records[index];
+    if (record.observed_at) return *record.observed_at;
+    TAPEDECK_ASSERT(rows.timestamps[index]);
+    return *rows.timestamps[index];
 }
 
 DeadLetter refused_record(const BatchRows& rows, std::size_t index, const TopicPartition& at,

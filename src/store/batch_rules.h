@@ -13,6 +13,9 @@ namespace tapedeck {
 // takes them.
 bool holds_zero_byte(const Record& record);
 
+// When the price was seen: as its record says, else the time of its message.
+Timestamp date_of(const BatchRows& rows, std::size_t index);
+
 // A record that the database does not take is kept in the form in which it travels.
 DeadLetter refused_record(const BatchRows& rows, std::size_t index, const TopicPartition& at,
                           const std::string& reason);

@@ -102,7 +102,7 @@ void BatchWriter::bind(Query& insert, const BatchRows& rows, std::size_t index) 
             insert.bind_null(4);
         }
     }
-    insert.bind(5, record.observed_at.value_or(rows.timestamps[index]));
+    insert.bind(5, date_of(rows, index));
     if (record.slot) {
         // Never NULL beside a slot: NULLs differ from one another, and the key would let doubles
         // in.
@@ -183,7 +183,7 @@ Result<> BatchWriter::settle_same_key(const BatchRows& rows, std::size_t index,
     insert->bind(5, record.revision);
     insert->bind(6, find->bytes(0));
     insert->bind(7, price_);
-    insert->bind(8, record.observed_at.value_or(rows.timestamps[index]));
+    insert->bind(8, date_of(rows, index));
     insert->bind(9, at.topic);
     insert->bind(10, at.partition.value());
     insert->bind(11, rows.offsets[index].value());
@@ -205,7 +205,7 @@ Result<> BatchWriter::insert_dead_letter(const DeadLetter& letter) {
     query->bind(1, letter.at.topic);
     query->bind(2, letter.at.partition.value());
     query->bind(3, letter.offset.value());
-    query->bind(4, letter.timestamp);
+    query->bind_or_null(4, letter.timestamp);
     letter.key.empty() ? query->bind_null(5) : query->bind_blob(5, letter.key);
     query->bind_blob(6, letter.value);
     query->bind(7, letter.reason);

@@ -107,7 +107,7 @@ void BatchCommitter::encode_dead_letters(const std::vector<DeadLetter>& letters)
         letters_.text(letter.at.topic);
         letters_.int8(letter.at.partition.value());
         letters_.int8(letter.offset.value());
-        letters_.time(letter.timestamp);
+        letters_.time_or_null(letter.timestamp);
         letters_.text_or_null(letter.key);
         letters_.text(letter.value);
         letters_.text(letter.reason);

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/assert.h"
+#include "store/batch_rules.h"
 
 namespace tapedeck {
 namespace {
@@ -63,7 +64,7 @@ std::size_t append_row(CopyBuffer& out, const BatchRows& rows, std::size_t index
     if (stock) {
         record.previous_close ? out.numeric(*record.previous_close) : out.null();
     }
-    out.time(record.observed_at ? *record.observed_at : rows.timestamps[index]);
+    out.time(date_of(rows, index));
     out.text(record.instrument);
     if (record.slot) {
         // Never NULL beside a slot: NULLs differ from one another, and the key would let doubles

@@ -36,6 +36,7 @@ public:
         at_ = put_64(at_, static_cast<std::uint64_t>(value));
     }
     void time(Timestamp value) { int8(postgres_time(value)); }
+    void time_or_null(const std::optional<Timestamp>& value) { value ? time(*value) : null(); }
     void numeric(const Decimal& value) {
         const std::size_t size = write_numeric(value, at_ + 4);
         put_32(at_, static_cast<std::uint32_t>(size));

@@ -195,7 +195,11 @@ create index coverage_gaps on coverage (feed, slot, instrument)
   where state in ('failed', 'missed', 'lost', 'quarantined');
 )";
 
-constexpr std::array kSteps{kTables, kReplacements, kGapsIndex};
+// The time of a message from outside may be none at all.
+constexpr std::string_view kLettersWithoutTime =
+    "alter table dead_letters alter column timestamp drop not null;";
+
+constexpr std::array kSteps{kTables, kReplacements, kGapsIndex, kLettersWithoutTime};
 
 constexpr std::array<std::string_view, 7> kAddedColumns = {
     "instrument text collate \"C\"", "slot timestamptz",

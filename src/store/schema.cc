@@ -198,7 +198,26 @@ create index coverage_gaps on coverage (feed, slot, instrument)
   where state in ('failed', 'missed', 'lost', 'quarantined');
 )";
 
-constexpr std::array kSteps{kTables, kReplacements, kGapsIndex};
+// The time of a message from outside may be none at all.
+constexpr std::string_view kLettersWithoutTime = R"(
+create table letters_kept (
+  id integer primary key,
+  topic text not null,
+  partition integer not null,
+  message_offset integer not null,
+  timestamp integer,
+  key blob,
+  value blob not null,
+  reason text not null,
+  recorded_at integer not null
+) strict;
+insert into letters_kept select * from dead_letters;
+drop table dead_letters;
+alter table letters_kept rename to dead_letters;
+create index dead_letters_at on dead_letters (topic, partition, message_offset);
+)";
+
+constexpr std::array kSteps{kTables, kReplacements, kGapsIndex, kLettersWithoutTime};
 
 constexpr std::string_view kSharedColumns =
     "instrument text, slot integer, source text, revision integer, recorded_at integer, "

@@ -37,19 +37,19 @@ struct LedgerEntry {
 };
 
 // The rows that one partition's messages give to one table; `offsets[i]` is the message of
-// `records[i]`.
+// `records[i]`. A record without observed_at has the time of its message, which is there then.
 struct BatchRows {
     PriceTable table;
     std::size_t advance;  // index into Batch::advances
     std::vector<Record> records;
     std::vector<Offset> offsets;
-    std::vector<Timestamp> timestamps;  // of the messages
+    std::vector<std::optional<Timestamp>> timestamps;  // of the messages
 };
 
 struct DeadLetter {
     TopicPartition at;
     Offset offset;
-    Timestamp timestamp;
+    std::optional<Timestamp> timestamp;
     std::string key;
     std::string value;
     std::string reason;

@@ -227,9 +227,9 @@ TapeMessage shown(const rd_kafka_message_t& message) {
     };
     rd_kafka_timestamp_type_t type = RD_KAFKA_TIMESTAMP_NOT_AVAILABLE;
     std::int64_t since_epoch = rd_kafka_message_timestamp(&message, &type);
-    if (type == RD_KAFKA_TIMESTAMP_NOT_AVAILABLE) since_epoch = 0;
-    return {Offset(message.offset), Timestamp(std::chrono::milliseconds(since_epoch)),
-            text(message.key, message.key_len), text(message.payload, message.len)};
+    if (type == RD_KAFKA_TIMESTAMP_NOT_AVAILABLE) since_epoch = -1;
+    return {Offset(message.offset), message_time(since_epoch), text(message.key, message.key_len),
+            text(message.payload, message.len)};
 }
 
 }  // namespace tapedeck

@@ -196,7 +196,7 @@ private:
                 if (chunk.messages.empty()) return missing(at, chunk.next);
                 break;
             }
-            const auto timestamp = Timestamp(std::chrono::milliseconds(query->integer(1)));
+            const auto timestamp = message_time(query->integer(1));
             const std::string_view key = blocks->keep(query->bytes(2));
             chunk.messages.push_back({offset, timestamp, key, blocks->keep(value)});
             chunk.next = next(offset);

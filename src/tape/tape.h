@@ -47,8 +47,8 @@ struct Position {
 // A message as read; the texts live as long as the chunk that holds it.
 struct TapeMessage {
     Offset offset;
-    Timestamp timestamp;
-    std::string_view key;  // empty where there is none
+    std::optional<Timestamp> timestamp;  // none, or one that is no time: see message_time
+    std::string_view key;                // empty where there is none
     std::string_view value;
 };
 

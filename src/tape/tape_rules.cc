@@ -56,6 +56,13 @@ std::string to_string(const TopicPartition& at) {
     return fmt::format("{}[{}]", at.topic, at.partition.value());
 }
 
+std::optional<Timestamp> message_time(std::int64_t milliseconds) {
+    using namespace std::chrono;
+    constexpr sys_time<std::chrono::milliseconds> kEnd = sys_days(year(10'000) / January / 1);
+    if (milliseconds < 0 || milliseconds >= kEnd.time_since_epoch().count()) return std::nullopt;
+    return Timestamp(std::chrono::milliseconds(milliseconds));
+}
+
 Timestamp in_milliseconds(Timestamp time) {
     return std::chrono::floor<std::chrono::milliseconds>(time);
 }

@@ -474,6 +474,65 @@ TYPED_TEST_P(StoreSuite, KeepsDeadLettersByteForByte) {
     EXPECT_EQ(letters, std::vector<std::string>{"coin_topic 0 0 bitcoin no JSON at byte 0"});
 }
 
+TYPED_TEST_P(StoreSuite, TakesAMessageWhoseTimestampIsNoTime) {
+    this->make_tables();
+    auto batch = this->batch(0, {this->coin("bitcoin", "2")});
+    batch.rows[0].timestamps[0].reset();
+    batch.advances[0].to = Offset(2);
+    batch.advances[0].last_timestamp.reset();
+    batch.dead_letters.push_back(
+        {this->at(), Offset(1), std::nullopt, "bitcoin", "{}", "the price of bitcoin has no time"});
+    const auto committed = this->commit(batch);
+    EXPECT_EQ(committed.rows, 1);
+    EXPECT_EQ(committed.dead_letters, 1);
+    EXPECT_EQ(
+        this->rows("select date from coin_records",
+                   [](const RowView& row) { return format_rfc3339(row.timestamp(0)); }),
+        std::vector<std::string>{format_rfc3339(this->kSlot + std::chrono::microseconds(412'913))});
+    EXPECT_EQ(this->rows("select timestamp from dead_letters",
+                         [](const RowView& row) { return row.is_null(0) ? "none" : "a time"; }),
+              std::vector<std::string>{"none"});
+    // A record that the store itself refuses becomes a dead letter of such a message, too.
+    const std::string zero("bit\0coin", 8);
+    Record bad = this->coin("bitcoin", "1");
+    bad.instrument = zero;
+    auto refused = this->batch(2, {bad});
+    refused.rows[0].timestamps[0].reset();
+    EXPECT_EQ(this->commit(refused).dead_letters, 1);
+}
+
+// The greatest and the smallest that decode_outcomes lets through.
+TYPED_TEST_P(StoreSuite, TakesEveryAccountThatCanBeDecoded) {
+    this->make_tables();
+    const auto longest = [](unsigned seed) {
+        std::string text;  // nothing that a database could pack
+        for (std::uint64_t x = seed; text.size() < 512; x = x * 6364136223846793005U + 1) {
+            text += static_cast<char>('!' + x / 4294967296U % 90);
+            if (text.back() == '"' || text.back() == '\\') text.pop_back();
+        }
+        return text;
+    };
+    std::int64_t offset = 0;
+    for (const std::string time : {"0001-01-01T00:00:00Z", "9999-12-31T23:59:59.999999Z"}) {
+        const auto run = decode_outcomes(
+            R"({"run_id":")" + longest(1) + R"(","feed":")" + longest(2) + R"(","slot":")" + time +
+            R"(","try":1000000,"started":")" + time + R"(","ended":")" + time +
+            R"(","outcomes":[{"instrument":")" + longest(3) + R"(","sent":{"topic":")" +
+            longest(4) +
+            R"(","partition":2147483647,"offset":4611686018427387903},"attempts":[{"source":")" +
+            longest(5) + R"(","started":")" + time +
+            R"(","took_ms":31622400000,"status":999,"bytes":1099511627776}]}]})");
+        ASSERT_TRUE(run) << run.error().what;
+        Batch batch;
+        batch.advances.push_back(
+            {this->at(), Offset(offset), Offset(offset + 1), std::nullopt, std::nullopt});
+        batch.outcomes.push_back({this->at(), Offset(offset), *run});
+        batch.outcomes.back().run.run_id[0] = static_cast<char>('a' + offset);
+        this->commit(batch);
+        EXPECT_EQ(this->count("outcomes"), ++offset);
+    }
+}
+
 TYPED_TEST_P(StoreSuite, MakesARecordThatItCannotHoldADeadLetterAndGoesOn) {
     this->make_tables();
     const std::string zero("bit\0coin", 8);
@@ -859,7 +918,8 @@ REGISTER_TYPED_TEST_SUITE_P(
     KeepsBothValuesWhereTheSameKeyComesWithAnotherPrice, CommitsWhatWasPreparedLongBefore,
     CommitsAnEarlyBatchInItsTurnAndNothingOfItWhereThatDoesNotCome,
     ShowsOneRowASlotAndInstrumentInTheView, CanBeAskedWhatWasKnownAtATime,
-    KeepsDeadLettersByteForByte, MakesARecordThatItCannotHoldADeadLetterAndGoesOn,
+    KeepsDeadLettersByteForByte, TakesAMessageWhoseTimestampIsNoTime,
+    TakesEveryAccountThatCanBeDecoded, MakesARecordThatItCannotHoldADeadLetterAndGoesOn,
     KeepsTheAccountOfARunOnce, NotesEachBatch, BindsParametersByTheirNumbers, TakesNullForAValue,
     RollsBackWhereAnotherNumberOfRowsChanged, RollsBackAStatementsMistakeWithEverythingBeforeIt,
     CallsAKeyThatIsTakenAConflict, KeepsOneScheduledRunADagAndSlot, EndsAQueryWhereTheSinkSaysSo,

@@ -61,7 +61,7 @@ protected:
 
     struct Seen {
         Offset offset;
-        Timestamp timestamp;
+        std::optional<Timestamp> timestamp;
         std::string key;
         std::string value;
     };

@@ -8,6 +8,7 @@
 #include <set>
 
 #include "tests/integration/kafka/broker.h"
+#include "tests/integration/kafka/loading.h"
 
 namespace tapedeck {
 namespace {
@@ -45,6 +46,47 @@ void produce_plainly(const std::string& topic, const std::vector<std::string>& v
     }
     EXPECT_EQ(rd_kafka_flush(producer, 30'000), RD_KAFKA_RESP_ERR_NO_ERROR);
     rd_kafka_destroy(producer);
+}
+
+// A foreign writer sets any timestamp.
+void produce_dated(const std::string& topic, const std::string& value, std::int64_t timestamp) {
+    rd_kafka_conf_t* conf = rd_kafka_conf_new();
+    rd_kafka_conf_set(conf, "bootstrap.servers", broker().address().c_str(), nullptr, 0);
+    rd_kafka_t* producer = rd_kafka_new(RD_KAFKA_PRODUCER, conf, nullptr, 0);
+    ASSERT_NE(producer, nullptr);
+    const auto code = rd_kafka_producev(
+        producer, RD_KAFKA_V_TOPIC(topic.c_str()),
+        RD_KAFKA_V_VALUE(const_cast<char*>(value.data()), value.size()),
+        RD_KAFKA_V_TIMESTAMP(timestamp), RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY), RD_KAFKA_V_END);
+    ASSERT_EQ(code, RD_KAFKA_RESP_ERR_NO_ERROR);
+    EXPECT_EQ(rd_kafka_flush(producer, 30'000), RD_KAFKA_RESP_ERR_NO_ERROR);
+    rd_kafka_destroy(producer);
+}
+
+TEST_F(KafkaTapeTest, LoadsMessagesWhoseTimestampsAreNoTimes) {
+    const auto topic = new_topic(*tape_, "timestamps");
+    const std::string undated = R"({"coin_name":"bitcoin","current_price":2})";
+    const std::vector<std::int64_t> timestamps{1'764'000'000'000'000'000, 9'223'372'036'854'776,
+                                               9'223'372'036'854'775'807, -1'000};
+    for (const std::int64_t timestamp : timestamps) {
+        produce_dated(topic, undated, timestamp);
+        produce_dated(topic, observation(topic, 7).value, timestamp);
+    }
+    SystemClock clock;
+    Log log(-1, LogFormat::text, Severity::error, clock);
+    auto store = SqliteStore::open(":memory:", clock);
+    ASSERT_TRUE(store) << store.error().what;
+    ASSERT_TRUE((*store)->ensure_table(kCoins));
+    LoaderOptions options;
+    options.topics = {{topic, kCoins}};
+    options.group = topic;
+    Loader loader(*tape_, **store, clock, log, options);
+    const auto summary = loader.run({}, true);
+    ASSERT_TRUE(summary) << summary.error().what;
+    EXPECT_EQ(summary->dead_letters, 4);
+    EXPECT_EQ(summary->rows, 1);
+    EXPECT_EQ(summary->absorbed, 3);
+    EXPECT_EQ(rows_of(**store), std::vector<int>{7});
 }
 
 TEST_F(KafkaTapeTest, SaysWithinItsTimeoutThatNobodyAnswers) {
