@@ -19,7 +19,7 @@ ExportRow row_of(const RowView& view) {
     ExportRow row;
     row.name = text_or_empty(view, 1);
     row.instrument = view.is_null(0) ? row.name : std::string(view.text(0));
-    row.price = view.decimal(2);
+    row.price = stored_price(view, 2);
     row.date = view.timestamp(3);
     if (!view.is_null(4)) row.slot = view.timestamp(4);
     row.source = text_or_empty(view, 5);
@@ -27,7 +27,8 @@ ExportRow row_of(const RowView& view) {
     if (!view.is_null(7)) row.recorded_at = view.timestamp(7);
     row.capture = text_or_empty(view, 8);
     row.currency = text_or_empty(view, 9);
-    if (!view.is_null(10)) row.previous_close = view.decimal(10);
+    row.previous_close = stored_price(view, 10);
+    row.id = view.integer(11);
     return row;
 }
 
@@ -50,9 +51,11 @@ Statement statement_of(const PriceTable& table, const ExportChoice& choice, bool
     }
     const std::string_view order =
         with_slot ? "slot, instrument, revision desc, recorded_at, id" : "date, id";
-    return {fmt::format("select instrument, {}, price, date, slot, source, revision, recorded_at, "
-                        "capture, currency, {} from {} where {} order by {}",
-                        name, stock ? "previous_close" : "null", table.name, where, order),
+    return {fmt::format("select instrument, {}, {}, date, slot, source, revision, recorded_at, "
+                        "capture, currency, {}, id from {} where {} order by {}",
+                        name, stored_price_column("price"),
+                        stock ? stored_price_column("previous_close") : "null", table.name, where,
+                        order),
             std::move(values),
             {}};
 }
@@ -85,6 +88,15 @@ void append_field(std::string& out, std::string_view as_stored) {
         out += c;
     }
     out += '"';
+}
+
+// A number is never a formula, with whatever sign.
+void append_price(std::string& out, const StoredPrice& price) {
+    if (price.number) {
+        out += price.text;
+    } else {
+        append_field(out, price.text);
+    }
 }
 
 void write_time(JsonWriter& json, std::string_view key, const std::optional<Timestamp>& time) {
@@ -130,6 +142,7 @@ Result<> each_row(Store& store, const std::map<std::string, Feed>& feeds,
                                     [&, &sharing = sharing](const RowView& view) -> Result<> {
                                         ExportRow row = row_of(view);
                                         row.feed = feed_of(sharing, row.instrument);
+                                        row.table = sharing.front()->table.name;
                                         if (!choice.feed.empty() && row.feed != choice.feed) {
                                             return {};
                                         }
@@ -140,6 +153,20 @@ Result<> each_row(Store& store, const std::map<std::string, Feed>& feeds,
         }
     }
     return {};
+}
+
+void OddPrices::look_at(const ExportRow& row) {
+    if (row.price.number) return;
+    if (count_++ > 0) return;
+    first_ = fmt::format("{} id {} of {}: {}", row.table, row.id, row.instrument,
+                         shown_price(row.price));
+}
+
+std::string OddPrices::sentence() const {
+    if (count_ == 0) return "";
+    return fmt::format("{} hold{} no number as price, the first {}",
+                       count_ == 1 ? "1 row" : fmt::format("{} rows", count_),
+                       count_ == 1 ? "s" : "", first_);
 }
 
 std::string csv_header() {
@@ -158,9 +185,9 @@ void append_csv(std::string& out, const ExportRow& row) {
     out += ',';
     append_rfc3339(out, row.date);
     out += ',';
-    row.price.append_to(out);
+    append_price(out, row.price);
     out += ',';
-    if (row.previous_close) row.previous_close->append_to(out);
+    append_price(out, row.previous_close);
     out += ',';
     append_field(out, row.currency);
     out += ',';
@@ -179,8 +206,8 @@ void append_json_line(std::string& out, const ExportRow& row) {
     write_text(json, "name", row.name);
     write_time(json, "slot", row.slot);
     write_time(json, "date", row.date);
-    json.key("price").text(row.price.to_string());
-    write_text(json, "previous_close", row.previous_close ? row.previous_close->to_string() : "");
+    write_text(json, "price", row.price.text);
+    write_text(json, "previous_close", row.previous_close.text);
     write_text(json, "currency", row.currency);
     write_text(json, "source", row.source);
     json.key("revision").number(row.revision);

@@ -7,18 +7,21 @@
 
 #include "app/spans.h"
 #include "store/store.h"
+#include "store/stored_price.h"
 
 namespace tapedeck {
 
 // One row of a table of prices, as it is exported and drawn.
 struct ExportRow {
     std::string feed;
+    std::string table;
+    std::int64_t id = 0;
     std::string instrument;
     std::string name;
     std::optional<Timestamp> slot;  // none: of the original
     Timestamp date;
-    Price price;
-    std::optional<Price> previous_close;
+    StoredPrice price;
+    StoredPrice previous_close;
     std::string currency;
     std::string source;
     std::int64_t revision = 0;
@@ -54,11 +57,25 @@ Result<> each_row(Store& store, const std::map<std::string, Feed>& feeds,
                   const ExportChoice& choice,
                   const std::function<Result<>(const ExportRow&)>& sink);
 
+// Counts the rows whose price is nothing to reckon with, as other programs may write it, for a
+// sentence that names the first of them.
+class OddPrices {
+public:
+    void look_at(const ExportRow& row);
+    // "2 rows hold no number as price, the first coin_records id 3 of bitcoin: NaN"; empty where
+    // there is none.
+    std::string sentence() const;
+
+private:
+    std::int64_t count_ = 0;
+    std::string first_;
+};
+
 // The column names of an export, as a line of CSV.
 std::string csv_header();
 
 // RFC 4180, but lines end with "\n" alone, as every tool here takes it. Prices have their exact
-// digits; what is not known is empty.
+// digits, and one that is no number stands as the database has it; what is not known is empty.
 void append_csv(std::string& out, const ExportRow& row);
 
 // One JSON object and a line end; prices are strings, so that no reader rounds them.

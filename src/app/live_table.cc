@@ -8,6 +8,7 @@
 
 #include "app/output.h"
 #include "events/recording.h"
+#include "store/stored_price.h"
 
 namespace tapedeck {
 namespace {
@@ -26,9 +27,9 @@ using Lines = std::map<std::string, Line, std::less<>>;
 
 Result<> read_prices(Store& store, const Feed& feed, Timestamp since, Lines& lines) {
     return store.query(
-        {fmt::format("select instrument, price, date, source from {} where slot >= $1 order by "
-                     "slot, id",
-                     feed.table.name),
+        {fmt::format("select instrument, {}, date, source from {} where slot >= $1 and instrument "
+                     "is not null order by slot, id",
+                     stored_price_column("price"), feed.table.name),
          {since},
          {}},
         [&](const RowView& row) -> Result<> {
@@ -36,7 +37,7 @@ Result<> read_prices(Store& store, const Feed& feed, Timestamp since, Lines& lin
             if (found == lines.end()) return {};
             Line& line = found->second;
             line.before = line.price;
-            line.price = row.decimal(1);
+            line.price = stored_price(row, 1).number;
             line.seen = row.timestamp(2);
             line.source = row.is_null(3) ? "" : row.text(3);
             return {};

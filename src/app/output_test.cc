@@ -34,7 +34,7 @@ TEST(Export, WritesNoFormulaIntoACsvAndKeepsEveryNumber) {
     row.feed = "coin";
     row.instrument = "=cmd|' /C calc'!A0";
     row.name = "@SUM(A1)\x1B[2J";
-    row.price = *Price::parse("-1.50");
+    row.price = {"-1.50", *Price::parse("-1.50")};
     row.source = "+x";
     std::string csv;
     append_csv(csv, row);

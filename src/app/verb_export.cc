@@ -52,11 +52,13 @@ Exit verb_export(const Globals& globals, const ExportOptions& options) {
     const bool csv = options.format == "csv" && !globals.json;
     std::string piece = csv ? csv_header() : std::string();
     std::int64_t rows = 0;
+    OddPrices odd;
     const ExportChoice choice{*span, options.span.feed, options.span.instrument, options.known_at,
                               options.all};
     auto done = each_row(reader->assembly->store(), reader->feeds, choice,
                          [&](const ExportRow& row) -> Result<> {
                              ++rows;
+                             odd.look_at(row);
                              if (csv) {
                                  append_csv(piece, row);
                              } else {
@@ -70,6 +72,9 @@ Exit verb_export(const Globals& globals, const ExportOptions& options) {
     if (done) done = output->write(piece);
     if (done) done = output->finish();
     if (!done) return done.error().what.empty() ? Exit::failed : fail(done.error());
+    if (!odd.sentence().empty() && !globals.quiet) {
+        fail(Exit::fine, odd.sentence() + "; exported as the database has it");
+    }
     if (!options.file.empty() && !globals.quiet) {
         fail(Exit::fine, fmt::format("{} rows in {}", rows, options.file));
     }

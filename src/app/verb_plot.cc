@@ -50,20 +50,23 @@ void join_points(std::vector<ChartPoint>& points, const std::vector<Timestamp>& 
 struct Found {
     std::string feed;
     Chart chart;
+    OddPrices odd;  // not drawn
 };
 
 // The feed that has the instrument: the one named, else the first that has rows of it.
 Result<Found> find_points(Reader& reader, const PlotOptions& options, Span span) {
     Found found;
     const ExportChoice choice{span, options.span.feed, options.span.instrument, {}, false};
-    auto done = each_row(reader.assembly->store(), reader.feeds, choice,
-                         [&](const ExportRow& row) -> Result<> {
-                             if (found.feed.empty()) found.feed = row.feed;
-                             if (found.feed != row.feed) return {};
-                             found.chart.points.push_back({row.slot.value_or(row.date), row.price});
-                             if (!row.currency.empty()) found.chart.currency = row.currency;
-                             return {};
-                         });
+    auto done = each_row(
+        reader.assembly->store(), reader.feeds, choice, [&](const ExportRow& row) -> Result<> {
+            if (found.feed.empty()) found.feed = row.feed;
+            if (found.feed != row.feed) return {};
+            found.odd.look_at(row);
+            if (!row.price.number) return {};
+            found.chart.points.push_back({row.slot.value_or(row.date), *row.price.number});
+            if (!row.currency.empty()) found.chart.currency = row.currency;
+            return {};
+        });
     if (!done) return done.error();
     std::ranges::stable_sort(found.chart.points, {}, &ChartPoint::at);
     return found;
@@ -121,6 +124,9 @@ Exit verb_plot(const Globals& globals, const PlotOptions& options) {
     auto found = find_points(*reader, options, *span);
     if (!found) return fail(found.error());
     Chart& chart = found->chart;
+    if (!found->odd.sentence().empty() && !globals.quiet) {
+        fail(Exit::fine, found->odd.sentence() + "; not drawn");
+    }
     if (chart.points.empty()) {
         return fail(Exit::not_found,
                     fmt::format("there is no price of {} in that time", options.span.instrument));

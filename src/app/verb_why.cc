@@ -120,8 +120,9 @@ Result<> complete(Reader& reader, Story& story) {
 
 void write_row(JsonWriter& json, const RowFacts& row) {
     json.key("row").begin_object().key("table").text(row.table).key("id").number(row.id);
-    json.key("name").text(row.name).key("price").text(row.price.to_string());
-    if (row.previous_close) json.key("previous_close").text(row.previous_close->to_string());
+    json.key("name").text(row.name).key("price");
+    row.price.text.empty() ? json.null() : json.text(row.price.text);
+    if (!row.previous_close.text.empty()) json.key("previous_close").text(row.previous_close.text);
     json.key("currency").text(row.currency).key("date").text(format_rfc3339(row.date));
     json.key("source").text(row.source).key("revision").number(row.revision);
     if (row.recorded_at) json.key("recorded_at").text(format_rfc3339(*row.recorded_at));
@@ -196,8 +197,10 @@ void show(const Story& story) {
     }
     if (story.row) {
         const RowFacts& row = *story.row;
-        facts.add({"price", row.price.to_string() + " " + row.currency});
-        if (row.previous_close) facts.add({"previous close", row.previous_close->to_string()});
+        facts.add({"price", shown_price(row.price) + " " + row.currency});
+        if (!row.previous_close.text.empty()) {
+            facts.add({"previous close", row.previous_close.text});
+        }
         facts.add({"row", fmt::format("{} id {}, revision {}", row.table, row.id, row.revision)});
         facts.add({"seen at", format_rfc3339(row.date)});
         facts.add({"source", row.source});

@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include "store/stored_price.h"
+
 namespace tapedeck {
 namespace {
 
@@ -29,15 +31,15 @@ Result<Parity> parity_of(Store& store, const std::map<std::string, Feed>& feeds)
     Parity parity;
     for (const auto& [name, feed] : feeds) {
         auto done = store.query(
-            {fmt::format("select instrument, price, date, slot, source, revision from {}",
-                         feed.table.name),
+            {fmt::format("select instrument, {}, date, slot, source, revision from {}",
+                         stored_price_column("price"), feed.table.name),
              {},
              {}},
             [&, &name = name](const RowView& row) -> Result<> {
                 const std::string revision = row.is_null(5) ? "-" : std::to_string(row.integer(5));
                 add_line(parity.rows_hash,
                          fmt::format("{}\t{}\t{}\t{}\t{}\t{}\t{}", name, text_or_dash(row, 0),
-                                     row.decimal(1).to_string(), time_or_dash(row, 2),
+                                     shown_price(stored_price(row, 1)), time_or_dash(row, 2),
                                      time_or_dash(row, 3), text_or_dash(row, 4), revision));
                 ++parity.rows;
                 return {};

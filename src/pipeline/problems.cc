@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "events/recording.h"
+#include "store/stored_price.h"
 
 namespace tapedeck {
 namespace {
@@ -130,15 +131,16 @@ Result<std::vector<SeenSlot>> ProblemTeller::last_slots(const Feed& feed, int co
         });
     if (!done) return done.error();
     done = store_.query(
-        {fmt::format("select slot, instrument, price from {} where slot >= $1 order by id",
-                     feed.table.name),
+        {fmt::format("select slot, instrument, {} from {} where slot >= $1 and instrument is not "
+                     "null order by id",
+                     stored_price_column("price"), feed.table.name),
          {*first},
          {}},
         [&](const RowView& row) -> Result<> {
             const auto slot = std::ranges::find(slots, row.timestamp(0), &SeenSlot::slot);
             if (slot == slots.end()) return {};
             const auto seen = slot->instruments.find(std::string(row.text(1)));
-            if (seen != slot->instruments.end()) seen->second.price = row.decimal(2);
+            if (seen != slot->instruments.end()) seen->second.price = stored_price(row, 2).number;
             return {};
         });
     if (!done) return done.error();

@@ -6,6 +6,8 @@
 #include <map>
 #include <unordered_map>
 
+#include "store/stored_price.h"
+
 namespace tapedeck {
 namespace {
 
@@ -43,8 +45,8 @@ Result<BySlot> last_slots(Store& store, const Feed& feed, Places wanted) {
 // Of several rows the one that the view of prices shows.
 Result<> read_prices(Store& store, const Feed& feed, Timestamp slot, const Places& places,
                      std::vector<std::size_t> wanted, std::vector<LastPrice>& prices) {
-    std::string sql = fmt::format("select instrument, price, date, source from {} where slot = $1",
-                                  feed.table.name);
+    std::string sql = fmt::format("select instrument, {}, date, source from {} where slot = $1",
+                                  stored_price_column("price"), feed.table.name);
     std::vector<Value> values{slot};
     if (wanted.size() == 1) {
         sql += " and instrument = $2";
@@ -60,7 +62,7 @@ Result<> read_prices(Store& store, const Feed& feed, Timestamp slot, const Place
                 return {};
             LastPrice& last = prices[place->second];
             if (last.price) return {};
-            last.price = row.decimal(1);
+            last.price = stored_price(row, 1).number;
             last.seen = row.timestamp(2);
             last.source = row.is_null(3) ? "" : row.text(3);
             return {};

@@ -16,11 +16,11 @@ Result<std::vector<RowFacts>> find_rows(Store& store, const Feed& feed, const st
     const bool stock = feed.table.form == RecordForm::stock;
     std::vector<RowFacts> rows;
     auto done = store.query(
-        {fmt::format(
-             "select id, {}, {}, price, date, slot, source, revision, recorded_at, capture, "
-             "currency, {} from {} where {} order by revision desc, id",
-             "instrument", stock ? "stock" : "coin", stock ? "previous_close" : "null",
-             feed.table.name, where),
+        {fmt::format("select id, {}, {}, {}, date, slot, source, revision, recorded_at, capture, "
+                     "currency, {} from {} where {} order by revision desc, id",
+                     "instrument", stock ? "stock" : "coin", stored_price_column("price"),
+                     stock ? stored_price_column("previous_close") : "null", feed.table.name,
+                     where),
          values,
          {}},
         [&](const RowView& row) -> Result<> {
@@ -30,7 +30,7 @@ Result<std::vector<RowFacts>> find_rows(Store& store, const Feed& feed, const st
             facts.id = row.integer(0);
             facts.name = text_or_empty(row, 2);
             facts.instrument = row.is_null(1) ? facts.name : std::string(row.text(1));
-            facts.price = row.decimal(3);
+            facts.price = stored_price(row, 3);
             facts.date = row.timestamp(4);
             if (!row.is_null(5)) facts.slot = row.timestamp(5);
             facts.source = text_or_empty(row, 6);
@@ -38,7 +38,7 @@ Result<std::vector<RowFacts>> find_rows(Store& store, const Feed& feed, const st
             if (!row.is_null(8)) facts.recorded_at = row.timestamp(8);
             facts.capture = text_or_empty(row, 9);
             facts.currency = text_or_empty(row, 10);
-            if (!row.is_null(11)) facts.previous_close = row.decimal(11);
+            facts.previous_close = stored_price(row, 11);
             rows.push_back(std::move(facts));
             return {};
         });

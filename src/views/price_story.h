@@ -6,6 +6,7 @@
 
 #include "pipeline/feed.h"
 #include "store/store.h"
+#include "store/stored_price.h"
 
 namespace tapedeck {
 
@@ -17,8 +18,8 @@ struct RowFacts {
     std::int64_t id = 0;
     std::string instrument;
     std::string name;
-    Price price;
-    std::optional<Price> previous_close;
+    StoredPrice price;
+    StoredPrice previous_close;
     std::string currency;
     Timestamp date;
     std::optional<Timestamp> slot;

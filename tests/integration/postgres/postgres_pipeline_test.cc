@@ -5,12 +5,14 @@
 #include "app/export_rows.h"
 #include "app/source_stats.h"
 #include "pipeline/audit.h"
+#include "pipeline/parity.h"
 #include "pipeline/problems.h"
 #include "pipeline/retention.h"
 #include "pipeline/run_table.h"
 #include "pipeline/test_parts.h"
 #include "tests/conformance/temp_folder.h"
 #include "tests/integration/postgres/database.h"
+#include "views/price_story.h"
 
 namespace tapedeck {
 namespace {
@@ -196,8 +198,8 @@ private:
              {std::optional<Timestamp>(), std::optional<Timestamp>(kSlot + 30min)}) {
             choice.known_at = known;
             const auto done = each_row(store_, day_.feeds, choice, [&](const ExportRow& row) {
-                say(row.feed, row.instrument, row.name, format_rfc3339(row.date),
-                    row.price.to_string(), row.source, row.capture);
+                say(row.feed, row.instrument, row.name, format_rfc3339(row.date), row.price.text,
+                    row.source, row.capture);
                 return Result<>();
             });
             EXPECT_TRUE(done) << done.error().what;
@@ -255,6 +257,49 @@ TEST(PostgresPipeline, SaysTheSameAsSqlite) {
     const Told of_postgres(day, *postgres);
     EXPECT_GT(of_sqlite.lines().size(), 20U);
     EXPECT_EQ(of_postgres.lines(), of_sqlite.lines());
+}
+
+// Issue 11: the original writes NULL for "N/A"; NaN and 1e40 are numerics too.
+TEST(PostgresPipeline, PricesOfOthersAreReadAsTheyAre) {
+    Day day;
+    const PostgresUrl url = new_database();
+    const auto store = open_store(url, day.clock);
+    ASSERT_TRUE(store->ensure_table(day.feeds["coin"].table));
+    day.run(kSlot, "22470.520");
+    day.load(*store);
+    Outsider outsider(url);
+    outsider.execute(
+        "insert into coin_records (coin, price, date) values ('a', null, '2026-11-24 00:01Z'),"
+        " ('b', 'NaN', '2026-11-24 00:02Z'), ('c', 1e40, '2026-11-24 00:03Z'),"
+        " ('d', -0.50, '2026-11-24 00:04Z')");
+    std::vector<std::string> read;
+    OddPrices odd;
+    const auto done = each_row(*store, day.feeds, {{Timestamp(0s), kSlot + 1h}, {}, {}, {}, false},
+                               [&](const ExportRow& row) {
+                                   odd.look_at(row);
+                                   append_csv(read.emplace_back(), row);
+                                   return Result<>();
+                               });
+    ASSERT_TRUE(done) << done.error().what;
+    ASSERT_EQ(read.size(), 5U);
+    EXPECT_EQ(read[0], "coin,a,a,,2026-11-24T00:01:00Z,,,,,0,,\n");
+    EXPECT_EQ(read[1], "coin,b,b,,2026-11-24T00:02:00Z,NaN,,,,0,,\n");
+    EXPECT_EQ(read[2], "coin,c,c,,2026-11-24T00:03:00Z,1" + std::string(40, '0') + ",,,,0,,\n");
+    EXPECT_EQ(read[3], "coin,d,d,,2026-11-24T00:04:00Z,-0.50,,,,0,,\n");
+    EXPECT_EQ(odd.sentence(),
+              "3 rows hold no number as price, the first coin_records id 2 of a: NULL");
+    for (const auto& [id, price] : {std::pair{2, "NULL"}, {3, "NaN"}, {5, "-0.50"}}) {
+        const auto rows =
+            find_rows(*store, day.feeds["coin"], "id = $1", {static_cast<std::int64_t>(id)});
+        ASSERT_TRUE(rows) << rows.error().what;
+        EXPECT_EQ(shown_price(rows->at(0).price), price);
+    }
+    EXPECT_TRUE(parity_of(*store, day.feeds));
+    const auto report =
+        audit(*store, day.tape, day.feeds, {}, Timestamp(0s), kSlot + 1h, day.clock.now(), {});
+    ASSERT_TRUE(report) << report.error().what;
+    EXPECT_TRUE(report->differences.empty());
+    EXPECT_EQ(report->not_compared.rows_of_others.at("coin_records"), 4);
 }
 
 TEST(PostgresPipeline, ARestoredDumpCatchesUpFromTheTape) {
