@@ -7,6 +7,7 @@
 #include <thread>
 
 #include "tests/conformance/clock_suite.h"
+#include "tests/conformance/waiting_clock.h"
 
 namespace tapedeck {
 namespace {
@@ -120,6 +121,23 @@ TEST(ManualClock, AStepEitherWayWakesASleeper) {
             std::this_thread::yield();
         }
         EXPECT_LT(clock.now(), kStart + std::chrono::hours(1'000'000));
+    }
+}
+
+// The tests' clock that passes by itself: who waits for another process's answer sleeps, too.
+TEST(WaitingClock, PassesForNoSleeperWhileItIsNotQuiet) {
+    for (const bool on_another_thread : {false, true}) {
+        WaitingClock clock(kStart, kStart + 1h);
+        std::atomic<int> asked = 0;
+        clock.quiet = [&] { return ++asked > 3; };
+        const auto sleep = [&] { clock.sleep_until(kStart + 1s, {}); };
+        if (on_another_thread) {
+            std::jthread{sleep};
+        } else {
+            sleep();
+        }
+        EXPECT_GT(asked, 3);
+        EXPECT_EQ(clock.now(), kStart + 1s);
     }
 }
 

@@ -21,7 +21,9 @@ public:
     WaitingClock(Timestamp start, Timestamp end) : ManualClock(start), end_(end) {}
 
     Hook on_sleep = {};  // before each sleep, on any thread that sleeps
-    // Whether time may pass for the thread that made the clock: for what no thread's sleep tells.
+    // Whether time may pass, for what no thread's sleep tells: who waits for another process sleeps
+    // as well. Asked on the thread of the first sleeper, whoever that is; must not wait for what
+    // time alone brings.
     std::function<bool()> quiet = {};
     std::stop_token over() const { return over_.get_token(); }
 
@@ -37,7 +39,7 @@ public:
             seen = now();
             pause(stop);
             still = may_pass(until) ? still + 1 : 0;
-            if (still >= kStill) pass(until);
+            if (still >= kStill && !stop.stop_requested()) pass(until);
         }
         if (now() < end_) return;
         over_.request_stop();
@@ -73,10 +75,13 @@ private:
         woken.wait_for(lock, stop, std::chrono::milliseconds(4),
                        [&] { return stop.stop_requested(); });
     }
-    bool may_pass(Timestamp until) {
-        if (quiet && std::this_thread::get_id() == maker_ && !quiet()) return false;
+    bool is_first(Timestamp until) {
         const std::lock_guard lock(mutex_);
-        return *sleepers_.begin() == until && others_sleep();
+        return *sleepers_.begin() == until;
+    }
+    // What makes it quiet may have woken a thread: they are looked at last.
+    bool may_pass(Timestamp until) {
+        return is_first(until) && (!quiet || quiet()) && others_sleep();
     }
     void pass(Timestamp until) {
         const std::lock_guard lock(mutex_);
@@ -84,7 +89,6 @@ private:
     }
 
     const Timestamp end_;
-    const std::thread::id maker_ = std::this_thread::get_id();
     std::mutex mutex_;
     std::multiset<Timestamp> sleepers_;  // guarded by mutex_: what each waits for
     std::stop_source over_;

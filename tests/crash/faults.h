@@ -32,12 +32,18 @@ public:
     Calls(std::uint64_t at, Fault fault) : at_(at), fault_(fault) {}
 
     std::uint64_t count() const { return count_; }
+    // Those that have not come back; a reader's wait for messages, which may last for ever, is
+    // none.
+    int under_way() const { return under_way_; }
 
     template <class T, class Call>
     Result<T> through(Call call) {
-        return pass<T>(call, fault_);
+        ++under_way_;
+        Result<T> result = pass<T>(call, fault_);
+        --under_way_;
+        return result;
     }
-    // For calls whose contract is that a failure has done nothing.
+    // For a wait for messages, whose contract is that a failure has done nothing.
     template <class T, class Call>
     Result<T> through_or_nothing(Call call) {
         return pass<T>(call, fault_ == Fault::fail_after ? Fault::fail_before : fault_);
@@ -63,6 +69,7 @@ private:
     }
 
     std::atomic<std::uint64_t> count_{0};
+    std::atomic<int> under_way_{0};
     const std::uint64_t at_ = 0;  // 0: never
     const Fault fault_ = Fault::fail_before;
 };
