@@ -131,7 +131,7 @@ Verdict derive(const SlotFacts& slot, const InstrumentFacts& instrument,
     // Past the grace no try can bring a price: a run that is open still was left so by a process
     // that is no more.
     const bool under_way = slot.run_open && now < slot.give_up + kLastAccount;
-    if (under_way || !slot.accounts_complete) return {CoverageState::pending, {}, {}};
+    if (under_way) return {CoverageState::pending, {}, {}};
     if (!slot.waits.empty()) {
         return {CoverageState::pending, {}, now < slot.give_up ? std::string() : slot.waits};
     }
@@ -153,7 +153,7 @@ std::optional<Timestamp> look_again_at(const SlotFacts& slot, Timestamp now) {
     if (now < slot.give_up && !slot.run_open) return slot.give_up;
     if (slot.run_open && now < slot.give_up + kLastAccount) return slot.give_up + kLastAccount;
     // The tape may have been away, and nobody is told when it is back.
-    if (!slot.accounts_complete || !slot.waits.empty()) return now + kAskedAgain;
+    if (!slot.waits.empty()) return now + kAskedAgain;
     return std::nullopt;
 }
 

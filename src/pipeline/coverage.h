@@ -78,13 +78,13 @@ struct InstrumentFacts {
 
 struct SlotFacts {
     bool open = true;
-    bool run_began = false;         // somebody ran, whatever became of it
-    bool run_open = false;          // its run is waiting, running or to be retried
-    bool accounts_complete = true;  // every outcome on the tape is in the store
-    std::string waits;              // where what came of it may wait besides; empty: nowhere
-    Timestamp give_up;              // slot and grace
-    std::string run_failed;         // what its last try could say of itself; mostly empty
-    bool replaced = false;  // a recorder wrote into a file that was no longer the database's
+    bool run_began = false;  // somebody ran, whatever became of it
+    bool run_open = false;   // its run is waiting, running or to be retried
+    // Where what came of it may be besides, on the tape or on this machine; empty: nowhere.
+    std::string waits;
+    Timestamp give_up;       // slot and grace
+    std::string run_failed;  // what its last try could say of itself; mostly empty
+    bool replaced = false;   // a recorder wrote into a file that was no longer the database's
 };
 
 // After its grace a run has so long to put its account on the tape.

@@ -33,28 +33,40 @@ std::optional<Offset> FactsReader::loaded(const InstrumentFacts& facts) const {
     if (!facts.sent) return std::nullopt;
     const auto at = loaded_.find({facts.sent->topic, facts.sent->partition});
     if (at == loaded_.end()) return std::nullopt;
-    return at->second;
+    return at->second.next;
 }
 
+// What is on the tape behind a message that was made after the slot's last moment is of later
+// slots, so that a loader which is always behind keeps no slot pending for ever.
 std::string FactsReader::waits(Timestamp give_up) const {
-    return held_ && give_up + kLastAccount >= held_->since ? held_->what : std::string();
+    const Timestamp last_moment = give_up + kLastAccount;
+    if (held_ && last_moment >= held_->since) return held_->what;
+    if (!unknown_.empty()) return unknown_;
+    for (const NotLoaded& one : prices_not_loaded_) {
+        if (one.after && *one.after > last_moment) continue;
+        return fmt::format("may be among the messages of {}[{}] that are not yet loaded",
+                           one.at.topic, one.at.partition.value());
+    }
+    return {};
 }
 
 Result<> FactsReader::read_positions() {
     if (auto done = read_ledger(); !done) return done;
     if (auto done = read_gaps(); !done) return done;
-    return look_for_accounts();
+    if (auto done = look_for_accounts(); !done || !unknown_.empty()) return done;
+    return look_for_prices();
 }
 
 Result<> FactsReader::read_ledger() {
-    return store_.query({"select topic, partition, next_offset from offsets", {}, {}},
-                        [&](const RowView& row) -> Result<> {
-                            const Offset next(row.integer(2));
-                            Offset& known =
-                                loaded_.try_emplace(place_at(row, 0), next).first->second;
-                            known = std::min(known, next);
-                            return {};
-                        });
+    return store_.query(
+        {"select topic, partition, next_offset, last_timestamp from offsets", {}, {}},
+        [&](const RowView& row) -> Result<> {
+            Loaded now{Offset(row.integer(2)), {}};
+            if (!row.is_null(3)) now.last = row.timestamp(3);
+            Loaded& known = loaded_.try_emplace(place_at(row, 0), now).first->second;
+            if (now.next < known.next) known = now;
+            return {};
+        });
 }
 
 Result<> FactsReader::read_gaps() {
@@ -68,26 +80,53 @@ Result<> FactsReader::read_gaps() {
         });
 }
 
+// The partitions of a topic that hold messages which are not loaded.
+Result<std::vector<FactsReader::NotLoaded>> FactsReader::look_for_more(const std::string& topic) {
+    std::vector<NotLoaded> more;
+    const auto partitions = tape_.partitions(topic);
+    if (!partitions) return partitions.error();
+    for (const Partition partition : *partitions) {
+        const TopicPartition at{topic, partition};
+        const auto extent = tape_.extent(at);
+        if (!extent) return extent.error();
+        const auto found = loaded_.find(at);
+        const Loaded loaded = found == loaded_.end() ? Loaded{Offset(0), {}} : found->second;
+        if (std::max(loaded.next, extent->earliest) < extent->end)
+            more.push_back({at, loaded.last});
+    }
+    return more;
+}
+
 // Where nobody can tell now whether there are more, nothing is given up meanwhile.
 Result<> FactsReader::look_for_accounts() {
-    const auto partitions = tape_.partitions(std::string(kOutcomesTopic));
-    if (!partitions) {
-        accounts_complete_ = false;
-        if (retryable(partitions.error().kind) || is_missing(partitions.error())) return {};
-        return partitions.error();
+    const auto more = look_for_more(std::string(kOutcomesTopic));
+    if (more && more->empty()) return {};
+    if (more) {
+        unknown_ = fmt::format("its account may be among those of {} that are not yet loaded",
+                               kOutcomesTopic);
+        return {};
     }
-    for (const Partition partition : *partitions) {
-        const TopicPartition at{std::string(kOutcomesTopic), partition};
-        const auto extent = tape_.extent(at);
-        if (!extent && retryable(extent.error().kind)) {
-            accounts_complete_ = false;
-            return {};
-        }
-        if (!extent) return extent.error();
-        const auto loaded = loaded_.find(at);
-        const Offset reached = loaded == loaded_.end() ? Offset(0) : loaded->second;
-        if (reached < extent->end) accounts_complete_ = false;
+    if (is_missing(more.error())) {
+        unknown_ = fmt::format("the tape has no topic {}", kOutcomesTopic);
+        return {};
     }
+    return cannot_ask(more.error());
+}
+
+// A try that was killed has left its prices on the tape, and no account of them.
+Result<> FactsReader::look_for_prices() {
+    auto more = look_for_more(feed_.topic);
+    if (more) {
+        prices_not_loaded_ = *std::move(more);
+        return {};
+    }
+    if (is_missing(more.error())) return {};
+    return cannot_ask(more.error());
+}
+
+Result<> FactsReader::cannot_ask(const Error& error) {
+    if (!retryable(error.kind)) return error;
+    unknown_ = "the tape cannot be asked: " + error.what;
     return {};
 }
 

@@ -23,8 +23,8 @@ struct WindowFacts {
 };
 
 // Reads the facts of one feed, window after window. What is the same for all windows (the ledger,
-// how far the accounts are, gaps of the tape) is read once, and before them: what is loaded
-// meanwhile can only make a row appear, never a loss.
+// what the tape holds that is not loaded, gaps of the tape) is read once, and before them: what is
+// loaded meanwhile can only make a row appear, never a loss.
 class FactsReader {
 public:
     // With `only`, of that instrument alone.
@@ -34,7 +34,8 @@ public:
     // What may be there is unknown to store and tape.
     void hold_back(const std::optional<HeldBack>& held) { held_ = held; }
 
-    // Where what came of a slot may wait that is given up then; empty: nowhere.
+    // Where what came of a slot may be, unknown to the store, that is given up then; empty:
+    // nowhere.
     std::string waits(Timestamp give_up) const;
 
     Result<> read_positions();
@@ -42,19 +43,28 @@ public:
     // The facts of [from, to), runs of `dag` included.
     Result<WindowFacts> read(const std::string& dag, Timestamp from, Timestamp to);
 
-    // Every outcome that was on the tape is in the store.
-    bool accounts_complete() const { return accounts_complete_; }
-
     // How far the ledger is where this was sent; of several readings the lowest counts, as it may
     // stand behind what it said where the store's server crashed in between.
     std::optional<Offset> loaded(const InstrumentFacts& facts) const;
 
 private:
+    struct Loaded {
+        Offset next;
+        std::optional<Timestamp> last;  // when the message before it was made
+    };
+    struct NotLoaded {  // messages on the tape
+        TopicPartition at;
+        std::optional<Timestamp> after;  // when the last one was made that is loaded
+    };
+
     Result<> query(std::string sql, std::string_view instrument, std::string_view order,
                    std::vector<Value> values, const RowSink& sink);
     Result<> read_ledger();
     Result<> read_gaps();
     Result<> look_for_accounts();
+    Result<> look_for_prices();
+    Result<> cannot_ask(const Error& error);
+    Result<std::vector<NotLoaded>> look_for_more(const std::string& topic);
     Result<> read_outcomes(Timestamp from, Timestamp to, WindowFacts& facts);
     Result<> read_dead_letters(Timestamp from, Timestamp to, WindowFacts& facts);
     Result<> read_rows(Timestamp from, Timestamp to, WindowFacts& facts);
@@ -65,9 +75,10 @@ private:
     Tape& tape_;
     const Feed& feed_;
     const std::string only_;
-    std::map<TopicPartition, Offset> loaded_;
+    std::map<TopicPartition, Loaded> loaded_;
     std::vector<TapeGap> gaps_;
-    bool accounts_complete_ = true;
+    std::string unknown_;  // why nobody can tell what the tape has of any slot
+    std::vector<NotLoaded> prices_not_loaded_;
     std::optional<HeldBack> held_;
 };
 

@@ -63,7 +63,6 @@ Timestamp window_end(const Ones& ones, Timestamp from, Timestamp to) {
 SlotFacts facts_of(const Expectation& one, const WindowFacts& facts, const FactsReader& reader,
                    Timestamp slot) {
     SlotFacts of_slot;
-    of_slot.accounts_complete = reader.accounts_complete();
     of_slot.give_up = slot + one.schedule->grace_at(slot);
     of_slot.waits = reader.waits(of_slot.give_up);
     if (const auto run = facts.runs.find(slot); run != facts.runs.end()) {
