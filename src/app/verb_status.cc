@@ -1,10 +1,10 @@
 #include <fmt/format.h>
-#include <sys/statvfs.h>
 
 #include <algorithm>
 #include <filesystem>
 #include <set>
 
+#include "app/disk_room.h"
 #include "app/load_globals.h"
 #include "app/pipe_status.h"
 #include "app/spans.h"
@@ -51,6 +51,7 @@ struct Status {
     std::vector<std::string> captures_aside;  // files that were damaged
     std::int64_t store_bytes = 0;
     std::int64_t free_bytes = 0;
+    std::optional<std::string> without_room;  // a file that a recorder must write, on a full disk
 };
 
 Result<std::int64_t> count_of(Store& store, const std::string& sql) {
@@ -133,12 +134,8 @@ Result<> read_rest(Reader& reader, Status& status) {
     }
     if (!assembly.captures_fault().empty()) status.captures_fault = assembly.captures_fault();
     status.captures_aside = files_set_aside(captures_path(assembly.settings()));
-    const std::string disk_of = captures_path(assembly.settings());
-    struct statvfs disk {};
-    const auto folder = std::filesystem::absolute(disk_of).parent_path();
-    if (::statvfs(folder.c_str(), &disk) == 0) {
-        status.free_bytes = static_cast<std::int64_t>(disk.f_bavail * disk.f_frsize);
-    }
+    status.free_bytes = free_on_disk_of(captures_path(assembly.settings()));
+    status.without_room = file_without_room(assembly.settings());
     if (const auto* sqlite = std::get_if<SqliteUrl>(&assembly.settings().store.url.target)) {
         std::error_code error;
         for (const char* suffix : {"", "-wal"}) {
@@ -172,6 +169,7 @@ Result<Status> read_status(Reader& reader) {
 }
 
 bool is_wrong(const Status& status) {
+    if (status.running && status.without_room) return true;
     if (status.pipe.away || (status.pipe.spool && status.pipe.spool->refused > 0)) return true;
     if (!status.problems.empty() || status.dead_letters > 0 || status.gaps > 0) return true;
     return std::ranges::any_of(status.feeds, [](const FeedStatus& feed) {
@@ -193,6 +191,11 @@ std::string is_recording(const Status& status) {
     }
     if (!status.running) {
         return "not recording: no recorder is running" + (without.empty() ? "" : "; " + without);
+    }
+    // For a demo that can write nothing, time stands still at the last slot that has prices.
+    if (status.without_room) {
+        return fmt::format("a recorder is running and can write nothing: the disk of {} is full{}",
+                           *status.without_room, without.empty() ? "" : "; " + without);
     }
     if (!without.empty()) return "a recorder is running, but " + without;
     const bool any = std::ranges::any_of(status.feeds, [](const FeedStatus& feed) {

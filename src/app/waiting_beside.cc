@@ -1,7 +1,10 @@
 #include "app/waiting_beside.h"
 
+#include <fmt/format.h>
+
 #include <filesystem>
 
+#include "app/disk_room.h"
 #include "store/statement_journal.h"
 #include "tape/spool_file.h"
 
@@ -13,6 +16,25 @@ bool is_there(const std::string& path) {
     std::error_code missing;
     const auto size = std::filesystem::file_size(path, missing);
     return !missing && size > 0;
+}
+
+// A recorder whose disk is full runs, and can tell nobody what became of the slots after those that
+// it has written of. What cannot be asked is no reason for anything here: the reader finds it too.
+std::optional<HeldBack> held_by_full_disk(const Settings& settings, Store& store) {
+    const auto file = file_without_room(settings);
+    if (!file) return std::nullopt;
+    const auto runs = lease_is_held(settings, store);
+    if (!runs || !*runs) return std::nullopt;
+    HeldBack held{Timestamp(), fmt::format("a recorder runs and can write nothing: the disk of {} "
+                                           "is full",
+                                           *file)};
+    auto done = store.query({"select max(handled_until) from dag_states", {}, {}},
+                            [&](const RowView& row) -> Result<> {
+                                if (!row.is_null(0)) held.since = row.timestamp(0);
+                                return {};
+                            });
+    if (!done) return std::nullopt;
+    return held;
 }
 
 }  // namespace
@@ -32,7 +54,7 @@ std::optional<HeldBack> waiting_beside(Assembly& assembly) {
         held = both_held(held, held_by_spool(path, spool ? (*spool)->sizes()
                                                          : Result<SpoolSizes>(spool.error())));
     }
-    return held;
+    return both_held(held, held_by_full_disk(assembly.settings(), assembly.store()));
 }
 
 }  // namespace tapedeck

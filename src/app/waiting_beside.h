@@ -8,7 +8,8 @@
 namespace tapedeck {
 
 // What waits on this machine in the spool or in the schedule's journal of the configuration, which
-// are only looked at. To be asked before tape and store are read.
+// are only looked at, or in the memory of a recorder whose disk is full. To be asked before tape
+// and store are read.
 std::optional<HeldBack> waiting_beside(Assembly& assembly);
 
 }  // namespace tapedeck

@@ -145,6 +145,7 @@ Verdict derive(const SlotFacts& slot, const InstrumentFacts& instrument,
                 "the database was replaced under the recorder"};
     }
     if (!slot.run_began) return {CoverageState::missed, "nobody_ran", "no run asked for it"};
+    if (slot.run_missed) return {CoverageState::missed, "held_up", slot.run_failed};
     if (!slot.run_failed.empty()) return {CoverageState::missed, "no_account", slot.run_failed};
     return {CoverageState::missed, "interrupted", "its run began and left no account"};
 }

@@ -78,8 +78,9 @@ struct InstrumentFacts {
 
 struct SlotFacts {
     bool open = true;
-    bool run_began = false;  // somebody ran, whatever became of it
-    bool run_open = false;   // its run is waiting, running or to be retried
+    bool run_began = false;   // somebody ran, whatever became of it
+    bool run_missed = false;  // whoever had to run it was there, and could not begin
+    bool run_open = false;    // its run is waiting, running or to be retried
     // Where what came of it may be besides, on the tape or on this machine; empty: nowhere.
     std::string waits;
     Timestamp give_up;       // slot and grace

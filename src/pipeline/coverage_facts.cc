@@ -4,6 +4,8 @@
 
 #include <algorithm>
 
+#include "pipeline/run_table.h"
+
 namespace tapedeck {
 namespace {
 
@@ -208,6 +210,7 @@ Result<> FactsReader::read_runs(const std::string& dag, Timestamp from, Timestam
             const std::string_view state = row.text(1);
             WindowFacts::Run& run = facts.runs[row.timestamp(0)];
             run.open |= state == "queued" || state == "running" || state == "up_for_retry";
+            run.missed |= state == kRunMissed;
             return {};
         });
     if (!done) return done;

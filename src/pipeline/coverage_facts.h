@@ -10,8 +10,9 @@ namespace tapedeck {
 // What store and tape know of the slots of one window: what `derive` is asked about.
 struct WindowFacts {
     struct Run {
-        bool open = false;   // waiting, running or to be retried
-        std::string failed;  // what its last failed try said of itself
+        bool open = false;    // waiting, running or to be retried
+        bool missed = false;  // kRunMissed
+        std::string failed;   // what its last failed try said of itself
     };
     std::map<Timestamp, std::unordered_map<std::string, InstrumentFacts>> slots;
     std::map<Timestamp, Run> runs;  // of one DAG

@@ -68,6 +68,7 @@ SlotFacts facts_of(const Expectation& one, const WindowFacts& facts, const Facts
     if (const auto run = facts.runs.find(slot); run != facts.runs.end()) {
         of_slot.run_began = true;
         of_slot.run_open = run->second.open;
+        of_slot.run_missed = run->second.missed;
         of_slot.run_failed = run->second.failed;
     }
     of_slot.replaced = facts.is_replaced(slot);

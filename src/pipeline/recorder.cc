@@ -104,7 +104,8 @@ Result<Timestamp> Recorder::step() {
     if (auto done = take_ended(); !done) return done.error();
     take_news();
     const Timestamp now = parts_.clock.now();
-    const Decision decision = slots_.decide(now);
+    hindrance_.store = store_side_.waits_for();
+    const Decision decision = slots_.decide(now, hindrance_);
     if (!decision.statements.empty()) {
         auto kept = parts_.journal.append(decision.statements);
         if (!kept && !retryable(kept.error().kind)) return kept.error();
@@ -112,15 +113,30 @@ Result<Timestamp> Recorder::step() {
             if (!std::exchange(journal_told_, true)) {
                 parts_.log.emit(Waiting{"journal", kept.error().what});
             }
+            held_up_by_journal(kept.error(), now);
             return now + kBetweenWrites;
         }
         if (std::exchange(journal_told_, false)) parts_.log.emit(Recovered{"journal", 0});
+        store_side_.held_up(std::nullopt);
+    }
+    if (std::ranges::none_of(decision.plan.actions, [](const Action& action) {
+            return std::holds_alternative<MarkMissed>(action);
+        })) {
+        hindrance_ = {};
     }
     slots_.carried_out(decision);
     for (const Action& action : decision.plan.actions) carry_out(action);
     if (!decision.statements.empty()) store_side_.journal_grew();
     store_side_.next_slot_is(slots_.next_slot(now));
     return decision.plan.wake.value_or(Timestamp::max());
+}
+
+// The slots that fall due meanwhile are in no table until there is room again.
+void Recorder::held_up_by_journal(const Error& error, Timestamp now) {
+    if (!hindrance_.since) hindrance_.since = now;
+    hindrance_.what = fmt::format("the recorder's journal could not be written from {} on: {}",
+                                  format_rfc3339(*hindrance_.since), error.what);
+    store_side_.held_up(HeldBack{*hindrance_.since, hindrance_.what});
 }
 
 void Recorder::carry_out(const Action& action) {

@@ -67,6 +67,7 @@ private:
     Result<> take_ended();
     Result<> take_ended(const Workers::Ended& ended);
     void take_news();
+    void held_up_by_journal(const Error& error, Timestamp now);
     void carry_out(const Action& action);
     void start_collecting(const StartTask& task);
     Result<> failed();
@@ -79,6 +80,7 @@ private:
     SourceStates states_;
     RunSlots slots_;
     bool journal_told_ = false;  // that it cannot be written
+    Hindrance hindrance_;        // by the journal, until a plan that misses no slot is kept
 
     Bell bell_;
     std::mutex mutex_;

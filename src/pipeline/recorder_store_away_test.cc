@@ -1,5 +1,8 @@
 // The store goes away for a while, or holds every caller up: collecting goes on, and the journal
-// brings home what was decided.
+// brings home what was decided. Or the journal itself cannot be written: then nothing can begin,
+// and that is known afterwards.
+#include <fmt/format.h>
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -24,6 +27,7 @@ const Timestamp kEnd = *parse_rfc3339("2026-11-24T00:36:00Z");
 enum class Trouble {
     away,      // nobody is there: every call fails at once
     blocking,  // somebody holds a lock: a call waits for as long as its patience lasts
+    full,      // the store is well, and the journal's disk is full
 };
 
 // A store in trouble within a span of time.
@@ -67,7 +71,7 @@ private:
         if (troubled() && trouble_ == Trouble::blocking) {
             clock_.sleep_until(std::min(to_, clock_.now() + patience.limit), patience.stop);
         }
-        if (!troubled()) return std::nullopt;
+        if (trouble_ == Trouble::full || !troubled()) return std::nullopt;
         return Error{ErrorKind::unavailable, "the store is in trouble"};
     }
 
@@ -78,8 +82,8 @@ private:
     const Timestamp to_;
 };
 
-struct StoreAwayTest : ::testing::TestWithParam<Trouble> {
-    StoreAwayTest() {
+struct RecorderInTrouble : ::testing::Test {
+    RecorderInTrouble() {
         auto opened = SqliteStore::open(folder.file("t.db"), hour);
         EXPECT_TRUE(opened) << opened.error().what;
         store = *std::move(opened);
@@ -104,12 +108,18 @@ struct StoreAwayTest : ::testing::TestWithParam<Trouble> {
         const auto before = accounts();
         WaitingClock clock(from, to);
         clock.quiet = [&] {  // an account is on the tape before its run is known to have ended
-            return accounts() - before >=
-                   clock.now().time_since_epoch() / 5min - from.time_since_epoch() / 5min;
+            std::int64_t slots = 0;
+            using Slots = std::chrono::duration<std::int64_t, std::ratio<300>>;
+            for (Timestamp slot = std::chrono::ceil<Slots>(from); slot <= clock.now();
+                 slot += 5min) {
+                if (trouble != Trouble::full || slot < kGone || slot > kBack) ++slots;
+            }
+            return accounts() - before >= slots;
         };
-        TroubledStore away(*store, clock, GetParam(), kGone, kBack);
+        TroubledStore away(*store, clock, trouble, kGone, kBack);
         auto journal = StatementJournal::open(folder.file("journal.db"), clock);
         if (!journal) return journal.error();
+        if (trouble == Trouble::full) refuse_statements(folder.file("journal.db"));
         Log log(-1, LogFormat::text, Severity::error, clock);
         const SecretLookup secrets = [](const std::string&) -> Result<Secret> {
             return Error{ErrorKind::rejected, "none"};
@@ -144,6 +154,15 @@ struct StoreAwayTest : ::testing::TestWithParam<Trouble> {
         return recorder.run(clock.over());
     }
 
+    static void refuse_statements(const std::string& journal) {
+        auto database = Database::open(journal, {});
+        ASSERT_TRUE(database) << database.error().what;
+        ASSERT_TRUE((*database)->execute(fmt::format(
+            "create trigger if not exists full before insert on journal when new.written_at "
+            "between {} and {} begin select raise(abort, 'database or disk is full'); end",
+            kGone.time_since_epoch().count(), kBack.time_since_epoch().count())));
+    }
+
     std::int64_t accounts() {
         const auto extent = tape.extent({std::string(kOutcomesTopic), Partition(0)});
         EXPECT_TRUE(extent);
@@ -173,11 +192,16 @@ struct StoreAwayTest : ::testing::TestWithParam<Trouble> {
         EXPECT_EQ(answers("select slot, state from coverage order by slot, instrument"), covered);
     }
 
+    Trouble trouble = Trouble::away;
     TempFolder folder;
     ManualClock hour{kStart};
     Feed feed = testing::feed_of({"bitcoin", "ethereum"}, {testing::json_source("alpha")});
     MemoryTape tape;
     std::unique_ptr<SqliteStore> store;
+};
+
+struct StoreAwayTest : RecorderInTrouble, ::testing::WithParamInterface<Trouble> {
+    StoreAwayTest() { trouble = GetParam(); }
 };
 
 TEST_P(StoreAwayTest, EverySlotIsCollectedOnceAndAccountedFor) {
@@ -204,6 +228,40 @@ TEST_P(StoreAwayTest, WhatAnEarlierProcessJournalledIsBroughtHomeByTheNext) {
     EXPECT_EQ(
         std::ranges::count_if(covered, [](const auto& line) { return line.ends_with("recorded"); }),
         12);
+}
+
+struct JournalFullTest : RecorderInTrouble {
+    JournalFullTest() { trouble = Trouble::full; }
+};
+
+TEST_F(JournalFullTest, SlotsThatCouldNotBeginAreMissedForThatReason) {
+    // Recorded before; then nobody is there for a while, for which there is no such reason.
+    auto done = record(kStart, *parse_rfc3339("2026-11-24T00:05:40Z"));
+    ASSERT_TRUE(done) << done.error().what;
+    done = record(*parse_rfc3339("2026-11-24T00:13:00Z"), kEnd);
+    ASSERT_TRUE(done) << done.error().what;
+    const auto covered = answers(
+        "select slot, state || case when reason <> '' then ' ' || reason || ': ' || what else '' "
+        "end from coverage where "
+        "instrument = 'bitcoin' order by slot");
+    const auto full = [](const std::string& slot) {
+        return ::testing::AllOf(
+            ::testing::StartsWith(slot + " missed held_up: the recorder's journal could not be "
+                                         "written from 2026-11-24T00:13:00Z on: "),
+            ::testing::HasSubstr("database or disk is full"));
+    };
+    EXPECT_THAT(covered, ::testing::ElementsAre(
+                             "2026-11-24T00:05:00Z recorded",
+                             "2026-11-24T00:10:00Z missed nobody_ran: no run asked for it",
+                             full("2026-11-24T00:15:00Z"), full("2026-11-24T00:20:00Z"),
+                             full("2026-11-24T00:25:00Z"), "2026-11-24T00:30:00Z recorded",
+                             "2026-11-24T00:35:00Z recorded"));
+    AuditScope all{Timestamp(), kEnd, kEnd};
+    const std::map<std::string, Feed> feeds{{"coin", feed}};
+    const auto expected = expectations();
+    const auto report = audit({*store, tape, nullptr, feeds, expected}, all);
+    ASSERT_TRUE(report) << report.error().what;
+    EXPECT_EQ(report->differences_found, 0);
 }
 
 INSTANTIATE_TEST_SUITE_P(Store, StoreAwayTest, ::testing::Values(Trouble::away, Trouble::blocking),

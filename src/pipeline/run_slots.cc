@@ -1,5 +1,7 @@
 #include "pipeline/run_slots.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 
 #include "base/assert.h"
@@ -76,7 +78,39 @@ Statement RunSlots::kept(const EndRun& run, Timestamp now) const {
                                now);
 }
 
-Decision RunSlots::decide(Timestamp now) const {
+// Empty: nobody was there, or nobody wanted it run.
+std::string RunSlots::why_missed(const Dag& dag, Timestamp slot, const Hindrance& hindrance) const {
+    if (dag.state.paused) return {};
+    if (hindrance.since && slot + dag.schedule.grace_at(slot) >= *hindrance.since) {
+        return hindrance.what;
+    }
+    // A process that has just started knows runs that one before it has left.
+    if (!is_kept_ || std::ssize(dag.state.runs) < dag.spec.concurrency) return {};
+    return fmt::format("the run of {} had not ended{}{}",
+                       format_rfc3339(dag.state.runs.front().slot),
+                       hindrance.store.empty() ? "" : "; the store waits: ", hindrance.store);
+}
+
+// A try of each task that collects says why there is no price.
+void RunSlots::keep_missed(const MarkMissed& missed, const Hindrance& hindrance, Timestamp now,
+                           std::vector<Statement>& statements) const {
+    const auto dag =
+        std::ranges::find(dags_, missed.dag, [](const Dag& one) { return one.spec.name; });
+    TAPEDECK_ASSERT(dag != dags_.end());
+    for (const Timestamp slot : missed.slots) {
+        const std::string what = why_missed(*dag, slot, hindrance);
+        if (what.empty()) continue;
+        const std::string id = run_id(missed.dag, slot);
+        statements.push_back(RunTable::run_begun(
+            {id, missed.dag, slot, "scheduled", std::string(kRunMissed), now, {}}, config_));
+        for (const TaskSpec& task : dag->spec.tasks) {
+            if (task.feed.empty()) continue;
+            statements.push_back(RunTable::try_begun(id, {task.name, 1, "failed", now, now, what}));
+        }
+    }
+}
+
+Decision RunSlots::decide(Timestamp now, const Hindrance& hindrance) const {
     std::vector<PlannedDag> planned;
     for (const Dag& dag : dags_) planned.push_back({dag.spec, dag.schedule, dag.state});
     Decision decision{plan(planned, now), ended_};
@@ -87,7 +121,10 @@ Decision RunSlots::decide(Timestamp now) const {
             decision.statements.push_back(kept(*task, now));
         } else if (const auto* end = std::get_if<EndRun>(&action)) {
             decision.statements.push_back(kept(*end, now));
-        }  // what is missed follows from the state's `handled`
+        } else if (const auto* missed = std::get_if<MarkMissed>(&action)) {
+            // That nobody was there follows from the state's `handled`.
+            keep_missed(*missed, hindrance, now, decision.statements);
+        }
     }
     for (std::size_t i = 0; i < dags_.size(); ++i) {
         const DagState& after = decision.plan.after[i];

@@ -22,6 +22,13 @@ struct KnownDag {
     std::vector<Run> open;  // scheduled runs that have not ended
 };
 
+// What keeps runs from beginning though the schedule is there.
+struct Hindrance {
+    std::optional<Timestamp> since;  // that nothing can be kept, and so nothing begun
+    std::string what;                // why
+    std::string store;               // what the store waits for; empty: for nothing
+};
+
 // What is decided at one moment, and the statements that keep it: first these are made durable,
 // then `carried_out` takes the plan over, then its actions are done.
 struct Decision {
@@ -40,7 +47,9 @@ public:
     // a schedule cannot be made.
     Result<> begin(std::span<const KnownDag> known, Timestamp now);
 
-    Decision decide(Timestamp now) const;
+    // Slots that are missed because of a hindrance, or of a run that does not end, are kept as runs
+    // that could not begin.
+    Decision decide(Timestamp now, const Hindrance& hindrance = {}) const;
     void carried_out(const Decision& decision);
 
     // What has ended and is not in a decision yet: for the last moment.
@@ -71,9 +80,12 @@ private:
         Schedule schedule;
         DagState state;
     };
+    std::string why_missed(const Dag& dag, Timestamp slot, const Hindrance& hindrance) const;
     Statement kept(const StartRun& run, Timestamp now) const;
     Statement kept(const StartTask& task, Timestamp now) const;
     Statement kept(const EndRun& run, Timestamp now) const;
+    void keep_missed(const MarkMissed& missed, const Hindrance& hindrance, Timestamp now,
+                     std::vector<Statement>& statements) const;
 
     std::vector<DagSpec> specs_;  // until begin
     const std::string config_;

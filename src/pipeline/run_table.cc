@@ -29,10 +29,11 @@ Statement RunTable::run_ended(const std::string& run_id, const std::string& stat
 
 Statement RunTable::try_begun(const std::string& run_id, const TryRow& attempt) {
     return {
-        "insert into task_tries (run_id, task, try, state, started_at, ended_at) values ($1, $2, "
-        "$3, $4, $5, $6) on conflict do nothing",
+        "insert into task_tries (run_id, task, try, state, started_at, ended_at, what) values ($1, "
+        "$2, $3, $4, $5, $6, $7) on conflict do nothing",
         {run_id, attempt.task, static_cast<std::int64_t>(attempt.number), attempt.state,
-         attempt.started_at, optional_time(attempt.ended_at)},
+         attempt.started_at, optional_time(attempt.ended_at),
+         attempt.what.empty() ? Value(std::monostate{}) : Value(attempt.what)},
         1};
 }
 

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "events/recording.h"
+#include "pipeline/held_back.h"
 
 namespace tapedeck {
 namespace {
@@ -28,7 +29,7 @@ StoreSide::StoreSide(Parts parts, Orders orders)
       runs_(store_),
       coverage_(store_, parts_.tape, orders_.feeds),
       problems_(store_, parts_.clock, parts_.log, parts_.tell) {
-    coverage_.hold_back_while(parts_.waiting);
+    coverage_.hold_back_while([this] { return held_back(); });
 }
 
 StoreSide::~StoreSide() { stop_.request_stop(); }
@@ -138,6 +139,25 @@ void StoreSide::next_slot_is(std::optional<Timestamp> slot) {
     if (std::exchange(next_slot_, slot) != slot) bell_.ring();
 }
 
+void StoreSide::held_up(std::optional<HeldBack> held_up) {
+    const std::lock_guard lock(mutex_);
+    work_.held_up = std::move(held_up);
+}
+
+std::string StoreSide::waits_for() {
+    const std::lock_guard lock(mutex_);
+    return waits_for_;
+}
+
+std::optional<HeldBack> StoreSide::held_back() {
+    std::optional<HeldBack> held = held_up_;
+    {
+        const std::lock_guard lock(mutex_);
+        held = both_held(held, work_.held_up);
+    }
+    return parts_.waiting ? both_held(held, parts_.waiting()) : held;
+}
+
 StoreSide::News StoreSide::take_news() {
     const std::lock_guard lock(mutex_);
     News taken{news_.paused, std::exchange(news_.prices, {})};
@@ -156,6 +176,7 @@ void StoreSide::take_work(Work& work) {
     work_.dirty.clear();
     std::ranges::move(work_.questions, std::back_inserter(work.questions));
     work_.questions.clear();
+    held_up_ = work_.held_up;
 }
 
 void StoreSide::loop() {
@@ -183,6 +204,10 @@ Result<> StoreSide::round(Work& work) {
     const auto done = do_all(work);
     keep_house();
     const auto now = parts_.clock.steady();
+    {
+        const std::lock_guard lock(mutex_);
+        waits_for_ = done ? "" : done.error().what;
+    }
     if (done) {
         if (away_) parts_.log.emit(Recovered{"store", (now - *away_).count() / 1000});
         away_.reset();
@@ -286,6 +311,8 @@ void StoreSide::keep_house() {
 Result<> StoreSide::finish() {
     stop_.request_stop();
     if (thread_.joinable()) thread_.join();
+    Work rest;
+    take_work(rest);
     if (auto done = failed(); !done) return done;
     PatientStore store(parts_.store, {.limit = kLastCalls});
     auto done = parts_.journal.replay(store);
@@ -296,7 +323,7 @@ Result<> StoreSide::finish() {
     }
     if (done) {
         CoverageLedger coverage(store, parts_.tape, orders_.feeds);
-        coverage.hold_back_while(parts_.waiting);
+        coverage.hold_back_while([this] { return held_back(); });
         auto settled = coverage.settle(orders_.expectations, parts_.clock.now());
         if (!settled) done = settled.error();
     }

@@ -75,6 +75,10 @@ public:
     void all_changed();
     void look_up(const std::string& dag, const std::string& feed, Timestamp slot);
     void next_slot_is(std::optional<Timestamp> slot);  // pauses are read again shortly before it
+    // Since when the schedule can start nothing, and why: what is missed meanwhile is not given up
+    // before the journal tells of it.
+    void held_up(std::optional<HeldBack> held_up);
+    std::string waits_for();  // why the store is away; empty: it is not
     News take_news();
     Result<> failed();  // why the thread has ended, where waiting cannot mend it
 
@@ -91,8 +95,10 @@ private:
     struct Work {
         std::set<std::string> dirty;  // feeds whose coverage is to be settled
         std::vector<Question> questions;
+        std::optional<HeldBack> held_up;
     };
 
+    std::optional<HeldBack> held_back();
     void loop();
     void take_work(Work& work);
     Result<> round(Work& work);
@@ -116,6 +122,7 @@ private:
     // The store's thread's.
     std::optional<std::chrono::microseconds> away_;  // since when, by the steady clock
     std::optional<Timestamp> settle_at_;
+    std::optional<HeldBack> held_up_;  // before this round's look into the journal
     std::optional<std::chrono::microseconds> house_kept_;
     std::atomic<bool> house_busy_ = false;
     std::jthread house_;
@@ -123,6 +130,7 @@ private:
     std::mutex mutex_;
     Work work_ TAPEDECK_GUARDED_BY(mutex_);
     News news_ TAPEDECK_GUARDED_BY(mutex_);
+    std::string waits_for_ TAPEDECK_GUARDED_BY(mutex_);
     std::optional<Timestamp> next_slot_ TAPEDECK_GUARDED_BY(mutex_);
     std::optional<Error> error_ TAPEDECK_GUARDED_BY(mutex_);
     Bell bell_;

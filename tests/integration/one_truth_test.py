@@ -2,7 +2,9 @@
 collected by hand, a recorder that starts beside it, a DAG that is resumed; and the demo and real
 prices are kept apart. The scenarios run beside one another, as most of them wait for a minute."""
 import datetime
+import errno
 import json
+import os
 import signal
 import sqlite3
 import subprocess
@@ -179,5 +181,46 @@ def resumed_within_the_grace():
     assert (minute * 60 * 10**6,) in slots, (minute, slots)
 
 
+def full_disk():
+    """Nothing that a recorder on a full disk missed is called nobody's, then or afterwards."""
+    assert os.geteuid() == 0, "only root can mount a small disk"
+    world = World(1)
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=6m", "tmpfs", world.folder], check=True)
+    try:
+        recording_on_a_full_disk(world)
+    finally:
+        subprocess.run(["umount", "-l", world.folder], check=True)
+
+
+def recording_on_a_full_disk(world):
+    def status():
+        return json.loads(world.expect(0, "--config", "demo", "status", "--json"))
+
+    process, lines = demo(world, "--speed", "60")
+    wait_until(lambda: any('"slot_collected"' in line for line in lines), "a slot")
+    with open(world.folder / "filler", "wb", buffering=0) as filler:
+        try:
+            while filler.write(b"x" * 4096):
+                pass
+        except OSError as full:
+            assert full.errno == errno.ENOSPC, full
+    wait_until(lambda: any("disk is full" in line for line in lines), "a full disk", limit=60)
+    time.sleep(15)  # three slots of the demo's
+    assert "can write nothing: the disk of tapedeck-demo" in status()["recording"], status()
+    gaps = json.loads(world.tell("--config", "demo", "gaps", "--json")[1])
+    assert not [gap for gap in gaps if gap["reason"] == "nobody_ran"], gaps
+    (world.folder / "filler").unlink()
+    collected = len(lines)
+    wait_until(lambda: sum('"slot_collected"' in line for line in lines[collected:]) >= 4,
+               "slots after the disk has room", limit=60)
+    assert status()["recording"].startswith("recording"), status()
+    gaps = json.loads(world.expect(4, "--config", "demo", "gaps", "--json"))
+    missed = [gap for gap in gaps if gap["state"] == "missed"]
+    assert missed and all("disk is full" in gap["what"] for gap in missed), gaps
+    process.send_signal(signal.SIGINT)
+    assert process.wait(timeout=20) == 0, lines
+    world.expect(0, "--config", "demo", "audit")
+
+
 program_test.run_all([demos_first_moment, killed_demo, kept_apart, tried_by_hand, no_other_slot,
-                      until, resumed_within_the_grace])
+                      until, resumed_within_the_grace, full_disk])
