@@ -78,6 +78,7 @@ struct Told {
     ExportOptions exported;
     PlotOptions plot;
     std::string shell;
+    std::string helped;  // the verb that `help` is asked about
     std::function<Exit()> act;
 };
 
@@ -91,6 +92,7 @@ public:
         add_sources();
         add_settings();
         add_data();
+        add_itself();
     }
 
 private:
@@ -167,6 +169,8 @@ private:
         extract->add_option("--instrument", told_.extract.instrument, "The instrument")->required();
         extract->add_option("--status", told_.extract.status, "The HTTP status it came with")
             ->check(CLI::Range(100, 599));
+        extract->add_option("--content-type", told_.extract.content_type,
+                            "Its Content-Type, such as \"text/html; charset=windows-1252\"");
         extract->add_flag("--every-rule", told_.extract.every_rule, "What each rule reads");
         extract->add_option("file", told_.extract.file, "The page; - is standard input")
             ->required();
@@ -243,6 +247,35 @@ private:
             ->check(CLI::Range(1, kLargestChart));
         plot->add_option("--height", told_.plot.height, "In lines, or pixels of the SVG")
             ->check(CLI::Range(1, kLargestChart));
+    }
+
+    // What the program says of itself: the verbs beside --version and --help.
+    void add_itself() {
+        auto* version = app_.add_subcommand("version", "Which version this is");
+        version->fallthrough();
+        version->callback([this] {
+            told_.act = [this] {
+                print(told_.globals.json ? R"({"version":")" TAPEDECK_VERSION "\"}\n"
+                                         : TAPEDECK_VERSION "\n");
+                return Exit::fine;
+            };
+        });
+        auto* help = app_.add_subcommand("help", "The verbs, or the words of one of them");
+        help->add_option("verb", told_.helped, "The verb");
+        help->callback([this] { told_.act = [this] { return show_help(); }; });
+    }
+
+    Exit show_help() const {
+        if (told_.helped.empty()) {
+            print(app_.help());
+            return Exit::fine;
+        }
+        for (const CLI::App* verb : app_.get_subcommands([](const CLI::App*) { return true; })) {
+            if (verb->get_name() != told_.helped) continue;
+            print(verb->help());
+            return Exit::fine;
+        }
+        return fail(Exit::not_found, "there is no verb " + told_.helped);
     }
 
     CLI::App& app_;

@@ -135,6 +135,12 @@ def exit_codes():
     world.expect(0, "config", "check")
     world.expect(2)
     world.expect(2, "stats", says="did you mean status?")
+    version = world.expect(0, "version")
+    assert version == world.expect(0, "--version"), version
+    assert json.loads(world.expect(0, "--json", "version"))["version"] == version.strip()
+    world.expect(0, "help", says="Subcommands")
+    world.expect(0, "help", "extract", says="--source")
+    world.expect(3, "help", "stats", says="there is no verb stats")
     world.expect(3, "--config", "other.toml", "status", says="other.toml")
     world.expect(3, "collect", "coins")
     world.expect(6, "--set", "store.url=\"sqlite:no/such/folder/t.db\"", "run", says="no/such/folder")
