@@ -224,8 +224,25 @@ TEST_F(CurlClientTest, KeepsCookiesByJarAndToTheJar) {
     EXPECT_EQ(fetch(request).body, "");
     request.cookie_jar.clear();
     EXPECT_EQ(fetch(request).body, "");
-    request.url = server.url("/set");
-    EXPECT_EQ(fetch(request).body, "") << "no jar, no cookies";
+}
+
+// Issue 11: a site that sets a cookie and redirects to itself until it comes back.
+TEST_F(CurlClientTest, SendsWhatARedirectSetAlongItsOwnWayAndForgetsIt) {
+    LoopbackServer server([](LoopbackConnection& client) {
+        for (std::string asked = client.request(); !asked.empty(); asked = client.request()) {
+            const std::string cookie = header_of(asked, "Cookie");
+            const std::string here = path_of(asked);
+            const bool first = here == "/price" && cookie.empty();
+            const bool second = here == "/price" && cookie == "a=1";
+            client.send(first    ? http_answer(302, "", "Set-Cookie: a=1\r\nLocation: /price\r\n")
+                        : second ? http_answer(302, "", "Set-Cookie: b=2\r\nLocation: /price\r\n")
+                                 : http_answer(200, cookie));
+        }
+    });
+    const Answer answer = fetch(get(server.url("/price")));
+    EXPECT_EQ(answer.status, 200);
+    EXPECT_THAT(answer.body, testing::AnyOf("a=1; b=2", "b=2; a=1"));
+    EXPECT_EQ(fetch(get(server.url("/shown"))).body, "") << "of another request";
 }
 
 TEST_F(CurlClientTest, TellsAKeyToNoOtherHost) {

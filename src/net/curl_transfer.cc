@@ -75,6 +75,7 @@ CurlTransfer::CurlTransfer(RequestId id, Request request, Timestamp now)
 
 void CurlTransfer::prepare(const CurlOptions& options, CURLSH* share) {
     CURL* easy = easy_.get();
+    const CookieLines of_chain = request_.cookie_jar.empty() ? cookies() : CookieLines();
     set(easy, CURLOPT_COOKIEFILE, nullptr);  // libcurl 7.88's reset forgets to free the list
     curl_easy_reset(easy);
     error_[0] = '\0';
@@ -100,7 +101,12 @@ void CurlTransfer::prepare(const CurlOptions& options, CURLSH* share) {
     set(easy, CURLOPT_ACCEPT_ENCODING, "");
     set(easy, CURLOPT_USERAGENT, options.user_agent.c_str());
     if (!options.ca_file.empty()) set(easy, CURLOPT_CAINFO, options.ca_file.c_str());
-    if (!request_.cookie_jar.empty()) set(easy, CURLOPT_COOKIEFILE, "");
+    // Without a jar, what a site sets lasts until this request is answered: some redirect to
+    // themselves until the cookie that came along comes back.
+    set(easy, CURLOPT_COOKIEFILE, "");
+    for (const curl_slist* line = of_chain.get(); line != nullptr; line = line->next) {
+        set(easy, CURLOPT_COOKIELIST, line->data);
+    }
 
     const auto left = std::chrono::ceil<milliseconds>(deadline_ - std::chrono::steady_clock::now());
     set(easy, CURLOPT_TIMEOUT_MS, static_cast<long>(std::max(left.count(), std::int64_t{1})));
@@ -127,6 +133,12 @@ void CurlTransfer::prepare(const CurlOptions& options, CURLSH* share) {
     }
     set_headers();
     set_proxy();
+}
+
+CurlTransfer::CookieLines CurlTransfer::cookies() const {
+    curl_slist* lines = nullptr;
+    if (curl_easy_getinfo(easy_.get(), CURLINFO_COOKIELIST, &lines) != CURLE_OK) return {};
+    return CookieLines(lines);
 }
 
 void CurlTransfer::set_headers() {

@@ -47,6 +47,10 @@ private:
 
     static curl_socket_t on_open(void* self, curlsocktype purpose, curl_sockaddr* address);
 
+    // What the handle itself has been given, in libcurl's lines; a share's are not among them.
+    using CookieLines = std::unique_ptr<curl_slist, FreeHeaders>;
+    CookieLines cookies() const;
+
     bool take_header(std::string_view line);
     bool take_body(std::string_view bytes);
     bool is_too_large(std::string what);

@@ -32,7 +32,8 @@ struct Request {
     std::int64_t max_bytes = 8 * 1024 * 1024;  // of the body, packed and unpacked alike
     int max_redirects = 5;
     std::optional<Secret> proxy;  // "http://user:password@host:port"
-    std::string cookie_jar;       // requests with the same name share cookies; empty: none
+    // Requests with the same name share cookies; empty: those that its own redirects set, no other.
+    std::string cookie_jar;
     // What stands in URL, headers or proxy and is for the host asked alone.
     std::vector<Secret> confidential;
 };
