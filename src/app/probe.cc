@@ -4,7 +4,6 @@
 
 #include "app/run.h"
 #include "net/url.h"
-#include "pipeline/reading_check.h"
 
 namespace tapedeck {
 namespace {
@@ -95,6 +94,10 @@ private:
             probe.read = *answer.failure;
             return;
         }
+        if (cookie && source.session->crumb_url.empty()) {
+            ask_page(i);
+            return;
+        }
         if (cookie) {
             question.step = Step::crumb;
             probe.url = masked_url(source.session->crumb_url);
@@ -119,12 +122,8 @@ private:
     static void read(Probe& probe, const Question& question, const Answer& answer) {
         const Page page{answer.body, answer.status, answer.header("content-type"), answer.url,
                         answer.ended};
-        PageReader reader(*question.source, page);
-        probe.read = reader.read(probe.instrument);
-        const auto* reading = std::get_if<Reading>(&probe.read);
-        if (reading == nullptr) return;
-        auto fault = check_reading(*reading, *question.feed, *question.source, answer.ended);
-        if (fault) probe.read = *std::move(fault);
+        probe.read =
+            PageReader(*question.source, page, demands_of(*question.feed)).read(probe.instrument);
     }
 
     HttpClient& client_;

@@ -148,10 +148,10 @@ Exit verb_extract(const Globals& globals, const ExtractOptions& options) {
     }
     auto body = read_input(options.file);
     if (!body) return fail(Exit::failed, body.error().what);
-    const Page page{*body, options.status, {}, {}, SystemClock().now()};
-    PageReader reader(*source->second, page);
+    const Page page{*body, options.status, options.content_type, {}, SystemClock().now()};
+    PageReader reader(*source->second, page, {.currency = {}, .max_age = {}, .saved = true});
     if (options.every_rule) return show_every_rule(globals, reader, options.instrument);
-    const ReadResult result = reader.read_as_shown(options.instrument);
+    const ReadResult result = reader.read(options.instrument);
     if (const auto* reading = std::get_if<Reading>(&result);
         reading && on_terminal() && !globals.json) {
         show(*reading);

@@ -52,6 +52,17 @@ Result<> read_tape(Reader& reader, Story& story) {
     return {};
 }
 
+// What the answer's header says of its body; `headers` are lines of "name: value".
+std::string content_type_of(std::string_view headers) {
+    constexpr std::string_view kName = "content-type: ";
+    while (!headers.empty()) {
+        const std::string_view line = headers.substr(0, headers.find('\n'));
+        if (line.starts_with(kName)) return std::string(line.substr(kName.size()));
+        headers.remove_prefix(std::min(line.size() + 1, headers.size()));
+    }
+    return {};
+}
+
 std::string excerpt_of(std::string_view body, const Reading& reading) {
     if (reading.evidence_size == 0 || reading.evidence_at + reading.evidence_size > body.size()) {
         return "";
@@ -78,16 +89,14 @@ Result<> read_capture(Reader& reader, Story& story) {
     if (!story.capture->body) return {};
     const auto source = reader.assembly->sources().find(real_source_name(source_name));
     if (source == reader.assembly->sources().end()) return {};
-    const Page page{*story.capture->body,
-                    story.capture->status,
-                    {},
-                    story.capture->url,
+    const std::string content_type = content_type_of(story.capture->headers);
+    const Page page{*story.capture->body, story.capture->status, content_type, story.capture->url,
                     story.capture->fetched_at};
     PageReader pages(*source->second, page);
     for (const auto& [rule, result] : pages.read_every_rule(story.instrument)) {
         if (const auto* reading = std::get_if<Reading>(&result)) {
-            story.rules.push_back(
-                {rule, reading->price.to_string(), excerpt_of(*story.capture->body, *reading)});
+            story.rules.push_back({rule, reading->price.to_string(),
+                                   pages.as_utf8(excerpt_of(*story.capture->body, *reading))});
         } else {
             story.rules.push_back({rule, "nothing: " + std::get<Failure>(result).what, ""});
         }

@@ -77,6 +77,7 @@ struct ExtractOptions {
     std::string instrument;
     std::string file;  // "-": standard input
     int status = 0;
+    std::string content_type;
     bool every_rule = false;
 };
 Exit verb_extract(const Globals& globals, const ExtractOptions& options);

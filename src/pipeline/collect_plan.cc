@@ -6,7 +6,6 @@
 
 #include "base/url_text.h"
 #include "net/retry.h"
-#include "pipeline/reading_check.h"
 
 namespace tapedeck {
 namespace {
@@ -301,7 +300,7 @@ std::vector<Found> CollectPlan::answered(const Answer& answer, const std::string
     const Page page{answer.body, answer.status, answer.header("content-type"), answer.url,
                     answer.ended};
     std::optional<PageReader> reader;
-    if (!answer.failure) reader.emplace(source, page);
+    if (!answer.failure) reader.emplace(source, page, demands_of(feed_));
     std::optional<Failure> of_the_source;  // speaks of the source, not of one instrument
     bool any = false;
     for (const std::size_t index : ask.subjects) {
@@ -309,19 +308,18 @@ std::vector<Found> CollectPlan::answered(const Answer& answer, const std::string
         ReadResult read = reader ? reader->read(subjects_[index].outcome.instrument)
                                  : ReadResult(*answer.failure);
         if (auto* reading = std::get_if<Reading>(&read)) {
-            auto checked = check_reading(*reading, feed_, source, answer.ended);
-            if (!checked) {
-                any = true;
-                subjects_[index].outcome.attempts.push_back(std::move(attempt));
-                subjects_[index].found = true;
-                found.push_back({index, std::move(*reading), source.name, capture, answer.ended});
-                continue;
-            }
-            read = *std::move(checked);
+            any = true;
+            subjects_[index].outcome.attempts.push_back(std::move(attempt));
+            subjects_[index].found = true;
+            found.push_back({index, std::move(*reading), source.name, capture, answer.ended});
+            continue;
         }
         Failure failure = std::get<Failure>(std::move(read));
         if (speaks_of_source(failure.reason)) of_the_source = failure;
-        if (failure.reason == Reason::unauthorized && source.session) {
+        // Without a crumb nobody says that the cookies are too old: any refusal may mean that.
+        const bool by_cookies = source.session && source.session->crumb_url.empty();
+        if (source.session && (failure.reason == Reason::unauthorized ||
+                               (by_cookies && speaks_of_source(failure.reason)))) {
             sessions_.crumbs.erase(source.name);
         }
         fail(index, ask.source, failure, std::move(attempt), now);
@@ -354,6 +352,11 @@ void CollectPlan::session_answered(Ask ask, const Answer& answer, Now now) {
         for (const std::size_t subject : ask.subjects) {
             fail(subject, ask.source, *failure, attempt_of(ask, answer, {}), now);
         }
+        return;
+    }
+    if (cookie && source.session->crumb_url.empty()) {
+        sessions_.crumbs[source.name] = "";  // the cookies alone are the session
+        plan_queries(ask.source, ask.subjects, now);
         return;
     }
     if (cookie) {

@@ -239,5 +239,22 @@ TEST_F(CollectorTest, ASessionIsOpenedOnceAndItsCrumbIsSent) {
     EXPECT_EQ(asked["https://alpha.example/price/bitcoin?crumb=Xy.9"], 1);
 }
 
+// Issue 11: session = { cookie_url = "…" } alone.
+TEST_F(CollectorTest, ASessionMayBeItsCookiesAlone) {
+    feed.sources = {json_source("alpha")};
+    auto with_session = std::make_shared<Source>(*feed.sources[0]);
+    with_session->url = "https://alpha.example/price/{instrument}";
+    with_session->session = SessionStep{"https://alpha.example/cookie", ""};
+    feed.sources = {with_session};
+    for (int slot = 1; slot <= 2; ++slot) {
+        auto run = collect(job_of(feed));
+        ASSERT_TRUE(run) << run.error().what;
+        EXPECT_TRUE(run->outcomes[0].sent) << run->outcomes[0].what;
+    }
+    EXPECT_EQ(asked["https://alpha.example/price/bitcoin"], 2);
+    EXPECT_LE(asked["https://alpha.example/cookie"], 2);  // the collector of each run has its own
+    EXPECT_GE(asked["https://alpha.example/cookie"], 1);
+}
+
 }  // namespace
 }  // namespace tapedeck

@@ -23,6 +23,11 @@ struct Feed {
     bool lift_age_checks = false;          // saved pages are as old as they are
 };
 
+// What a feed asks of every price.
+inline Demands demands_of(const Feed& feed) {
+    return {feed.currency, feed.max_age, feed.lift_age_checks};
+}
+
 // What a collector is to do: ask for `instruments` of `feed`, for one slot.
 struct CollectJob {
     std::string run_id;

@@ -27,6 +27,31 @@ constexpr std::array<std::string_view, 4> kChallengeMarks{"_cf_chl_opt", "captch
 constexpr std::array<std::string_view, 6> kThrottleTexts{
     "too many requests", "rate limit", "ratelimit", "throttled", "request limit", "error 1015"};
 
+// Where an answer that came with another status says its own: {"code":429}, {"error":{"code":429}}.
+constexpr std::array<std::string_view, 6> kCodes{"code",       "status",    "statusCode",
+                                                 "error_code", "errorCode", "status_code"};
+constexpr std::array<std::string_view, 5> kAround{"", "/error", "/*/error", "/errors/0", "/status"};
+
+const std::vector<JsonPath>& code_paths() {
+    static const std::vector<JsonPath> paths = [] {
+        std::vector<JsonPath> made;
+        for (const std::string_view around : kAround) {
+            for (const std::string_view code : kCodes) {
+                made.push_back(*JsonPath::parse(fmt::format("{}/{}", around, code)));
+            }
+        }
+        return made;
+    }();
+    return paths;
+}
+
+// An HTTP status of an error, as an answer writes it; 0 for any other text.
+int error_status(std::string_view text) {
+    const bool three = text.size() == 3 && (text[0] == '4' || text[0] == '5') && text[1] >= '0' &&
+                       text[1] <= '9' && text[2] >= '0' && text[2] <= '9';
+    return three ? (text[0] - '0') * 100 + (text[1] - '0') * 10 + (text[2] - '0') : 0;
+}
+
 bool begins_folded(std::string_view text, std::string_view start) {
     return text.size() >= start.size() && equal_folded(text.substr(0, start.size()), start);
 }
@@ -82,6 +107,25 @@ public:
         }
         if (page_.status >= 400) {
             return failure(Reason::malformed, fmt::format("status {}", page_.status));
+        }
+        return std::nullopt;
+    }
+
+    // An answer without a price that names an HTTP status in its body, whatever it came with.
+    std::optional<Failure> by_answer() {
+        if (!view_.looks_like_json()) return std::nullopt;
+        const LoadedJson* json = view_.body_json();
+        if (json == nullptr) return std::nullopt;
+        for (const JsonPath& path : code_paths()) {
+            for (const auto at : json->tree->find(0, path, 4, names_, view_.budget())) {
+                const auto scalar = json->tree->scalar(at);
+                if (scalar == JsonTree::kNone) continue;
+                const int status = error_status((*json->tree)[scalar].text);
+                if (const auto reason = by_status(status)) {
+                    return Failure{*reason, fmt::format("{}: the answer says that its status is {}",
+                                                        source_.name, status)};
+                }
+            }
         }
         return std::nullopt;
     }
@@ -198,7 +242,10 @@ std::optional<Failure> diagnose(const Source& source, const RuleSet& rules, cons
     }
     Diagnosis diagnosis(source, page, view, names, after_rules);
     if (auto failure = diagnosis.by_rules(rules)) return failure;
-    if (after_rules) return diagnosis.by_end();
+    if (after_rules) {
+        if (auto failure = diagnosis.by_answer()) return failure;
+        return diagnosis.by_end();
+    }
     return diagnosis.by_look();
 }
 

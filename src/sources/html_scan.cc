@@ -38,8 +38,8 @@ constexpr std::array<std::string_view, 44> kBreakout{
     "h6",     "head", "hr",         "i",     "img",  "li",     "listing", "menu", "meta",
     "nobr",   "ol",   "p",          "pre",   "ruby", "s",      "small",   "span", "strong",
     "strike", "sub",  "sup",        "table", "tt",   "u",      "ul",      "var"};
-constexpr std::array<std::string_view, 7> kRawText{"style",    "xmp",      "iframe", "noembed",
-                                                   "noframes", "textarea", "title"};
+constexpr std::array<std::string_view, 8> kRawText{"style",    "xmp",      "iframe", "noembed",
+                                                   "noframes", "textarea", "title",  "noscript"};
 
 // The tree builder leaves out a line break that follows their start tag (13.2.6.4.7).
 constexpr std::array<std::string_view, 2> kVerbatim{"pre", "listing"};
@@ -424,7 +424,10 @@ private:
     std::size_t raw_text(const Tag& tag) {
         const std::size_t end = find_element_end(page_, tag.end, tag.name);
         const std::string_view content = page_.substr(tag.end, end - tag.end);
-        if (equal_folded(tag.name, "style")) drop(tag.end, end);
+        // A browser that runs scripts takes <noscript> for text, and shows none of it.
+        if (equal_folded(tag.name, "style") || equal_folded(tag.name, "noscript")) {
+            drop(tag.end, end);
+        }
         if (equal_folded(tag.name, "title") && !scan_.has_title) {
             scan_.has_title = true;
             scan_.title = content;

@@ -24,8 +24,8 @@ struct HtmlScan {
     std::string_view title;           // content of the first <title>; unfolded, entities as written
     bool has_title = false;
     bool has_html_end = false;  // "</html" was seen
-    // The page without the contents of script and style elements, comments, SVG drawings and
-    // repeated blanks: what the tree builder gets. 90 % of a quote page falls away.
+    // The page without the contents of script, style and noscript elements, comments, SVG drawings
+    // and repeated blanks: what the tree builder gets. 90 % of a quote page falls away.
     std::string pruned;
     // For each piece kept: where it begins in `pruned` and in the page.
     std::vector<std::pair<std::size_t, std::size_t>> pieces;

@@ -154,8 +154,23 @@ bool HtmlTree::is_hidden(Index element) const {
     if (node.tag == GUMBO_TAG_TEMPLATE || node.tag == GUMBO_TAG_NOSCRIPT) return true;
     const Attribute* attribute = attributes_begin(node);
     for (std::uint32_t i = 0; i < node.attributes_count; ++i) {
-        if (attribute[i].name == "hidden") return true;
+        if (attribute[i].name == "hidden") return !this->attribute(element, "id").starts_with("S:");
         if (attribute[i].name == "style" && displays_nothing(attribute[i].value)) return true;
+    }
+    return false;
+}
+
+bool HtmlTree::is_unseen(Index element) const {
+    for (Index around = element; around != kNone; around = nodes_[around].parent) {
+        if (is_hidden(around)) return true;
+    }
+    return false;
+}
+
+bool HtmlTree::is_apart(Index element) const {
+    for (Index around = element; around != kNone; around = nodes_[around].parent) {
+        const std::uint32_t tag = nodes_[around].tag;
+        if (tag == GUMBO_TAG_TEMPLATE || tag == GUMBO_TAG_NOSCRIPT) return true;
     }
     return false;
 }

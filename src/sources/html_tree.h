@@ -62,8 +62,16 @@ public:
     SourceSpan source_of(Index text) const;
 
     // Whether nobody sees an element whatever a style sheet says: `hidden`, `display:none` in its
-    // own style, <template> and <noscript>. What stands around it is not looked at.
+    // own style, <template> and <noscript>. What stands around it is not looked at. An element that
+    // React streams behind the page ("S:0") is hidden only until its script has put it in its
+    // place.
     bool is_hidden(Index element) const;
+
+    // Whether nobody sees an element for itself or for one around it.
+    bool is_unseen(Index element) const;
+
+    // Whether it stands in a <template> or <noscript>: what is there is no part of the page.
+    bool is_apart(Index element) const;
 
     // textContent with white space folded, without what is hidden within it. Digits within <sub>
     // become U+2080 to U+2089, since coin sites write the count of zeros so.

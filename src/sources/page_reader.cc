@@ -1,18 +1,23 @@
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 
 #include "market/price_text.h"
+#include "sources/charset.h"
 #include "sources/diagnosis.h"
 #include "sources/page_view.h"
 #include "sources/rules.h"
 #include "sources/source.h"
+#include "sources/trust.h"
 
 namespace tapedeck {
 namespace {
 
 constexpr std::size_t kLongestName = 400;    // bytes; what a page calls an instrument
 constexpr std::size_t kLongestWhat = 1'000;  // of a failure, which every instrument has
+// Clocks of sites run ahead of ours by seconds; more than this is no clock error.
+constexpr auto kFuture = std::chrono::minutes(10);
 
 // Which of several failures tells a person most.
 int weight(Reason reason) {
@@ -50,16 +55,59 @@ bool is_instrument(std::string_view text, const Names& names) {
     return equal_folded(text, names.instrument) || equal_folded(text, names.symbol);
 }
 
+// The page in UTF-8, and the way back from there to the bytes that came.
+class Written {
+public:
+    Written(const Page& page, std::int64_t max_bytes) : bytes_(page.body) {
+        if (static_cast<std::int64_t>(page.body.size()) > max_bytes) return;  // is not looked at
+        known_ = charset_of(page.body, page.content_type, !begins_as_json(page.body));
+        changed_ = known_.charset && !known_.charset->is_utf8();
+        if (changed_) text_ = known_.charset->to_utf8(bytes_.substr(known_.mark_size));
+    }
+
+    Page as_utf8(Page page) const {
+        if (changed_) page.body = text_;
+        return page;
+    }
+
+    Charset charset() const { return known_.charset.value_or(Charset::utf8()); }
+
+    // The name of a character set that is not carried; empty where it is.
+    const std::string& unknown() const { return known_.label; }
+
+    // Where `size` bytes at `at` of the text stand in what came.
+    std::pair<std::size_t, std::size_t> source_of(std::size_t at, std::size_t size) const {
+        if (!changed_ || size == 0) return {at, size};
+        const std::string_view text = bytes_.substr(known_.mark_size);
+        const std::size_t begin = known_.charset->source_of(text, at);
+        const std::size_t end = known_.charset->source_of(text, at + size);
+        return {known_.mark_size + begin, end - begin};
+    }
+
+private:
+    std::string_view bytes_;
+    PageCharset known_{Charset::utf8(), {}, 0};
+    bool changed_ = false;
+    std::string text_;
+};
+
 }  // namespace
 
 struct PageReader::Impl {
-    Impl(const Source& s, const Page& p) : source(s), rules(*s.rules), page(p), view(rules, page) {}
+    Impl(const Source& s, const Page& p, Demands d)
+        : source(s),
+          rules(*s.rules),
+          written(p, s.max_bytes),
+          page(written.as_utf8(p)),
+          demands(std::move(d)),
+          view(rules, page) {}
 
     const Source& source;
     const RuleSet& rules;
-    const Page page;
+    const Written written;
+    const Page page;  // in UTF-8
+    const Demands demands;
     PageView view;
-    bool worth_is_checked = true;  // of the price: sign and age
 
     Names names_of(std::string_view instrument) const {
         const auto symbol = source.symbols.find(instrument);
@@ -84,14 +132,27 @@ struct PageReader::Impl {
         return answer;
     }
 
+    std::optional<Failure> look_at(const Names& names);
     ReadResult read(std::string_view instrument);
     ReadResult apply(const Rule& rule, const Names& names, bool named);
     ReadResult apply_at(const Rule& rule, const PageView::Place& place, const Names& names);
     std::optional<Failure> fill(Reading& reading, const Rule& rule, const PageView::Place& place,
                                 const Names& names, std::string_view shown_currency);
     std::optional<Failure> check(const Reading& reading, std::string_view shown_currency) const;
+    std::optional<Failure> check_currency(const Reading& reading,
+                                          std::string_view shown_currency) const;
+    std::optional<Failure> check_time(const Reading& reading) const;
     std::string price_problem(const Rule& rule) const;
 };
+
+// What the page is in place of a quote, before any rule is tried.
+std::optional<Failure> PageReader::Impl::look_at(const Names& names) {
+    if (auto failure = diagnose(source, rules, page, view, names, false)) return failure;
+    if (written.unknown().empty()) return std::nullopt;
+    return fail(Reason::malformed, fmt::format("the page is in the character set \"{}\", which is "
+                                               "not carried",
+                                               written.unknown()));
+}
 
 // Everything beside the price, which stands in `reading` already.
 std::optional<Failure> PageReader::Impl::fill(Reading& reading, const Rule& rule,
@@ -112,6 +173,10 @@ std::optional<Failure> PageReader::Impl::fill(Reading& reading, const Rule& rule
         reading.currency = text;
         return true;
     });
+    if (reading.currency.empty()) reading.currency = currency_of_sign(shown_currency);
+    if (reading.currency.empty() && shown_currency.empty() && rules.asked_currencies.size() == 1) {
+        reading.currency = rules.asked_currencies.front();
+    }
     // A time that should be there and cannot be read must not pass for one that is recent.
     if (!rule.as_of.empty()) reading.unread_as_of = "the page does not say when its price was made";
     view.find(rule.as_of, place, names, [&](const FoundText& found, const Finder& finder) {
@@ -129,28 +194,56 @@ std::optional<Failure> PageReader::Impl::fill(Reading& reading, const Rule& rule
 
 std::optional<Failure> PageReader::Impl::check(const Reading& reading,
                                                std::string_view shown_currency) const {
-    if (worth_is_checked ? !reading.price.is_positive() : reading.price.is_negative()) {
+    if (!reading.price.is_positive()) {
         return fail(Reason::not_positive, fmt::format("the price of {} is {}", reading.instrument,
                                                       reading.price.to_string()));
     }
-    if (!rules.currency.empty() && reading.currency != rules.currency) {
-        return fail(Reason::wrong_currency, fmt::format("currency \"{}\" in place of {}",
-                                                        reading.currency, rules.currency));
+    if (auto failure = check_currency(reading, shown_currency)) return failure;
+    return check_time(reading);
+}
+
+std::optional<Failure> PageReader::Impl::check_currency(const Reading& reading,
+                                                        std::string_view shown_currency) const {
+    const std::string& currency = reading.currency;
+    if (!rules.currency.empty() && currency != rules.currency) {
+        return fail(Reason::wrong_currency,
+                    fmt::format("currency \"{}\" in place of {}", currency, rules.currency));
+    }
+    const std::vector<std::string>& asked = rules.asked_currencies;
+    if (!asked.empty() && !currency.empty() && std::ranges::find(asked, currency) == asked.end()) {
+        return fail(Reason::wrong_currency,
+                    fmt::format("the url asks for prices in {}, and this one is in {}",
+                                fmt::join(asked, " and "), currency));
     }
     // "€24,000" where the rule says USD: the page was made for another reader.
-    if (!sign_may_be(shown_currency, reading.currency)) {
-        return fail(Reason::wrong_currency, fmt::format("the price is shown in {}, not in {}",
-                                                        shown_currency, reading.currency));
+    if (!sign_may_be(shown_currency, currency)) {
+        return fail(Reason::wrong_currency,
+                    fmt::format("the price is shown in {}, not in {}", shown_currency, currency));
     }
-    const bool is_dated = worth_is_checked && page.fetched_at != Timestamp{};
-    if (is_dated && source.max_age.count() > 0 && reading.unread_as_of) {
+    if (!demands.currency.empty() && !currency.empty() && currency != demands.currency) {
+        return fail(Reason::wrong_currency,
+                    fmt::format("{} is priced in {}, the feed wants {}", reading.instrument,
+                                currency, demands.currency));
+    }
+    return std::nullopt;
+}
+
+std::optional<Failure> PageReader::Impl::check_time(const Reading& reading) const {
+    const auto max_age = demands.max_age.count() > 0 ? demands.max_age : source.max_age;
+    if (max_age.count() > 0 && reading.unread_as_of) {
         return fail(Reason::stale, fmt::format("the price of {} may be of any time: {}",
                                                reading.instrument, *reading.unread_as_of));
     }
-    const bool dated = is_dated && reading.as_of;
-    if (dated && source.max_age.count() > 0 && page.fetched_at - *reading.as_of > source.max_age) {
-        return fail(Reason::stale, fmt::format("the price of {} is of {}", reading.instrument,
-                                               format_rfc3339(*reading.as_of)));
+    if (!reading.as_of || page.fetched_at == Timestamp{}) return std::nullopt;
+    if (*reading.as_of > page.fetched_at + kFuture) {
+        return fail(Reason::malformed,
+                    fmt::format("the price of {} is of {}, which has not come yet",
+                                reading.instrument, format_rfc3339(*reading.as_of)));
+    }
+    if (!demands.saved && max_age.count() > 0 && *reading.as_of < page.fetched_at - max_age) {
+        return fail(Reason::stale,
+                    fmt::format("the price of {} is of {}, older than {}", reading.instrument,
+                                format_rfc3339(*reading.as_of), format_duration(max_age)));
     }
     return std::nullopt;
 }
@@ -198,8 +291,8 @@ ReadResult PageReader::Impl::apply_at(const Rule& rule, const PageView::Place& p
                     fmt::format("\"{}\" is no price", std::string_view(refused).substr(0, 80)));
     }
     if (!found) return fail(Reason::malformed, price_problem(rule));
-    reading.evidence_at = found->at;
-    reading.evidence_size = found->size;
+    std::tie(reading.evidence_at, reading.evidence_size) =
+        written.source_of(found->at, found->size);
     if (auto failure = fill(reading, rule, place, names, shown_currency)) return *failure;
     return reading;
 }
@@ -245,20 +338,29 @@ ReadResult PageReader::Impl::apply(const Rule& rule, const Names& names, bool na
 ReadResult PageReader::Impl::read(std::string_view instrument) {
     const Names names = names_of(instrument);
     view.grant();
-    if (auto failure = diagnose(source, rules, page, view, names, false)) return *failure;
+    if (auto failure = look_at(names)) return *failure;
     std::string other;
     const int said = says(rules.symbol, {}, names, other);
     std::optional<Failure> worst;
+    std::vector<Reading> readings;
     if (said < 0) {
         worst = fail(Reason::wrong_instrument,
                      fmt::format("the page is of {}, not of {}", other, names.symbol));
     } else {
         for (const Rule& rule : rules.rules) {
             ReadResult result = apply(rule, names, said > 0);
-            if (std::holds_alternative<Reading>(result)) return result;
+            if (auto* reading = std::get_if<Reading>(&result)) {
+                readings.push_back(std::move(*reading));
+                continue;
+            }
             auto& failure = std::get<Failure>(result);
             if (!worst || weight(failure.reason) > weight(worst->reason)) worst = failure;
         }
+    }
+    if (!readings.empty()) {
+        const auto trusted = trusted_reading(readings);
+        if (const auto* at = std::get_if<std::size_t>(&trusted)) return readings[*at];
+        return fail(Reason::malformed, std::get<std::string>(trusted));
     }
     if (auto failure = diagnose(source, rules, page, view, names, true)) {
         if (weight(failure->reason) >= weight(worst->reason) ||
@@ -269,25 +371,21 @@ ReadResult PageReader::Impl::read(std::string_view instrument) {
     return *worst;
 }
 
-PageReader::PageReader(const Source& source, const Page& page)
-    : impl_(std::make_unique<Impl>(source, page)) {}
+PageReader::PageReader(const Source& source, const Page& page, Demands demands)
+    : impl_(std::make_unique<Impl>(source, page, std::move(demands))) {}
 PageReader::~PageReader() = default;
 
 ReadResult PageReader::read(std::string_view instrument) { return impl_->read(instrument); }
 
-ReadResult PageReader::read_as_shown(std::string_view instrument) {
-    impl_->worth_is_checked = false;
-    ReadResult result = impl_->read(instrument);
-    impl_->worth_is_checked = true;
-    return result;
+std::string PageReader::as_utf8(std::string_view part) const {
+    return impl_->written.charset().to_utf8(part);
 }
 
 std::vector<std::pair<std::string, ReadResult>> PageReader::read_every_rule(
     std::string_view instrument) {
     const Names names = impl_->names_of(instrument);
     std::vector<std::pair<std::string, ReadResult>> results;
-    if (auto failure =
-            diagnose(impl_->source, impl_->rules, impl_->page, impl_->view, names, false)) {
+    if (auto failure = impl_->look_at(names)) {
         for (const Rule& rule : impl_->rules.rules) results.emplace_back(rule.name, *failure);
         return results;
     }

@@ -70,9 +70,12 @@ TEST(PageReader, PassesOverARuleWhosePageIsNotThere) {
         "identity = \"url\"\n"
         "[[rule]]\nname = \"english\"\nwhen = 'html[lang|=\"en\"]'\nprice = { css = \"b\" }\n"
         "[[rule]]\nname = \"number\"\nprice = { css = \"b\", attribute = \"value\" }\n");
-    const std::string text = "<body><b value=\"1.172\">1,172</b></body></html>";
-    EXPECT_EQ(kind_of(source, page_of("<html lang=\"en-US\">" + text)), "1172");
-    EXPECT_EQ(kind_of(source, page_of("<html lang=\"fr\">" + text)), "1.172");
+    const auto page = [](const std::string& language, const std::string& value) {
+        return "<html lang=\"" + language + "\"><body><b value=\"" + value +
+               "\">1,172</b></body></html>";
+    };
+    EXPECT_EQ(kind_of(source, page_of(page("en-US", "1172.4"))), "1172");
+    EXPECT_EQ(kind_of(source, page_of(page("fr", "1.172"))), "1.172");
 }
 
 TEST(PageReader, RefusesYenWhereTheRuleSaysDollars) {
@@ -81,11 +84,58 @@ TEST(PageReader, RefusesYenWhereTheRuleSaysDollars) {
     EXPECT_EQ(kind_of(source, page_of("<html><b>$12,500</b></html>")), "12500");
 }
 
-TEST(PageReader, RefusesAPriceBelowZeroThoughShown) {
-    const Source source = source_of(kPlain);
-    const Page page = page_of("<html><b>-5.00</b></html>");
-    EXPECT_EQ(kind_of(source, page), "not_positive");
-    EXPECT_TRUE(std::holds_alternative<Failure>(PageReader(source, page).read_as_shown("x")));
+TEST(PageReader, APriceThatIsNoneGivesWayToTheNextRule) {
+    const Source source = source_of(
+        "identity = \"url\"\n[[rule]]\nname = \"shown\"\nprice = { css = \"b\" }\n"
+        "[[rule]]\nname = \"json\"\nscript = \"#s\"\nprice = \"/p\"\n");
+    for (const std::string shown : {"-5.00", "0.00", "$0"}) {
+        const std::string page =
+            "<html><b>" + shown + "</b><script id=s>{\"p\":0.00734}</script></html>";
+        EXPECT_EQ(kind_of(source, page_of(page)), "0.00734") << shown;
+        EXPECT_EQ(kind_of(source, page_of("<html><b>" + shown + "</b></html>")), "not_positive");
+    }
+}
+
+// Issue 11: where a page holds a price twice and the two differ by more than rounding and time can
+// explain, none of them that cannot be trusted wins.
+TEST(PageReader, HoldsThePricesOfAPageAgainstOneAnother) {
+    const Source source = source_of(
+        "identity = \"url\"\n[[rule]]\nname = \"shown\"\nprice = { css = \"b\" }\n"
+        "[[rule]]\nname = \"json\"\nscript = \"#s\"\nprice = \"/p\"\n");
+    const auto read = [&](const std::string& shown, const std::string& json) {
+        return kind_of(source, page_of("<html><b>" + shown + "</b><script id=s>{\"p\":" + json +
+                                       "}</script></html>"));
+    };
+    EXPECT_EQ(read("$1,696.64", "1710.562274583691"), "1696.64");
+    EXPECT_EQ(read("$0.01", "0.0073412"), "0.0073412");
+    EXPECT_EQ(read("$12.34", "99.10"), "malformed");
+}
+
+TEST(PageReader, WhatTheAnswerOrTheUrlSaysOfTheCurrencyWins) {
+    const auto with = [](const std::string& query, const std::string& rule) {
+        const auto source = parse_source(
+            "[source]\nname = \"mine\"\nidentity = \"url\"\n"
+            "url = \"https://e.com/{symbol}" +
+                query + "\"\n[[rule]]\nname = \"r\"\nprice = \"/p\"\n" + rule,
+            "mine.toml");
+        EXPECT_TRUE(source);
+        return *source;
+    };
+    const auto currency = [](const Source& source, const std::string& body) {
+        const auto result = PageReader(source, page_of(body)).read("x");
+        if (const auto* reading = std::get_if<Reading>(&result)) return reading->currency;
+        return std::string(row_of(std::get<Failure>(result).reason).name);
+    };
+    const std::string said = "currency = \"/c\"\n";
+    EXPECT_EQ(currency(with("?vs_currency=eur", said), R"({"p":"5","c":"EUR"})"), "EUR");
+    EXPECT_EQ(currency(with("?vs_currency=eur", said), R"({"p":"5","c":"USD"})"), "wrong_currency");
+    EXPECT_EQ(currency(with("?vs_currency=eur", said), R"({"p":"5"})"), "EUR");
+    EXPECT_EQ(currency(with("?vs_currency=eur", said), R"({"p":"$5"})"), "");  // of many countries
+    EXPECT_EQ(currency(with("?vs_currency=eur", ""), R"({"p":"£5"})"), "wrong_currency");
+    EXPECT_EQ(currency(with("?convert=gbp", said), R"({"p":"5","c":"GBp"})"), "wrong_currency");
+    EXPECT_EQ(currency(with("", ""), R"({"p":"12 EUR"})"), "EUR");
+    EXPECT_EQ(currency(with("", said), R"({"p":"12 EUR","c":"USD"})"), "wrong_currency");
+    EXPECT_EQ(currency(with("", ""), R"({"p":"12"})"), "");
 }
 
 // Issue 3: a 20 MB page gives the named error, at once.
@@ -114,18 +164,28 @@ TEST(PageReader, ChecksSignCurrencyAndAge) {
     EXPECT_EQ(kind_of(fresh, page), "1.5");
     page.fetched_at += std::chrono::seconds(1);
     EXPECT_EQ(kind_of(fresh, page), "stale");
-    const auto shown = PageReader(fresh, page).read_as_shown("x");
-    EXPECT_EQ(std::get<Reading>(shown).price.to_string(), "1.5");
+    const auto asked = [&](const Demands& demands) {
+        const auto result = PageReader(fresh, page, demands).read("x");
+        if (const auto* failure = std::get_if<Failure>(&result)) {
+            return std::string(row_of(failure->reason).name);
+        }
+        return std::get<Reading>(result).price.to_string();
+    };
+    const std::chrono::milliseconds normal{0};
+    EXPECT_EQ(asked({"", normal, true}), "1.5");  // a saved page is as old as it is
+    EXPECT_EQ(asked({"", std::chrono::hours(2), false}), "1.5");
+    EXPECT_EQ(asked({"USD", std::chrono::hours(2), false}), "wrong_currency");
+    page.fetched_at = Timestamp(std::chrono::seconds(1'699'999'000));
+    EXPECT_EQ(asked({"", normal, true}), "malformed") << "of a time that has not come yet";
+    page.fetched_at = Timestamp(std::chrono::seconds(1'700'003'601));
     // A time that nobody can read does not switch the guard off.
     for (const std::string time : {"\"just now\"", "\"2020-01-01 05:00:00\"", "20261130", "null"}) {
         const std::string undated = "{\"p\":\"1.5\",\"c\":\"EUR\",\"t\":" + time + "}";
         page.body = undated;
         EXPECT_EQ(kind_of(fresh, page), "stale") << time;
+        EXPECT_EQ(asked({"", normal, true}), "stale") << time;
         EXPECT_EQ(kind_of(with("", "p"), page), "1.5") << time;
     }
-    page.body = body;
-    const auto zero = PageReader(with("", "zero"), page).read_as_shown("x");
-    EXPECT_EQ(std::get<Reading>(zero).price.to_string(), "0");
 }
 
 TEST(PageReader, RequiresThatThePageSaysWhoseItIs) {
@@ -321,6 +381,80 @@ TEST(PageReader, BoundsWhatAPageSaysOfItself) {
     const auto other = read("<i>" + name + "</i><b>1.5</b>");
     ASSERT_TRUE(std::holds_alternative<Failure>(other));
     EXPECT_LT(std::get<Failure>(other).what.size(), 1'100U);
+}
+
+// Issue 11: pages in other character sets.
+TEST(PageReader, ReadsAPageInItsOwnCharacterSet) {
+    const Source source = source_of(
+        "identity = \"url\"\n[[rule]]\nname = \"b\"\nprice = { css = \"b\" }\n"
+        "full_name = { css = \"i\" }\n");
+    const std::string page = "<meta charset=windows-1252><i>Soci\xE9t\xE9</i><b>\x80 12.50</b>";
+    const auto read = [&](const Page& one) { return PageReader(source, one).read("x"); };
+    auto result = read(page_of(page));
+    ASSERT_TRUE(std::holds_alternative<Reading>(result)) << std::get<Failure>(result).what;
+    const auto& reading = std::get<Reading>(result);
+    EXPECT_EQ(reading.price.to_string(), "12.50");
+    EXPECT_EQ(reading.currency, "EUR");
+    EXPECT_EQ(reading.name, "Société");
+    EXPECT_EQ(page.substr(reading.evidence_at, reading.evidence_size), "\x80 12.50");
+    // The header's word comes before the page's.
+    Page typed = page_of("<meta charset=koi8-r><b>12.50\xA0\xA4</b>");
+    typed.content_type = "text/html; charset=ISO-8859-15";
+    result = read(typed);
+    ASSERT_TRUE(std::holds_alternative<Reading>(result)) << std::get<Failure>(result).what;
+    EXPECT_EQ(std::get<Reading>(result).currency, "EUR");
+    // With a byte-order mark, and twice as many bytes as characters.
+    const std::string wide(
+        "\xFF\xFE<\0b\0>\0\xAC\x20"
+        "5\0<\0/\0b\0>\0",
+        20);
+    result = read(page_of(wide));
+    ASSERT_TRUE(std::holds_alternative<Reading>(result)) << std::get<Failure>(result).what;
+    EXPECT_EQ(std::get<Reading>(result).price.to_string(), "5");
+    EXPECT_EQ(std::get<Reading>(result).evidence_at, 8u);
+    EXPECT_EQ(std::get<Reading>(result).evidence_size, 4u);
+}
+
+TEST(PageReader, RefusesACharacterSetThatIsNotCarriedByName) {
+    const Source source = source_of(kPlain);
+    Page page = page_of("<b>12.50</b>");
+    page.content_type = "text/html; charset=utf-7";
+    const auto result = PageReader(source, page).read("x");
+    ASSERT_TRUE(std::holds_alternative<Failure>(result));
+    EXPECT_EQ(std::get<Failure>(result).what,
+              "mine: the page is in the character set \"utf-7\", which is not carried");
+    page.status = 404;  // what the status says is said all the same
+    EXPECT_EQ(kind_of(source, page), "not_found");
+}
+
+TEST(PageReader, ReadsNothingThatNobodySees) {
+    const Source source = source_of(kPlain);
+    for (const std::string around :
+         {"<div hidden>", "<div style='color:red;display: NONE'>", "<template>", "<noscript>"}) {
+        const std::string end = "</" + around.substr(1, around.find_first_of(" >") - 1) + ">";
+        EXPECT_EQ(kind_of(source, page_of(around + "<p><b>3</b></p>" + end + "<b>4</b>")), "4")
+            << around;
+        EXPECT_EQ(kind_of(source, page_of(around + "<b>3</b>" + end)), "malformed") << around;
+    }
+    // React streams what belongs further up, and a script puts it there.
+    EXPECT_EQ(kind_of(source, page_of("<div hidden id=\"S:0\"><b>3</b></div>")), "3");
+}
+
+// Issue 11: a 200 whose body says 429.
+TEST(PageReader, BelievesTheStatusThatAnAnswerSaysOfItself) {
+    const Source source =
+        source_of("identity = \"url\"\n[[rule]]\nname = \"r\"\nprice = \"/price\"\n");
+    for (const auto& [body, reason] : std::initializer_list<std::pair<std::string, std::string>>{
+             {R"({"code":429,"message":"slow down"})", "throttled"},
+             {R"({"error":{"code":"429"}})", "throttled"},
+             {R"({"chart":{"error":{"code":429}}})", "throttled"},
+             {R"({"status":{"error_code":401}})", "unauthorized"},
+             {R"({"statusCode":404})", "not_found"},
+             {R"({"code":429,"price":"12.5"})", "12.5"},
+             {R"({"code":4290})", "malformed"},
+             {R"([{"code":"0429"}])", "malformed"}}) {
+        EXPECT_EQ(kind_of(source, page_of(body)), reason) << body;
+    }
 }
 
 }  // namespace

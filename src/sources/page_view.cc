@@ -85,8 +85,7 @@ bool PageView::has(const Selector& selector, const Names& names) {
     return !selector.find(*page, 0, size, 1, names, budget_).empty();
 }
 
-bool PageView::looks_like_json() const {
-    std::string_view body = page_.body;
+bool begins_as_json(std::string_view body) {
     if (body.starts_with("\xEF\xBB\xBF")) body.remove_prefix(3);
     const std::size_t at = body.find_first_not_of(" \t\r\n");
     return at != std::string_view::npos && (body[at] == '{' || body[at] == '[');
@@ -383,7 +382,10 @@ std::optional<FoundText> PageView::find_css(const Finder& finder, const Place& p
         if (!place.row) return std::nullopt;
         FoundText text;
         text.text = fold_space(page->attribute(*place.row, finder.attribute));
-        if (finder.attribute.empty()) text = element_text(*place.row);
+        if (finder.attribute.empty()) {
+            if (page->is_unseen(*place.row)) return std::nullopt;
+            text = element_text(*place.row);
+        }
         if (!cut_text(finder, names, text.text)) return std::nullopt;
         return text;
     }
@@ -392,6 +394,9 @@ std::optional<FoundText> PageView::find_css(const Finder& finder, const Place& p
         const auto found = finder.selector->find(*page, next, end, 1, names, budget_);
         if (found.empty()) break;
         next = found[0] + 1;
+        const bool shown = finder.attribute.empty();
+        budget_.pay(1);
+        if (shown ? page->is_unseen(found[0]) : page->is_apart(found[0])) continue;
         FoundText text;
         if (finder.attribute.empty()) {
             text = element_text(found[0]);
@@ -424,7 +429,7 @@ std::optional<FoundText> PageView::find_label(const Finder& finder, const Place&
             budget_.pay(1 + (*page)[around].end - around);
             if (!equal_folded(page->text_of(around), label)) break;
             const HtmlTree::Index value = (*page)[around].next_sibling;
-            if (value != HtmlTree::kNone) {
+            if (value != HtmlTree::kNone && !page->is_unseen(value)) {
                 FoundText text = element_text(value);
                 if (cut_text(finder, names, text.text)) return text;
             }

@@ -36,6 +36,9 @@ struct EntryRef {
     JsonTree::Index index = 0;
 };
 
+// Whether a body begins as JSON does.
+bool begins_as_json(std::string_view body);
+
 // A page with everything that is parsed of it, each at first need and once. One thread.
 class PageView {
 public:
@@ -50,7 +53,7 @@ public:
     bool has(const Selector& selector, const Names& names);
 
     // Whether the body begins as JSON does, or as HTML.
-    bool looks_like_json() const;
+    bool looks_like_json() const { return begins_as_json(page_.body); }
     bool looks_like_html() const;
     // The body as JSON; null where it is none.
     const LoadedJson* body_json();

@@ -15,8 +15,12 @@ struct Filled {
     bool secret = false;
 };
 
+// Where a filled text goes: in a URL each value is percent-encoded, lest a key with '&' or '#' end
+// before its end; a header takes its key as it is.
+enum class Part { url, header };
+
 Filled value_of(std::string_view word, const Source& source, std::span<const std::string> asked,
-                const RequestValues& values, bool& known) {
+                const RequestValues& values, Part part, bool& known) {
     known = true;
     const auto symbol_of = [&](const std::string& instrument) -> std::string_view {
         const auto found = source.symbols.find(instrument);
@@ -44,7 +48,10 @@ Filled value_of(std::string_view word, const Source& source, std::span<const std
         return {list};
     }
     if (word == "crumb") return {percent_encode(values.crumb), true};
-    if (word == "key") return {values.key.reveal(), true};
+    if (word == "key") {
+        const std::string& key = values.key.reveal();
+        return {part == Part::url ? percent_encode(key) : key, true};
+    }
     known = false;
     return {};
 }
@@ -52,14 +59,15 @@ Filled value_of(std::string_view word, const Source& source, std::span<const std
 // `shown`, where given, gets the same text with *** for secrets.
 std::string fill_template(std::string_view text, const Source& source,
                           std::span<const std::string> asked, const RequestValues& values,
-                          std::string* shown) {
+                          Part part, std::string* shown) {
     std::string out;
     for (std::size_t i = 0; i < text.size();) {
         const std::size_t close = text[i] == '{' ? text.find('}', i) : std::string_view::npos;
         bool known = false;
         Filled filled;
         if (close != std::string_view::npos) {
-            filled = value_of(text.substr(i + 1, close - i - 1), source, asked, values, known);
+            filled =
+                value_of(text.substr(i + 1, close - i - 1), source, asked, values, part, known);
         }
         const std::string piece = known ? filled.text : std::string(1, text[i]);
         out += piece;
@@ -123,12 +131,13 @@ std::vector<PlannedRequest> plan_requests(const Source& source,
         const auto asked = instruments.subspan(from, std::min(most, instruments.size() - from));
         PlannedRequest planned;
         Request& request = planned.request;
-        request.url = fill_template(source.url, source, asked, values, &planned.shown_url);
+        request.url =
+            fill_template(source.url, source, asked, values, Part::url, &planned.shown_url);
         planned.shown_url = shown_url(planned.shown_url);
         for (const Header& header : source.headers) {
             request.headers.push_back(
-                {header.name,
-                 Secret(fill_template(header.value.reveal(), source, asked, values, nullptr))});
+                {header.name, Secret(fill_template(header.value.reveal(), source, asked, values,
+                                                   Part::header, nullptr))});
         }
         request.timeout = source.timeout;
         request.connect_timeout = std::min(source.timeout, request.connect_timeout);

@@ -63,6 +63,17 @@ TEST(Plan, HidesSecretsInWhatIsShown) {
     EXPECT_EQ(plan[0].request.headers[1].value.reveal(), "{other}");
 }
 
+TEST(Plan, EncodesAKeyInTheUrlAndLeavesItAsItIsInAHeader) {
+    const Source source = source_with(
+        "url = \"https://example.com/{instrument}?key={key}&x=1\"\nsecret = \"k\"\n"
+        "headers = { X-Key = \"{key}\" }");
+    const auto plan =
+        plan_requests(source, std::vector<std::string>{"AAPL"}, {"", Secret("a+b/c=&d#e f%")});
+    EXPECT_EQ(plan[0].request.url, "https://example.com/AAPL?key=a%2Bb%2Fc%3D%26d%23e%20f%25&x=1");
+    EXPECT_EQ(plan[0].request.headers[0].value.reveal(), "a+b/c=&d#e f%");
+    EXPECT_EQ(plan[0].shown_url, "https://example.com/AAPL?key=***&x=1");
+}
+
 TEST(Plan, ShippedSourcesAskForTheFeedsOfTheDesign) {
     const auto sources = load_sources("");
     ASSERT_TRUE(sources) << sources.error().what;

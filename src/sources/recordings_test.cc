@@ -167,7 +167,7 @@ protected:
             page.status = status;
             reader = std::make_unique<PageReader>(source, page);
         }
-        return reader->read_as_shown(entry.instrument);
+        return reader->read(entry.instrument);
     }
 
     fs::path folder_;

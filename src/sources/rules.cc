@@ -35,6 +35,7 @@ AttributeUses attributes_of(const RuleSet& rules) {
     // What hides an element, see HtmlTree::is_hidden.
     names.add({"hidden"});
     names.add({"style", {}, {{'*', "none", true}}});
+    names.add({"id", {}, {{'^', "S:", false}}});
     add(rules.symbol, names);
     for (const ErrorRule& error : rules.errors) add(error.css, names);
     for (const Rule& rule : rules.rules) {

@@ -71,8 +71,9 @@ struct ErrorRule {
 
 struct RuleSet {
     bool identity_page = true;
-    std::string currency;  // expected; empty: any known one
-    Field symbol;          // [page] symbol: what the page says of itself
+    std::string currency;                       // expected; empty: any known one
+    std::vector<std::string> asked_currencies;  // that the URL asks for; empty: it leaves that open
+    Field symbol;                               // [page] symbol: what the page says of itself
     std::vector<DocumentSpec> documents;
     std::vector<Rule> rules;
     std::vector<ErrorRule> errors;

@@ -28,7 +28,7 @@ struct Pace {
 };
 
 // The step that a site wants before it answers: fetch `cookie_url` (its cookies are kept), then
-// `crumb_url`, whose body is the crumb, put in place of {crumb}.
+// `crumb_url`, whose body is the crumb, put in place of {crumb}; empty where cookies are enough.
 struct SessionStep {
     std::string cookie_url;
     std::string crumb_url;
@@ -70,11 +70,11 @@ Result<Source> make_source(const ClassListSource& parameters);
 
 // A page as fetched.
 struct Page {
-    std::string_view body;  // unpacked bytes
+    std::string_view body;  // unpacked bytes, in whatever character set (charset.h)
     int status = 200;       // 0 where not known
     std::string_view content_type;
     std::string_view url;
-    Timestamp fetched_at;  // the epoch where not known: then the price's age is not checked
+    Timestamp fetched_at;  // the epoch where not known: then the price's time is not judged
 };
 
 // What the rules read for one instrument. Prices as the page printed them.
@@ -94,23 +94,31 @@ struct Reading {
 
 using ReadResult = std::variant<Reading, Failure>;
 
+// What is asked of a price beyond what its source says.
+struct Demands {
+    std::string currency;                  // another is wrong_currency; empty: any
+    std::chrono::milliseconds max_age{0};  // of as_of, in place of the source's; 0: the source's
+    bool saved = false;  // the page was saved some time ago, and its price is as old as it is
+};
+
 // A fetched page, opened once and read for any number of instruments: trees and JSON are parsed
-// at first need and kept. Borrows source and page for its lifetime. One thread.
+// at first need and kept. Borrows source and page for its lifetime. One thread. Whoever reads a
+// page asks this judge: what `extract` shows is what a collector takes.
 class PageReader {
 public:
-    PageReader(const Source& source, const Page& page);
+    PageReader(const Source& source, const Page& page, Demands demands = {});
     ~PageReader();
     PageReader(const PageReader&) = delete;
     PageReader& operator=(const PageReader&) = delete;
 
-    // The first rule that yields every required field wins. Consent pages, throttling, robot
-    // checks, error pages, empty and cut bodies are named before any rule is tried.
+    // The first rule wins that yields every required field and a price above zero, in the right
+    // currency, neither too old nor of the future, and that no other rule belies (trust.h). Consent
+    // pages, throttling, robot checks, error pages, empty and cut bodies are named before any rule
+    // is tried.
     ReadResult read(std::string_view instrument);
 
-    // The same, but a price that `read` refuses for its worth alone (shown as zero, as lists round
-    // tiny ones, or too old) is given as the page shows it: for `extract`, which tells what a page
-    // says and records nothing. A price below zero is refused here too.
-    ReadResult read_as_shown(std::string_view instrument);
+    // A part of the body as UTF-8, for people: what stands about a reading's evidence.
+    std::string as_utf8(std::string_view part) const;
 
     // What each rule by itself reads, in their order: what `why` and `extract --all` show.
     std::vector<std::pair<std::string, ReadResult>> read_every_rule(std::string_view instrument);

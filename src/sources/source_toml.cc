@@ -181,6 +181,7 @@ private:
             fail(*table, "", "[source] name must be of a-z, 0-9, - and _");
         }
         read_url(*table, source);
+        rules.asked_currencies = url_currencies_;
         read_limits(*table, source);
         const std::string identity = text_of(*table, "identity");
         if (!identity.empty() && identity != "page" && identity != "url") {
@@ -214,6 +215,10 @@ private:
                 SessionStep{text_of(*session, "cookie_url"), text_of(*session, "crumb_url")};
             if (source.session->cookie_url.empty()) {
                 fail(*session, "", "session needs cookie_url");
+            }
+            if (source.session->crumb_url.empty() &&
+                source.url.find("{crumb}") != std::string::npos) {
+                fail(*session, "", "the url has {crumb}, and session no crumb_url");
             }
         }
     }

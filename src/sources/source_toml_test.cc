@@ -107,6 +107,16 @@ TEST(SourceToml, RefusesWhatCannotWork) {
     EXPECT_NE(error_of("identity = \"maybe\"\n", kRule), "");
     EXPECT_NE(error_of("max_bytes = \"much\"\n", kRule), "");
     EXPECT_NE(error_of("", rule + rule), "");  // one name twice
+    EXPECT_TRUE(
+        parse_source("[source]\nname = \"a\"\nurl = \"https://e.com/{symbol}\"\n"
+                     "session = { cookie_url = \"https://e.com/\" }\n" +
+                         rule,
+                     "mine.toml"));
+    EXPECT_FALSE(
+        parse_source("[source]\nname = \"a\"\nurl = \"https://e.com/{symbol}?{crumb}\"\n"
+                     "session = { cookie_url = \"https://e.com/\" }\n" +
+                         rule,
+                     "mine.toml"));
     EXPECT_NE(error_of("", "[[rule]]\nname = \"r\"\n"), "");
     EXPECT_NE(error_of("", "[[rule]]\nname = \"r\"\nprice = \"12.50\"\n"), "");
     EXPECT_NE(error_of("", "[[rule]]\nname = \"r\"\nprice = { css = \"a\", label = \"b\" }\n"), "");
