@@ -144,6 +144,10 @@ std::vector<DagSpec> make_dags(const Settings& settings) {
         dag.schedule = one.schedule;
         dag.zone = one.zone;
         dag.calendar = one.calendar;
+        if (const auto own = settings.calendars.find(one.calendar);
+            own != settings.calendars.end()) {
+            dag.calendar_text = own->second.text;
+        }
         dag.retries = one.retries;
         dag.retry_delay = one.retry_delay;
         dag.timeout = one.timeout;

@@ -79,7 +79,7 @@ Result<std::vector<Schedule>> schedules_of(std::span<const DagSpec> dags, const 
     std::vector<Schedule> schedules;
     for (const DagSpec& dag : dags) {
         if (std::ranges::find(dag.tasks, feed, &TaskSpec::feed) == dag.tasks.end()) continue;
-        ScheduleSpec spec{dag.schedule, dag.zone, dag.calendar, {}};
+        ScheduleSpec spec{dag.schedule, dag.zone, dag.calendar, dag.calendar_text, {}};
         if (const auto known = seen.find(dag.name); known != seen.end()) spec.start = known->second;
         auto schedule = Schedule::make(spec);
         if (!schedule) return in_context("dag " + dag.name, schedule.error());

@@ -53,10 +53,11 @@ Laid lay(const ConfigOptions& options, const std::optional<std::string>& text,
         const auto cron = Cron::parse(schedule);
         return cron ? Result<>() : cron.error();
     };
-    checks.calendar = [](std::string_view name) -> Result<> {
-        const auto calendar = calendar_named(name);
+    checks.calendar = [](std::string_view name, std::string_view text) -> Result<> {
+        const auto calendar = text.empty() ? calendar_named(name) : calendar_of_text(name, text);
         return calendar ? Result<>() : calendar.error();
     };
+    checks.calendar_file = read_text_file;
     laid.config = read_layers(layers, checks);
     for (const ConfigFault& fault : laid.config.faults) {
         if (laid.faults.size() == kMostFaults) {

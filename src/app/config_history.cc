@@ -32,7 +32,8 @@ Result<std::vector<ReadEntry>> read_entries(std::span<const ConfigEntry> history
 }
 
 bool same_instants(const DagSpec& a, const DagSpec& b) {
-    return a.schedule == b.schedule && a.zone == b.zone && a.calendar == b.calendar;
+    return a.schedule == b.schedule && a.zone == b.zone && a.calendar == b.calendar &&
+           a.calendar_text == b.calendar_text;
 }
 
 // By entry, where the DAG's life began that the entry belongs to; a standstill ends none. None

@@ -3,6 +3,8 @@
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
+#include <filesystem>
+#include <fstream>
 #include <set>
 
 #include "app/assembly.h"
@@ -11,6 +13,7 @@
 #include "config/settings_text.h"
 #include "schedule/planner.h"
 #include "store/sqlite_store.h"
+#include "tests/conformance/temp_folder.h"
 
 namespace tapedeck {
 namespace {
@@ -191,6 +194,49 @@ TEST_F(ConfigHistoryTest, TheSameConfigurationIsNotedOnce) {
     begin(config, kBegin + 1h);
     EXPECT_EQ(config_history(*store)->size(), 1U);
     EXPECT_EQ(coins().front().from, kBegin);
+}
+
+// Issue 11: one's own calendar wins, and is known without its file.
+class OwnCalendar : public ConfigHistoryTest {
+protected:
+    // A day of trading from 08:00 on for an hour, by the UTC, on Tuesdays alone.
+    static std::string calendar(std::string_view day) {
+        return fmt::format(
+            "[calendar]\nname = \"XNAS\"\nzone = \"UTC\"\nweekdays = [\"{}\"]\n"
+            "hours = [[\"08:00\", \"09:00\"]]\nlisted_from = 2026-01-01\n"
+            "listed_through = 2026-12-31\n",
+            day);
+    }
+    LoadedConfig with_file(const std::string& text) {
+        const auto file = folder.path() / "own.toml";
+        std::ofstream(file) << text;
+        auto loaded = load_config_text(
+            {},
+            fmt::format("[calendar.XNAS]\nfile = \"{}\"\n[feed.coin]\ninstruments = [\"btc\"]\n"
+                        "[dag.coin_market_record]\nschedule = \"*/30 * * * *\"\nzone = \"UTC\"\n"
+                        "calendar = \"XNAS\"\n",
+                        file.string()),
+            "test.toml");
+        EXPECT_TRUE(loaded) << loaded.error().what;
+        std::filesystem::remove(file);
+        return *std::move(loaded);
+    }
+    TempFolder folder;
+};
+
+TEST_F(OwnCalendar, GoesBeforeTheShippedOneAndIsKnownWithoutItsFile) {
+    begin(with_file(calendar("Tue")), kBegin);  // a Tuesday
+    EXPECT_EQ(expected(kBegin + 48h),
+              (std::set<std::string>{"2026-11-24T08:00:00Z", "2026-11-24T08:30:00Z",
+                                     "2026-11-24T09:00:00Z"}));
+}
+
+TEST_F(OwnCalendar, AChangedOneCountsFromTheNextStartOn) {
+    begin(with_file(calendar("Tue")), kBegin);
+    begin(with_file(calendar("Wed")), kBegin + 8h + 15min);
+    EXPECT_EQ(expected(kBegin + 48h),
+              (std::set<std::string>{"2026-11-24T08:00:00Z", "2026-11-25T08:00:00Z",
+                                     "2026-11-25T08:30:00Z", "2026-11-25T09:00:00Z"}));
 }
 
 }  // namespace

@@ -136,8 +136,16 @@ private:
     }
 
     void check_calendars() {
+        for (const auto& [name, own] : settings_->calendars) {
+            const auto calendar = calendar_of_text(name, own.text);
+            add("calendar " + name, calendar.has_value(),
+                calendar ? own.file.empty() ? "of the configuration" : "by " + own.file
+                         : calendar.error().what);
+        }
         for (const std::string& name : calendar_names()) {
             if (name == "always") continue;
+            const auto own = settings_->calendars.find(name);
+            if (own != settings_->calendars.end()) continue;
             const auto calendar = calendar_named(name);
             if (!calendar) {
                 add("calendar " + name, false, calendar.error().what);

@@ -63,7 +63,12 @@ Exit verb_slots(const Globals& globals, const SlotsOptions& options) {
     }
     std::optional<Schedule> schedule;
     if (!options.cron.empty()) {
-        auto made = Schedule::make({options.cron, options.zone, options.calendar, *from});
+        auto config = load_globals(globals);
+        if (!config) return fail_opening(config.error());
+        const auto own = config->settings.calendars.find(options.calendar);
+        auto made = Schedule::make(
+            {options.cron, options.zone, options.calendar,
+             own == config->settings.calendars.end() ? std::string() : own->second.text, *from});
         if (!made) return fail(Exit::usage, made.error().what);
         schedule = *std::move(made);
     } else {

@@ -36,6 +36,7 @@ public:
         check_tape();
         check_feeds();
         check_tables_and_topics();
+        check_calendars();
         for (const auto& [name, dag] : settings().dags) check_dag(dag);
         note_uncollected();
     }
@@ -181,6 +182,32 @@ private:
         }
     }
 
+    // The text of a file that is named is taken into the settings: what is expected of a day must
+    // not change with a file that nobody looks at any more.
+    void check_calendars() {
+        for (auto& [name, own] : config_.settings.calendars) {
+            const std::vector<std::string> path{"calendar", name};
+            if (own.file.empty() && own.text.empty()) {
+                fault(path, "", "needs the file of the calendar, or its text");
+                continue;
+            }
+            if (name == "always") fault(path, "", "is open at every moment, and no file says else");
+            if (!own.file.empty() && checks_.calendar_file) {
+                auto text = checks_.calendar_file(own.file);
+                if (!text) {
+                    fault(path, "file", fmt::format("file is wrong: {}", text.error().what));
+                    continue;
+                }
+                own.text = *std::move(text);
+            }
+            if (!checks_.calendar) continue;
+            if (const auto calendar = checks_.calendar(name, own.text); !calendar) {
+                fault(path, own.file.empty() ? "text" : "file",
+                      fmt::format("calendar is wrong: {}", calendar.error().what));
+            }
+        }
+    }
+
     void check_dag(const DagSettings& dag) {
         const std::vector<std::string> path{"dag", dag.name};
         // A schedule that is missing has its fault already.
@@ -192,8 +219,10 @@ private:
         if (const auto zone = Zone::named(dag.zone); !zone) {
             fault(path, "zone", fmt::format("zone is wrong: {}", zone.error().what));
         }
-        if (checks_.calendar) {
-            if (const auto calendar = checks_.calendar(dag.calendar); !calendar) {
+        const auto own = settings().calendars.find(dag.calendar);
+        // One's own has its fault already.
+        if (checks_.calendar && own == settings().calendars.end()) {
+            if (const auto calendar = checks_.calendar(dag.calendar, {}); !calendar) {
                 fault(path, "calendar",
                       fmt::format("calendar is wrong: {}", calendar.error().what));
             }

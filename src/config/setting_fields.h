@@ -241,6 +241,17 @@ inline constexpr auto kTask = std::tuple{
         .if_unset("the DAG's"),
 };
 
+inline constexpr auto kCalendar = std::tuple{
+    field("file", &CalendarSettings::file, "Its file; docs/formats/calendars.md says how.")
+        .for_example("\"calendars/XNAS.toml\"")
+        .if_unset("text says it"),
+    field(
+        "text", &CalendarSettings::text,
+        "What such a file says, in place of one; it stands in the configuration's history, so that "
+        "what was expected is known without the file.")
+        .if_unset("file says it"),
+};
+
 inline constexpr auto kDag = std::tuple{
     field("schedule", &DagSettings::schedule, "Cron expression, or @daily and its like.")
         .required()
@@ -280,6 +291,8 @@ inline constexpr auto kSettings = std::tuple{
                 "A source made of class lists alone, as the earlier pipeline had them."),
     named_group("feed", &Settings::feeds, kFeed, "NAME",
                 "A list of instruments, with its sources, its topic and its table."),
+    named_group("calendar", &Settings::calendars, kCalendar, "NAME",
+                "An exchange calendar of your own; it goes before the shipped one of its name."),
     named_group("dag", &Settings::dags, kDag, "NAME", "When things are done, and in which order."),
 };
 

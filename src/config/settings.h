@@ -136,6 +136,14 @@ struct TaskSettings {
     friend bool operator==(const TaskSettings&, const TaskSettings&) = default;
 };
 
+// A calendar of the user's own, which goes before the shipped one of its name.
+struct CalendarSettings {
+    std::string name;
+    std::string file;  // is read when the configuration is
+    std::string text;  // what it says
+    friend bool operator==(const CalendarSettings&, const CalendarSettings&) = default;
+};
+
 struct DagSettings {
     std::string name;
     std::string schedule;
@@ -163,6 +171,7 @@ struct Settings {
     Named<SecretSettings> secrets;
     Named<ClassListSettings> class_list_sources;
     Named<FeedSettings> feeds;
+    Named<CalendarSettings> calendars;
     Named<DagSettings> dags;
     friend bool operator==(const Settings&, const Settings&) = default;
 };

@@ -63,9 +63,9 @@ std::optional<LocalDate> observed(const HolidayRule& rule, year in) {
     return date;
 }
 
-Result<> check_hours(const CalendarData& data) {
+Result<> check_hours(const CalendarData& data, std::span<const TradingHours> all) {
     TimeOfDay free_from(0);
-    for (const TradingHours& hours : data.hours) {
+    for (const TradingHours& hours : all) {
         if (hours.open < free_from || hours.close <= hours.open ||
             hours.close >= std::chrono::hours(24)) {
             return Error{ErrorKind::rejected,
@@ -75,12 +75,39 @@ Result<> check_hours(const CalendarData& data) {
         }
         free_from = hours.close;
     }
-    if (data.hours.empty() || data.weekdays == 0) {
+    if (all.empty() || data.weekdays == 0) {
         return Error{
             ErrorKind::rejected,
             fmt::format("calendar {}: without hours or weekdays it never opens", data.name)};
     }
     return {};
+}
+
+std::span<const TradingHours> ordinary_hours(const CalendarData& data, LocalDate date) {
+    std::span<const TradingHours> hours = data.hours;
+    for (const HoursFrom& change : data.changes) {
+        if (change.from <= date) hours = change.hours;
+    }
+    return hours;
+}
+
+Result<> check_changes(const CalendarData& data) {
+    for (std::size_t i = 0; i < data.changes.size(); ++i) {
+        if (i > 0 && data.changes[i].from == data.changes[i - 1].from) {
+            return Error{ErrorKind::rejected,
+                         fmt::format("calendar {}: the hours change twice on {}", data.name,
+                                     text_of(data.changes[i].from))};
+        }
+        if (const Result<> checked = check_hours(data, data.changes[i].hours); !checked) {
+            return checked;
+        }
+    }
+    return {};
+}
+
+// "10:30" within the ordinary hours of that day, or after them all.
+bool is_outside(std::span<const TradingHours> hours, const std::optional<TimeOfDay>& time) {
+    return time && (*time <= hours.front().open || *time >= hours.back().close);
 }
 
 Result<> check_special(const CalendarData& data) {
@@ -95,12 +122,27 @@ Result<> check_special(const CalendarData& data) {
             return refuse(day, "lies outside listed_from and listed_through");
         }
         if (!has(data.weekdays, day.date)) return refuse(day, "is no day of trading anyway");
-        if (day.close &&
-            (*day.close <= data.hours.front().open || *day.close >= data.hours.back().close)) {
+        const auto hours = ordinary_hours(data, day.date);
+        if (is_outside(hours, day.close)) {
             return refuse(day, "closes early at a time outside the ordinary hours");
+        }
+        if (is_outside(hours, day.open)) {
+            return refuse(day, "opens late at a time outside the ordinary hours");
+        }
+        if (day.open && day.close && *day.close <= *day.open) {
+            return refuse(day, "closes before it opens");
         }
     }
     return {};
+}
+
+// Which of two that meet on one day leaves less of it: the earlier close, then the later open.
+bool shorter(const SpecialDay& left, const SpecialDay& right) {
+    constexpr TimeOfDay kEnd = std::chrono::hours(24);
+    const TimeOfDay ends = left.close.value_or(kEnd);
+    const TimeOfDay other = right.close.value_or(kEnd);
+    if (ends != other) return ends < other;
+    return left.open.value_or(TimeOfDay(0)) > right.open.value_or(TimeOfDay(0));
 }
 
 }  // namespace
@@ -128,7 +170,9 @@ Calendar Calendar::always() {
 Result<Calendar> Calendar::make(CalendarData data) {
     std::sort(data.special.begin(), data.special.end(),
               [](const SpecialDay& a, const SpecialDay& b) { return a.date < b.date; });
-    if (const Result<> checked = check_hours(data); !checked) return checked.error();
+    std::ranges::sort(data.changes, {}, &HoursFrom::from);
+    if (const Result<> checked = check_hours(data, data.hours); !checked) return checked.error();
+    if (const Result<> checked = check_changes(data); !checked) return checked.error();
     if (const Result<> checked = check_special(data); !checked) return checked.error();
     Calendar calendar;
     calendar.data_ = std::move(data);
@@ -142,9 +186,9 @@ std::optional<SpecialDay> Calendar::special_day_by_rule(LocalDate date) const {
         // A holiday of the first of January may be observed in the year before.
         for (const year y : {in, in + std::chrono::years(1)}) {
             if (observed(rule, y) != date) continue;
-            SpecialDay day{date, rule.close, rule.name, "the calendar's rule"};
-            if (!day.close) return day;  // closed all day wins over an early close
-            if (!found || *day.close < *found->close) found = std::move(day);
+            SpecialDay day{date, rule.close, rule.name, "the calendar's rule", rule.open};
+            if (day.is_closed()) return day;  // wins over an early close and a late open
+            if (!found || shorter(day, *found)) found = std::move(day);
         }
     }
     return found;
@@ -159,6 +203,10 @@ std::optional<SpecialDay> Calendar::special_day(LocalDate date) const {
     return *at;
 }
 
+std::span<const TradingHours> Calendar::hours_on(LocalDate date) const {
+    return ordinary_hours(data_, date);
+}
+
 std::vector<Calendar::Session> Calendar::sessions(LocalDate date) const {
     if (always_) {
         const Timestamp midnight(date.time_since_epoch());
@@ -166,12 +214,15 @@ std::vector<Calendar::Session> Calendar::sessions(LocalDate date) const {
     }
     if (!has(data_.weekdays, date)) return {};
     const std::optional<SpecialDay> special = special_day(date);
-    if (special && !special->close) return {};
+    if (special && special->is_closed()) return {};
     std::vector<Session> sessions;
-    for (const TradingHours& hours : data_.hours) {
-        const TimeOfDay close = special ? std::min(hours.close, *special->close) : hours.close;
-        if (close <= hours.open) break;
-        sessions.push_back({data_.zone.to_utc(date + hours.open), data_.zone.to_utc(date + close)});
+    for (const TradingHours& hours : hours_on(date)) {
+        TimeOfDay open = hours.open;
+        TimeOfDay close = hours.close;
+        if (special && special->open) open = std::max(open, *special->open);
+        if (special && special->close) close = std::min(close, *special->close);
+        if (close <= open) continue;  // cut off
+        sessions.push_back({data_.zone.to_utc(date + open), data_.zone.to_utc(date + close)});
     }
     return sessions;
 }

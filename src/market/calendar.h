@@ -29,12 +29,21 @@ struct TradingHours {
     friend bool operator==(const TradingHours&, const TradingHours&) = default;
 };
 
+// Hours that hold from a date on.
+struct HoursFrom {
+    LocalDate from;
+    std::vector<TradingHours> hours;  // in order, not overlapping
+};
+
 // One day on which an exchange departs from its ordinary hours.
 struct SpecialDay {
     LocalDate date;
-    std::optional<TimeOfDay> close = std::nullopt;  // an early close; none: closed all day
+    std::optional<TimeOfDay> close = std::nullopt;  // an early close
     std::string name;                               // "Thanksgiving Day"
     std::string source;  // the notice or press release that says so, with its date
+    std::optional<TimeOfDay> open = std::nullopt;  // a late open
+
+    bool is_closed() const { return !open && !close; }  // all day
 };
 
 // A holiday that comes back every year; for the years that nobody has announced yet.
@@ -53,7 +62,8 @@ struct HolidayRule {
     OnSaturday saturday = OnSaturday::stay;
     OnSunday sunday = OnSunday::stay;
     Weekdays only = 0x7F;  // holds only where the date falls on one of these
-    std::optional<TimeOfDay> close = std::nullopt;  // an early close; none: closed all day
+    std::optional<TimeOfDay> close = std::nullopt;  // an early close
+    std::optional<TimeOfDay> open = std::nullopt;   // a late open; neither: closed all day
     int since = std::numeric_limits<int>::min();
     int until = std::numeric_limits<int>::max();
 };
@@ -65,6 +75,7 @@ struct CalendarData {
     Zone zone;
     Weekdays weekdays = 0;
     std::vector<TradingHours> hours;  // in order, not overlapping
+    std::vector<HoursFrom> changes;   // of the hours, in the order of their dates
     // In [listed_from, listed_through] the special days are complete and rules do not count.
     LocalDate listed_from;
     LocalDate listed_through;
@@ -98,6 +109,9 @@ public:
 
     // Within a session, its open and its close included. CalendarWalk is faster for many times.
     bool is_open(Timestamp time) const;
+
+    // The ordinary hours of that time.
+    std::span<const TradingHours> hours_on(LocalDate date) const;
 
     // Why `date` is not an ordinary trading day; none where it is, or is a weekend.
     std::optional<SpecialDay> special_day(LocalDate date) const;

@@ -148,6 +148,47 @@ TEST(Calendar, EasterIsWhereTheChurchHasIt) {
     EXPECT_EQ(easter_sunday(year(2038)), year(2038) / 4 / 25);
 }
 
+TEST(Calendar, ALateOpenCutsTheSessionsBeforeIt) {
+    CalendarData with = data();
+    const SpecialDay late{date(2020, 6, 1), {}, "Typhoon", "a notice", minutes(10 * 60 + 30)};
+    const SpecialDay both{date(2020, 6, 2), hours(15), "Storm", "a notice", hours(14)};
+    const std::vector<Calendar::Session> usual = made(data()).sessions(date(2020, 6, 1));
+    with.special = {late, both};
+    const Calendar calendar = made(std::move(with));
+    std::vector<Calendar::Session> cut = usual;
+    cut.front().open += hours(1) + minutes(30);
+    EXPECT_EQ(calendar.sessions(date(2020, 6, 1)), cut);
+    EXPECT_EQ(calendar.sessions(date(2020, 6, 2)).size(), 1U);
+    EXPECT_EQ(
+        calendar.sessions(date(2020, 6, 2))[0].close - calendar.sessions(date(2020, 6, 2))[0].open,
+        hours(1));
+    HolidayRule rule{.name = "Late", .month = 6, .day = 1, .open = hours(10)};
+    CalendarData by_rule = data();
+    by_rule.rules = {rule};
+    EXPECT_EQ(made(by_rule).sessions(date(2021, 6, 1)).front().open,
+              made(data()).sessions(date(2021, 6, 1)).front().open + hours(1));
+    rule.close = hours(12);
+    by_rule.rules.push_back(rule);
+    EXPECT_EQ(made(by_rule).sessions(date(2021, 6, 1)).size(), 1U) << "the earlier close wins";
+    by_rule.rules.push_back(HolidayRule{.name = "Closed", .month = 6, .day = 1});
+    EXPECT_EQ(made(by_rule).sessions(date(2021, 6, 1)).size(), 0U);
+}
+
+TEST(Calendar, HoursHoldFromTheirDateOn) {
+    CalendarData with = data();
+    with.changes = {{date(2020, 7, 1), {{hours(8), hours(20)}}},
+                    {date(2020, 6, 2), {{hours(10), hours(11)}}}};
+    const Calendar calendar = made(std::move(with));
+    const auto length = [&](LocalDate day) {
+        const auto sessions = calendar.sessions(day);
+        return sessions.back().close - sessions.front().open;
+    };
+    EXPECT_EQ(length(date(2020, 6, 1)), hours(7));
+    EXPECT_EQ(length(date(2020, 6, 2)), hours(1));
+    EXPECT_EQ(length(date(2020, 6, 30)), hours(1));
+    EXPECT_EQ(length(date(2020, 7, 1)), hours(12));
+}
+
 TEST(Calendar, ContradictionsAreRefused) {
     const auto refusal = [](CalendarData data) {
         const Result<Calendar> calendar = Calendar::make(std::move(data));
@@ -165,6 +206,17 @@ TEST(Calendar, ContradictionsAreRefused) {
     CalendarData late = data();
     late.special = {{date(2020, 6, 1), hours(16), "A", "s"}};
     EXPECT_THAT(refusal(late), HasSubstr("outside the ordinary hours"));
+    CalendarData before = data();
+    before.special = {{date(2020, 6, 1), {}, "A", "s", hours(8)}};
+    EXPECT_THAT(refusal(before), HasSubstr("opens late at a time outside the ordinary hours"));
+    CalendarData backwards = data();
+    backwards.special = {{date(2020, 6, 1), hours(14), "A", "s", hours(15)}};
+    EXPECT_THAT(refusal(backwards), HasSubstr("closes before it opens"));
+    CalendarData changed = data();
+    changed.changes = {{date(2020, 6, 1), {{hours(9), hours(8)}}}};
+    EXPECT_THAT(refusal(changed), HasSubstr("hours must be in order"));
+    changed.changes = {{date(2020, 6, 1), data().hours}, {date(2020, 6, 1), data().hours}};
+    EXPECT_THAT(refusal(changed), HasSubstr("the hours change twice on 2020-06-01"));
     CalendarData overlapping = data();
     overlapping.hours = {{hours(9), hours(12)}, {hours(11), hours(16)}};
     EXPECT_THAT(refusal(overlapping), HasSubstr("hours must be in order"));

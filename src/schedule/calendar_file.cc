@@ -166,9 +166,9 @@ private:
     const TomlNode empty_;
 };
 
-std::vector<TradingHours> read_hours(Reader& reader, const TomlNode& calendar) {
+std::vector<TradingHours> read_hours(Reader& reader, const TomlNode& table) {
     std::vector<TradingHours> hours;
-    const TomlNode* node = calendar.find("hours");
+    const TomlNode* node = table.find("hours");
     if (node == nullptr) return hours;
     for (const TomlNode& item : reader.list(*node, "hours")) {
         if (item.kind != TomlKind::array || item.items.size() != 2) {
@@ -181,9 +181,10 @@ std::vector<TradingHours> read_hours(Reader& reader, const TomlNode& calendar) {
 }
 
 SpecialDay read_special(Reader& reader, const TomlNode& day, const TomlNode& sources) {
-    reader.only(day, {"date", "close", "name", "source"});
+    reader.only(day, {"date", "open", "close", "name", "source"});
     SpecialDay special{reader.date(day, "date"), reader.optional_clock(day, "close"),
-                       reader.text(day, "name"), reader.text(day, "source")};
+                       reader.text(day, "name"), reader.text(day, "source"),
+                       reader.optional_clock(day, "open")};
     if (const TomlNode* node = day.find("source")) {
         if (sources.find(special.source) == nullptr) {
             reader.refuse(*node, fmt::format("source '{}' is not in [sources]", special.source));
@@ -197,12 +198,14 @@ SpecialDay read_special(Reader& reader, const TomlNode& day, const TomlNode& sou
 HolidayRule read_rule(Reader& reader, const TomlNode& table) {
     using Rule = HolidayRule;
     reader.only(table, {"name", "month", "day", "weekday", "nth", "easter", "offset", "saturday",
-                        "sunday", "only", "close", "since", "until"});
+                        "sunday", "only", "open", "close", "since", "until"});
     Rule rule;
     rule.name = reader.text(table, "name");
     rule.month = static_cast<unsigned>(reader.integer(table, "month", 1, 1, 12));
-    // The 29th to 31st do not exist in every month: no holiday so far needs them.
-    rule.day = static_cast<unsigned>(reader.integer(table, "day", 1, 1, 28));
+    // The 29th of February is no day of every year.
+    constexpr std::array<int, 12> kDaysOf{31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
+    rule.day = static_cast<unsigned>(
+        reader.integer(table, "day", 1, 1, kDaysOf[std::clamp(rule.month, 1U, 12U) - 1]));
     rule.offset = reader.integer(table, "offset", 0, -60, 60);
     if (const TomlNode* node = table.find("weekday")) {
         rule.kind = Rule::Kind::weekday;
@@ -229,6 +232,7 @@ HolidayRule read_rule(Reader& reader, const TomlNode& table) {
                       {{"monday", Rule::OnSunday::monday}, {"skip", Rule::OnSunday::skip}});
     rule.only = reader.weekdays(table, "only", rule.only);
     rule.close = reader.optional_clock(table, "close");
+    rule.open = reader.optional_clock(table, "open");
     rule.since = reader.integer(table, "since", rule.since, 1, 9999);
     rule.until = reader.integer(table, "until", rule.until, 1, 9999);
     return rule;
@@ -260,7 +264,7 @@ Result<CalendarFile> read_file(std::string_view path, std::string_view text) {
         if (reader.fault()) return *reader.fault();
         return file;
     }
-    reader.only(*root, {"calendar", "sources", "days", "rule"});
+    reader.only(*root, {"calendar", "hours", "sources", "days", "rule"});
     reader.only(calendar, {"name", "title", "like", "zone", "weekdays", "hours", "listed_from",
                            "listed_through"});
     const std::string zone_name = reader.text(calendar, "zone");
@@ -270,15 +274,25 @@ Result<CalendarFile> read_file(std::string_view path, std::string_view text) {
     data.zone = *zone;
     data.weekdays = reader.weekdays(calendar, "weekdays", 0b0111110);
     data.hours = read_hours(reader, calendar);
+    for (const TomlNode& change : reader.tables(*root, "hours")) {
+        reader.only(change, {"from", "hours"});
+        data.changes.push_back({reader.date(change, "from"), read_hours(reader, change)});
+    }
     data.listed_from = reader.date(calendar, "listed_from");
     data.listed_through = reader.date(calendar, "listed_through");
 
     const TomlNode& sources = reader.table(*root, "sources");
     const TomlNode& listed = reader.table(*root, "days");
-    reader.only(listed, {"closed", "early"});
+    reader.only(listed, {"closed", "early", "late"});
     for (const TomlNode& item : reader.tables(listed, "closed")) {
         data.special.push_back(read_special(reader, item, sources));
-        if (data.special.back().close) reader.refuse(item, "a closed day has no 'close'");
+        if (!data.special.back().is_closed()) {
+            reader.refuse(item, "a closed day has neither 'open' nor 'close'");
+        }
+    }
+    for (const TomlNode& item : reader.tables(listed, "late")) {
+        data.special.push_back(read_special(reader, item, sources));
+        if (!data.special.back().open) reader.refuse(item, "a late day needs its 'open'");
     }
     for (const TomlNode& item : reader.tables(listed, "early")) {
         data.special.push_back(read_special(reader, item, sources));
@@ -316,6 +330,31 @@ const ShippedFile* file_of(std::string_view name, std::span<const ShippedFile> f
     return nullptr;
 }
 
+Error unknown(std::string_view wanted, std::span<const ShippedFile> files) {
+    return {ErrorKind::rejected, fmt::format("unknown calendar '{}'; known: {}", wanted,
+                                             fmt::join(calendar_names(files), ", "))};
+}
+
+// The calendar that the text at `path` holds, which must be called `name`.
+Result<Calendar> read_named(std::string_view path, std::string_view text, std::string_view name,
+                            std::span<const ShippedFile> files) {
+    Result<CalendarFile> read = read_file(path, text);
+    if (!read) return read.error();
+    if (read->data.name != name) {
+        return Error{ErrorKind::rejected,
+                     fmt::format("{}: is named '{}' inside", path, read->data.name)};
+    }
+    if (read->like.empty()) return make_calendar(path, std::move(read->data));
+    const ShippedFile* other = file_of(read->like, files);
+    if (other == nullptr) return in_context(path, unknown(read->like, files));
+    Result<Calendar> like = parse_calendar(other->path, other->text);
+    if (!like) return in_context(path, like.error());
+    CalendarData data = like->data();
+    data.name = read->data.name;
+    data.title = read->data.title;
+    return make_calendar(path, std::move(data));
+}
+
 }  // namespace
 
 Result<Calendar> parse_calendar(std::string_view path, std::string_view text) {
@@ -330,27 +369,14 @@ Result<Calendar> parse_calendar(std::string_view path, std::string_view text) {
 
 Result<Calendar> calendar_named(std::string_view name, std::span<const ShippedFile> files) {
     if (name == "always") return Calendar::always();
-    const auto unknown = [&](std::string_view wanted) {
-        return Error{ErrorKind::rejected, fmt::format("unknown calendar '{}'; known: {}", wanted,
-                                                      fmt::join(calendar_names(files), ", "))};
-    };
     const ShippedFile* file = name.empty() ? nullptr : file_of(name, files);
-    if (file == nullptr) return unknown(name);
-    Result<CalendarFile> read = read_file(file->path, file->text);
-    if (!read) return read.error();
-    if (read->data.name != name) {
-        return Error{ErrorKind::rejected,
-                     fmt::format("{}: is named '{}' inside", file->path, read->data.name)};
-    }
-    if (read->like.empty()) return make_calendar(file->path, std::move(read->data));
-    const ShippedFile* other = file_of(read->like, files);
-    if (other == nullptr) return in_context(file->path, unknown(read->like));
-    Result<Calendar> like = parse_calendar(other->path, other->text);
-    if (!like) return in_context(file->path, like.error());
-    CalendarData data = like->data();
-    data.name = read->data.name;
-    data.title = read->data.title;
-    return make_calendar(file->path, std::move(data));
+    if (file == nullptr) return unknown(name, files);
+    return read_named(file->path, file->text, name, files);
+}
+
+Result<Calendar> calendar_of_text(std::string_view name, std::string_view text,
+                                  std::span<const ShippedFile> files) {
+    return read_named(fmt::format("calendar {}", name), text, name, files);
 }
 
 std::vector<std::string> calendar_names(std::span<const ShippedFile> files) {

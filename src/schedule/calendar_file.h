@@ -23,6 +23,11 @@ Result<Calendar> parse_calendar(std::string_view path, std::string_view text);
 Result<Calendar> calendar_named(std::string_view name,
                                 std::span<const ShippedFile> files = shipped_files());
 
+// A user's own calendar `name`, by its text: as a file of that name says. `like` in it names a
+// shipped one.
+Result<Calendar> calendar_of_text(std::string_view name, std::string_view text,
+                                  std::span<const ShippedFile> files = shipped_files());
+
 // `always`, then the names in `files`, in order.
 std::vector<std::string> calendar_names(std::span<const ShippedFile> files = shipped_files());
 

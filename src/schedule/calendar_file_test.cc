@@ -56,6 +56,41 @@ TEST(CalendarFile, ReadsHoursDaysAndRules) {
     EXPECT_EQ(calendar->special_day(date(2026, 1, 1))->source, "a notice of 2025-12-01");
 }
 
+TEST(CalendarFile, ReadsLateOpensAndHoursThatChange) {
+    const auto calendar = parse_calendar(
+        "t.toml",
+        fmt::format("{}{}", kHead,
+                    "[[hours]]\nfrom = 2026-07-01\nhours = [[\"09:00\", \"15:30\"]]\n"
+                    "[sources]\nn = \"a notice\"\n"
+                    "[days]\nlate = [{date = 2026-01-05, open = \"10:15\", name = \"Storm\", "
+                    "source = \"n\"}]\n"
+                    "[[rule]]\nname = \"Last day\"\nmonth = 12\nday = 31\nopen = \"10:00\"\n"));
+    ASSERT_TRUE(calendar) << calendar.error().what;
+    EXPECT_EQ(format_rfc3339(calendar->sessions(date(2026, 1, 5))[0].open), "2026-01-05T01:15:00Z");
+    EXPECT_EQ(calendar->sessions(date(2026, 1, 6)).size(), 2U);
+    EXPECT_EQ(calendar->sessions(date(2026, 7, 1)).size(), 1U);
+    EXPECT_EQ(format_rfc3339(calendar->sessions(date(2027, 12, 31))[0].open),
+              "2027-12-31T01:00:00Z");
+    EXPECT_THAT(refusal("[days]\nlate = [{date = 2026-01-05, name = \"x\", source = \"n\"}]\n"
+                        "[sources]\nn = \"n\"\n"),
+                HasSubstr("a late day needs its 'open'"));
+    EXPECT_THAT(refusal("[[rule]]\nname = \"x\"\nmonth = 2\nday = 29\n"),
+                HasSubstr("'day' must be a whole number from 1 to 28"));
+    EXPECT_THAT(refusal("[[hours]]\nfrom = 2026-07-01\nhours = [[\"09:00\"]]\n"),
+                HasSubstr("'hours' must hold pairs"));
+}
+
+TEST(CalendarFile, ATextOfOnesOwnIsReadAsAFileIs) {
+    const auto own = calendar_of_text("TEST", kHead);
+    ASSERT_TRUE(own) << own.error().what;
+    EXPECT_EQ(own->data().zone.name(), "Asia/Tokyo");
+    const auto like = calendar_of_text("MINE", "[calendar]\nname = \"MINE\"\nlike = \"XNAS\"\n");
+    ASSERT_TRUE(like) << like.error().what;
+    EXPECT_EQ(like->sessions(date(2026, 11, 26)).size(), 0U);
+    EXPECT_THAT(calendar_of_text("OTHER", kHead).error().what,
+                HasSubstr("calendar OTHER: is named 'TEST' inside"));
+}
+
 TEST(CalendarFile, ErrorsNameFileLineAndValue) {
     EXPECT_EQ(refusal("[days]\nclosd = []\n"),
               "t.toml:8: unknown key 'closd'; known: closed, early");

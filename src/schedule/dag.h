@@ -34,7 +34,8 @@ struct DagSpec {
     std::string schedule;  // a cron expression, @once included
     std::string zone = "UTC";
     std::string calendar = "always";
-    int retries = 0;  // further tries of a task after its first
+    std::string calendar_text;  // of a user's own; empty: one that is shipped
+    int retries = 0;            // further tries of a task after its first
     std::chrono::milliseconds retry_delay{15'000};
     std::chrono::milliseconds timeout{0};  // of one try of a task; 0: none
     int concurrency = 1;                   // runs at the same time

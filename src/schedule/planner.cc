@@ -233,6 +233,7 @@ Result<Schedule> dag_schedule(const DagSpec& spec, const DagState& state,
     Result<Schedule> schedule = Schedule::make({.cron = spec.schedule,
                                                 .zone = spec.zone,
                                                 .calendar = spec.calendar,
+                                                .calendar_text = spec.calendar_text,
                                                 .start = state.first_seen},
                                                calendars);
     if (!schedule) return in_context(fmt::format("dag {}", spec.name), schedule.error());

@@ -32,7 +32,9 @@ Result<Schedule> Schedule::make(const ScheduleSpec& spec, std::span<const Shippe
     Result<Zone> zone = Zone::named(spec.zone);
     if (!zone) return zone.error();
     schedule.zone_ = *zone;
-    Result<Calendar> calendar = calendar_named(spec.calendar, calendars);
+    Result<Calendar> calendar =
+        spec.calendar_text.empty() ? calendar_named(spec.calendar, calendars)
+                                   : calendar_of_text(spec.calendar, spec.calendar_text, calendars);
     if (!calendar) return calendar.error();
     schedule.calendar_ = *std::move(calendar);
     if (schedule.cron_.is_once() && !schedule.calendar_.is_always()) {

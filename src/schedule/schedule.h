@@ -18,6 +18,7 @@ struct ScheduleSpec {
     std::string cron;
     std::string zone = "UTC";
     std::string calendar = "always";
+    std::string calendar_text = {};  // of a user's own; empty: one that is shipped
     // For @once alone: its instant is the first whole second at or after this, the moment at which
     // the DAG was first seen. Without it @once has no instant.
     std::optional<Timestamp> start = std::nullopt;

@@ -1,20 +1,23 @@
 // Prints a calendar's sessions, for calendar_oracle_test.py, which compares them with another
 // implementation's: calendar_oracle NAME FROM TO [rules]. One line a day: the date, then pairs of
 // open and close in seconds since 1970. With `rules` the listed days are left aside, and a line is
-// the date and "closed", the minute of the early close, or "regular".
+// the date and "closed", the time of the early close, or "regular".
+#include <fmt/format.h>
+
 #include <iostream>
-#include <string_view>
+#include <string>
 
 #include "base/time.h"
 #include "schedule/calendar_file.h"
 
 namespace {
 
-std::string_view by_rule(const tapedeck::Calendar& calendar, tapedeck::LocalDate date) {
+std::string by_rule(const tapedeck::Calendar& calendar, tapedeck::LocalDate date) {
     const auto special = calendar.special_day_by_rule(date);
     if (!special) return "regular";
-    if (!special->close) return "closed";
-    return special->close->count() == 13 * 60 ? "13:00" : "other";
+    if (special->is_closed()) return "closed";
+    if (!special->close) return "late";
+    return fmt::format("{:02}:{:02}", special->close->count() / 60, special->close->count() % 60);
 }
 
 }  // namespace
