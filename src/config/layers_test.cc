@@ -11,7 +11,7 @@ const ConfigChecks kChecks{[](const std::string&) -> Result<std::vector<std::str
                                return std::vector<std::string>{"coinmarketcap", "coingecko",
                                                                "coinbase", "yahoo", "yahoo-chart"};
                            },
-                           nullptr, nullptr};
+                           nullptr, nullptr, nullptr};
 
 ReadConfig read(std::string_view text, const std::vector<std::string>& sets = {}) {
     std::vector<ConfigLayer> layers = built_in_layers();
