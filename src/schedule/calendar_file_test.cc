@@ -93,7 +93,7 @@ TEST(CalendarFile, ATextOfOnesOwnIsReadAsAFileIs) {
 
 TEST(CalendarFile, ErrorsNameFileLineAndValue) {
     EXPECT_EQ(refusal("[days]\nclosd = []\n"),
-              "t.toml:8: unknown key 'closd'; known: closed, early");
+              "t.toml:8: unknown key 'closd'; known: closed, early, late");
     EXPECT_THAT(
         refusal("[days]\nclosed = [{date = \"2026-01-01\", name = \"x\", source = \"s\"}]\n"),
         HasSubstr("t.toml:8: 'date' must be a date such as 2026-11-24, not"));
@@ -105,8 +105,8 @@ TEST(CalendarFile, ErrorsNameFileLineAndValue) {
                 HasSubstr("needs one of 'day', 'weekday' and 'easter'"));
     EXPECT_THAT(refusal("[[rule]]\nname = \"x\"\nmonth = 1\nweekday = \"Monday\"\n"),
                 HasSubstr("is no day of the week"));
-    EXPECT_THAT(refusal("[[rule]]\nname = \"x\"\nday = 30\n"),
-                HasSubstr("'day' must be a whole number from 1 to 28, not 30"));
+    EXPECT_THAT(refusal("[[rule]]\nname = \"x\"\nday = 32\n"),
+                HasSubstr("'day' must be a whole number from 1 to 31, not 32"));
     EXPECT_THAT(refusal("", "[calendar]\nname = \"x\"\nzone = \"Nowhere\"\n"),
                 HasSubstr("unknown time zone 'Nowhere'"));
     EXPECT_THAT(refusal("", "[calendar]\nname = \"x\"\n"), HasSubstr("'zone' is missing"));
