@@ -19,10 +19,12 @@ namespace {
 constexpr int kStagedBatches = 8;
 
 // What no other try can mend: values that a column does not take (class 22), a key too long for
-// its index, constraints of the user's own.
-bool is_bad_data(const std::string& sqlstate) {
-    return sqlstate.starts_with("22") || sqlstate == "54000" || sqlstate == "23502" ||
-           sqlstate == "23514";
+// its index, constraints of the user's own. A column that must not be null is one where it is
+// filled from messages; any other would refuse all of them.
+bool is_bad_data(const PostgresConnection& connection) {
+    const std::string& sqlstate = connection.sqlstate();
+    if (sqlstate == "23502") return is_copied_column(connection.column());
+    return sqlstate.starts_with("22") || sqlstate == "54000" || sqlstate == "23514";
 }
 
 constexpr std::string_view kLettersCopy =
@@ -67,7 +69,7 @@ Result<Committed> BatchCommitter::commit(PostgresConnection& connection, const B
         if (committed) return committed;
         connection.reset();
         const std::string& sqlstate = connection.sqlstate();
-        const bool again = sqlstate == "23505" || is_bad_data(sqlstate);
+        const bool again = sqlstate == "23505" || is_bad_data(connection);
         if (!again) return committed;
         // It broke right then: what was wrong with the rows is found out by the next try.
         if (!connection.usable()) return Error{ErrorKind::unavailable, committed.error().what};
@@ -307,7 +309,7 @@ Result<> BatchCommitter::load_staged(PostgresConnection& connection, const Batch
     const std::vector<std::int64_t> rows_of = rows_of_;
     auto done = settle_staged(connection, batch, part, from, to);
     if (done) return connection.execute("truncate tapedeck_stage; release savepoint half");
-    if (!is_bad_data(connection.sqlstate())) return done;
+    if (!is_bad_data(connection)) return done;
     const std::string why = done.error().what;
     counts_ = counts;
     rows_of_ = rows_of;

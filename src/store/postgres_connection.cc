@@ -115,6 +115,10 @@ ErrorKind error_kind_of_sqlstate(std::string_view sqlstate) {
     return ErrorKind::rejected;
 }
 
+bool hangs_on_no_value(std::string_view sqlstate) {
+    return sqlstate == "42501" || sqlstate == "P0001" || sqlstate == "23502";
+}
+
 // Turns a stop request into something that poll(2) sees.
 class PostgresConnection::Wakening {
 public:
@@ -209,12 +213,17 @@ Error PostgresConnection::lost(std::string_view doing) {
 
 Error PostgresConnection::failure(const PGresult* result) {
     sqlstate_ = text_or_empty(PQresultErrorField(result, PG_DIAG_SQLSTATE));
+    column_ = text_or_empty(PQresultErrorField(result, PG_DIAG_COLUMN_NAME));
     std::string text = text_or_empty(PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY));
     if (text.empty()) text = trimmed(PQresultErrorMessage(result));
     const std::string detail = text_or_empty(PQresultErrorField(result, PG_DIAG_MESSAGE_DETAIL));
     if (!detail.empty()) text += ": " + detail;
-    // The session is over after these, whatever the library has seen of it yet.
-    if (sqlstate_.empty() || sqlstate_.starts_with("57P")) broken_ = true;
+    // What somebody's trigger says may name nothing: its place does.
+    const std::string context = text_or_empty(PQresultErrorField(result, PG_DIAG_CONTEXT));
+    if (sqlstate_ == "P0001" && !context.empty()) text += ": " + context;
+    // The session is over after these, whatever the library has seen of it yet; and who writes to a
+    // server that has become a standby finds the one to write to by connecting anew.
+    if (sqlstate_.empty() || sqlstate_.starts_with("57P") || sqlstate_ == "25006") broken_ = true;
     return {error_kind_of_sqlstate(sqlstate_),
             fmt::format("{}: {}{}", place_, without(trimmed(text), password_),
                         sqlstate_.empty() ? "" : " (" + sqlstate_ + ")")};

@@ -21,6 +21,11 @@ namespace tapedeck {
 // damaged pages `corrupt`, everything else `rejected`.
 ErrorKind error_kind_of_sqlstate(std::string_view sqlstate);
 
+// Whether a person mends what refuses the rows, whichever they are: a right that is missing, a
+// trigger that raises, a column that must be filled and is none of tapedeck's. Of one that is, a
+// batch knows first.
+bool hangs_on_no_value(std::string_view sqlstate);
+
 struct ClearResult {
     void operator()(PGresult* result) const { PQclear(result); }
 };
@@ -84,6 +89,8 @@ public:
 
     // Of the last error that the server sent; empty where the connection itself failed.
     const std::string& sqlstate() const { return sqlstate_; }
+    // That the last failure was about; empty where it was about none.
+    const std::string& column() const { return column_; }
     int backend_pid() const { return PQbackendPID(handle_); }
     PGconn* handle() const { return handle_; }
     // "host:port/database", for people.
@@ -106,6 +113,7 @@ private:
     std::string place_;
     std::string password_;  // to keep it out of what the library says
     std::string sqlstate_;
+    std::string column_;
     bool broken_ = false;
     std::chrono::milliseconds watch_after_{0};
     std::function<void()> stalled_;

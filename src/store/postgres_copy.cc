@@ -1,6 +1,7 @@
 #include "store/postgres_copy.h"
 
 #include <algorithm>
+#include <array>
 
 #include "base/assert.h"
 #include "store/batch_rules.h"
@@ -45,6 +46,13 @@ std::string copied_columns(RecordForm form) {
     const bool stock = form == RecordForm::stock;
     return std::string(stock ? "stock, price, previous_close" : "coin, price") +
            ", date, instrument, slot, source, revision, recorded_at, capture, currency";
+}
+
+bool is_copied_column(std::string_view column) {
+    constexpr std::array<std::string_view, 12> kColumns{
+        "stock", "coin",   "price",    "previous_close", "date",    "instrument",
+        "slot",  "source", "revision", "recorded_at",    "capture", "currency"};
+    return std::ranges::find(kColumns, column) != kColumns.end();
 }
 
 std::size_t append_row(CopyBuffer& out, const BatchRows& rows, std::size_t index,

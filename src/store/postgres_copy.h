@@ -60,6 +60,7 @@ private:
 
 // The columns that a loader writes, in the order of append_row; `id` is the database's.
 std::string copied_columns(RecordForm form);
+bool is_copied_column(std::string_view column);  // of either form
 
 // Where a record of a batch stands.
 struct RecordPlace {

@@ -233,6 +233,7 @@ void PostgresStore::Impl::end_blockers(Writer& writer) {
 
 Error PostgresStore::Impl::explained(const Writer& writer, Error error) const {
     if (!writer.connection) return error;
+    if (hangs_on_no_value(writer.connection->sqlstate())) error.kind = ErrorKind::unavailable;
     if (writer.connection->has_given_up()) {
         end_abandoned(*writer.connection, error);
     } else if (writer.connection->sqlstate() == "55P03" && !writer.blocker.empty()) {

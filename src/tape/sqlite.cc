@@ -36,8 +36,10 @@ ErrorKind error_kind_of(int sqlite_code) {
         case SQLITE_CONSTRAINT_PRIMARYKEY:
         case SQLITE_CONSTRAINT_ROWID:
             return ErrorKind::conflict;
-        // Somebody's trigger refuses: that is mended by a person, and hangs on no value.
+        // Somebody's trigger refuses, or a column of theirs that nobody fills: that is mended by a
+        // person, and hangs on no value.
         case SQLITE_CONSTRAINT_TRIGGER:
+        case SQLITE_CONSTRAINT_NOTNULL:
             return ErrorKind::unavailable;
         case SQLITE_IOERR_CORRUPTFS:
         case SQLITE_READONLY_DBMOVED:

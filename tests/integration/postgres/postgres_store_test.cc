@@ -133,6 +133,83 @@ TEST_F(PostgresStoreTest, TakesAConstraintOfTheUsersOwnForOneRecordsFault) {
     EXPECT_EQ(done.dead_letters, 1);
 }
 
+// What hangs on no value: nothing is refused for ever, and nothing loaded without it.
+
+struct RefusalOfAll {
+    const char* name;
+    const char* made;
+    const char* mended;
+    const char* said;
+};
+
+class PostgresRefusalTest : public PostgresStoreTest,
+                            public ::testing::WithParamInterface<RefusalOfAll> {};
+
+TEST_P(PostgresRefusalTest, OfEveryRowIsWaitedForAndNamed) {
+    outsider_.execute(GetParam().made);
+    for (int i = 0; i < 2; ++i) {
+        const auto refused = store_->commit(batch_of(0, {coin("a", "1.50"), coin("b", "2.25")}));
+        ASSERT_FALSE(refused);
+        EXPECT_EQ(refused.error().kind, ErrorKind::unavailable) << refused.error().what;
+        EXPECT_NE(refused.error().what.find(GetParam().said), std::string::npos)
+            << refused.error().what;
+        EXPECT_NE(refused.error().what.find("coin_records"), std::string::npos)
+            << refused.error().what;
+    }
+    EXPECT_EQ(next_offset(*store_), 0);
+    EXPECT_EQ(outsider_.value("select count(*) from dead_letters"), "0");
+    outsider_.execute(GetParam().mended);
+    const Committed done = committed(*store_, batch_of(0, {coin("a", "1.50"), coin("b", "2.25")}));
+    EXPECT_EQ(done.rows, 2);
+    EXPECT_EQ(done.dead_letters, 0);
+    EXPECT_EQ(outsider_.value("select count(*) from coin_records"), "2");
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Refusals, PostgresRefusalTest,
+    ::testing::Values(
+        RefusalOfAll{"AColumnThatNobodyFills",
+                     "alter table coin_records add column desk text not null",
+                     "alter table coin_records alter column desk drop not null", "\"desk\""},
+        RefusalOfAll{"ATriggerThatRaises",
+                     "create function refuse() returns trigger language plpgsql as $$ begin raise "
+                     "exception 'not on my watch'; end $$; create trigger somebodys before insert "
+                     "on coin_records for each row execute function refuse()",
+                     "drop trigger somebodys on coin_records", "not on my watch"}),
+    [](const auto& info) { return info.param.name; });
+
+TEST_F(PostgresStoreTest, TakesAFilledColumnThatMustNotBeNullForOneRecordsFault) {
+    outsider_.execute("alter table coin_records alter column currency set not null");
+    Record priced = coin("a", "1.50");
+    priced.currency = "USD";
+    Record bare = coin("b", "2.25");
+    bare.currency = {};
+    const Committed done = committed(*store_, batch_of(0, {priced, bare}));
+    EXPECT_EQ(done.rows, 1);
+    EXPECT_EQ(done.dead_letters, 1);
+}
+
+// A standby that took over the address, and the server that is written to again.
+TEST_F(PostgresStoreTest, ConnectsAnewAfterAServerThatOnlyReads) {
+    ASSERT_EQ(committed(*store_, batch_of(0, {coin("a", "1.50")})).rows, 1);
+    const std::string database = outsider_.value("select quote_ident(current_database())");
+    outsider_.execute("alter database " + database + " set default_transaction_read_only = on");
+    outsider_.value(
+        "select count(pg_terminate_backend(pid)) from pg_stat_activity where datname = "
+        "current_database() and pid <> pg_backend_pid()");
+    bool read_only = false;
+    for (int i = 0; i < 5 && !read_only; ++i) {
+        const auto refused = store_->commit(batch_of(1, {coin("b", "2.25")}));
+        ASSERT_FALSE(refused);
+        EXPECT_EQ(refused.error().kind, ErrorKind::unavailable) << refused.error().what;
+        read_only = refused.error().what.find("25006") != std::string::npos;
+    }
+    EXPECT_TRUE(read_only);
+    outsider_.execute("alter database " + database + " reset default_transaction_read_only");
+    // The session that was opened meanwhile would refuse for as long as it lives.
+    EXPECT_EQ(committed(*store_, batch_of(1, {coin("b", "2.25")})).rows, 1);
+}
+
 // Random batches give the same in SQLite and in PostgreSQL, by whichever way they go.
 
 struct TwoStores {
@@ -277,7 +354,7 @@ TEST_F(PostgresStoreTest, NamesWhatItMayNotTouch) {
     ASSERT_TRUE(store);
     const auto refused = store->commit(batch_of(0, {coin("bitcoin", "1")}));
     ASSERT_FALSE(refused);
-    EXPECT_EQ(refused.error().kind, ErrorKind::rejected);
+    EXPECT_EQ(refused.error().kind, ErrorKind::unavailable);
     EXPECT_NE(refused.error().what.find("offsets"), std::string::npos) << refused.error().what;
     outsider_.execute("drop owned by tapedeck_nobody; drop role tapedeck_nobody");
 }
