@@ -10,6 +10,7 @@
 #include "base/utf8.h"
 #include "market/json_scanner.h"
 #include "market/price_text.h"
+#include "market/record_parts.h"
 
 namespace tapedeck {
 namespace {
@@ -108,8 +109,9 @@ Error malformed_message(std::string what) { return {ErrorKind::malformed, std::m
 // Reads the objects of one message. Every function returns false after setting `error`.
 class MessageReader {
 public:
-    MessageReader(std::string_view value, RecordForm form, TextArena& arena)
-        : scanner_(value), form_(form), arena_(arena) {}
+    MessageReader(std::string_view value, RecordForm form, TextArena& arena,
+                  std::vector<RefusedRecord>* refused)
+        : scanner_(value), form_(form), arena_(arena), refused_(refused) {}
 
     bool read_message(std::vector<Record>& out) {
         if (scanner_.peek() != '[') {
@@ -119,19 +121,34 @@ public:
         if (!scanner_.take(']')) {
             do {
                 ++element_;
-                if (!read_object(out.emplace_back())) return false;
+                if (!read_element(out)) return false;
             } while (scanner_.take(','));
             if (!scanner_.take(']')) return not_json();
         }
         return scanner_.at_end() || not_json();
     }
 
-    Error error() && {
-        if (element_ == 0) return malformed_message(std::move(what_));
-        return malformed_message("record " + std::to_string(element_) + ": " + what_);
-    }
+    Error error() && { return malformed_message(what()); }
 
 private:
+    std::string what() const {
+        return element_ == 0 ? what_ : "record " + std::to_string(element_) + ": " + what_;
+    }
+
+    // One of an array. Where it is JSON and no record, reading goes on behind it.
+    bool read_element(std::vector<Record>& out) {
+        if (refused_ == nullptr) return read_object(out.emplace_back());
+        scanner_.peek();  // past blanks
+        JsonScanner whole = scanner_;
+        if (read_object(out.emplace_back())) return true;
+        out.pop_back();
+        const std::size_t begin = whole.at();
+        if (!whole.skip_value()) return false;
+        refused_->push_back({whole.since(begin), what()});
+        scanner_ = std::move(whole);
+        return true;
+    }
+
     bool fail(std::string what) {
         what_ = std::move(what);
         return false;
@@ -144,12 +161,17 @@ private:
     bool read_object(Record& record) {
         symbol_ = {};
         seen_ = 0;
+        has_other_name_ = false;
         if (!scanner_.take('{')) return not_json();
         if (!scanner_.take('}')) {
             JsonScanner::String key;
             do {
                 if (!scanner_.string(key) || !scanner_.take(':')) return not_json();
-                if (!read_field(field_named(key.text, form_), record)) return false;
+                const Field field = field_named(key.text, form_);
+                if (field == Field::unknown && key.text == name_of(other_name())) {
+                    has_other_name_ = true;
+                }
+                if (!read_field(field, record)) return false;
             } while (scanner_.take(','));
             if (!scanner_.take('}')) return not_json();
         }
@@ -199,11 +221,26 @@ private:
         TAPEDECK_ASSERT(false);
     }
 
+    Field other_name() const {
+        return form_ == RecordForm::coin ? Field::stock_name : Field::coin_name;
+    }
+
+    // The original's stock DAG sends to the coins' topic, for one.
+    bool no_name(Field name) {
+        std::string what = std::string(name_of(name)) + " is missing or empty";
+        if (has_other_name_) {
+            const bool stock = form_ == RecordForm::coin;
+            what += std::string("; has ") + (stock ? "stock_name" : "coin_name") +
+                    ": is this feed's topic " + (stock ? "stock's?" : "coin's?");
+        }
+        return fail(std::move(what));
+    }
+
     // What must hold of an object whose fields are each well-formed.
     bool complete(Record& record) {
         const Field name = form_ == RecordForm::coin ? Field::coin_name : Field::stock_name;
         if (record.name.empty()) record.name = symbol_;
-        if (record.name.empty()) return fail(std::string(name_of(name)) + " is missing or empty");
+        if (record.name.empty()) return no_name(name);
         if ((seen_ & 1U << static_cast<unsigned>(Field::current_price)) == 0) {
             return fail("current_price is missing, of " + in_quotes(record.name));
         }
@@ -296,12 +333,14 @@ private:
     JsonScanner scanner_;
     const RecordForm form_;
     TextArena& arena_;
-    std::size_t element_ = 0;  // from 1 on within an array
+    std::vector<RefusedRecord>* const refused_;  // none: one that cannot be read is all
+    std::size_t element_ = 0;                    // from 1 on within an array
     std::string what_;
 
     // Of the object that is read.
     std::string_view symbol_;
     std::uint32_t seen_ = 0;
+    bool has_other_name_ = false;
 };
 
 std::size_t first_broken_byte(std::string_view text) {
@@ -341,20 +380,37 @@ void encode_record(std::string& out, const Record& record, RecordForm form) {
     json.end_object();
 }
 
-Result<> RecordDecoder::decode(std::string_view value, RecordForm form, TextArena& arena,
-                               std::vector<Record>& out) {
+namespace {
+
+// `refused`: none where one record that cannot be read is all.
+Result<> decode_message(std::string_view value, RecordForm form, TextArena& arena,
+                        std::vector<Record>& out, std::vector<RefusedRecord>* refused) {
     if (value.empty()) return malformed_message("the message is empty");
     if (!simdjson::validate_utf8(value.data(), value.size())) {
         return malformed_message("the message is no UTF-8 from byte " +
                                  std::to_string(first_broken_byte(value)) + " on");
     }
     const std::size_t before = out.size();
-    MessageReader reader(value, form, arena);
+    const std::size_t refused_before = refused == nullptr ? 0 : refused->size();
+    MessageReader reader(value, form, arena, refused);
     if (!reader.read_message(out)) {
         out.resize(before);
+        if (refused != nullptr) refused->resize(refused_before);
         return std::move(reader).error();
     }
     return {};
+}
+
+}  // namespace
+
+Result<> RecordDecoder::decode(std::string_view value, RecordForm form, TextArena& arena,
+                               std::vector<Record>& out) {
+    return decode_message(value, form, arena, out, nullptr);
+}
+
+Result<> decode_parts(std::string_view value, RecordForm form, TextArena& arena,
+                      std::vector<Record>& out, std::vector<RefusedRecord>& refused) {
+    return decode_message(value, form, arena, out, &refused);
 }
 
 }  // namespace tapedeck

@@ -7,6 +7,8 @@
 
 #include <string>
 
+#include "market/record_parts.h"
+
 namespace tapedeck {
 namespace {
 
@@ -227,6 +229,44 @@ TEST(RecordDecoder, KeepsThePricesDigits) {
             EXPECT_EQ(reader.records[0].price.to_string(), digits);
         }
     }
+}
+
+// Issue 11: one "N/A" cost the other five.
+TEST(RecordDecoder, ARecordOfAnArrayThatCannotBeReadCostsOnlyItself) {
+    Reader reader;
+    std::vector<RefusedRecord> refused;
+    const std::string_view value =
+        R"( [{"coin_name":"a","current_price":1}, {"coin_name":"b","current_price":"N/A","x":[{}]},)"
+        R"( 7 ,{"coin_name":"c\u0041","current_price":2.50}] )";
+    const auto done = decode_parts(value, kCoin, reader.arena, reader.records, refused);
+    ASSERT_TRUE(done) << done.error().what;
+    ASSERT_EQ(reader.records.size(), 2U);
+    EXPECT_EQ(reader.records[1].instrument, "cA");
+    EXPECT_EQ(reader.records[1].price.to_string(), "2.50");
+    ASSERT_EQ(refused.size(), 2U);
+    EXPECT_EQ(refused[0].value, R"({"coin_name":"b","current_price":"N/A","x":[{}]})");
+    EXPECT_EQ(refused[0].why, "record 2: current_price is not a displayed price: 'N/A'");
+    EXPECT_EQ(refused[1].value, "7");
+    // What is no JSON has no records at all.
+    for (const std::string_view broken :
+         {R"([{"coin_name":"b"},{"coin_name":"a","current_price":1})", R"([{"coin_name":"b"} {}])",
+          R"([{"coin_name":"b","x":tru}])", R"([{"coin_name":"b"},])"}) {
+        EXPECT_FALSE(decode_parts(broken, kCoin, reader.arena, reader.records, refused));
+    }
+    EXPECT_EQ(reader.records.size(), 2U);
+    EXPECT_EQ(refused.size(), 2U);
+}
+
+TEST(RecordDecoder, SaysThatATopicHasTheOtherFormsMessages) {
+    Reader reader;
+    const auto coin = reader.read(
+        R"j([{"stock_name":"Apple Inc. (AAPL)","current_price":1,"previous_close":2}])j", kCoin);
+    EXPECT_EQ(coin.error().what,
+              "record 1: coin_name is missing or empty; has stock_name: is this feed's topic "
+              "stock's?");
+    const auto stock = reader.read(R"({"coin_name":"bitcoin","current_price":1})", kStock);
+    EXPECT_EQ(stock.error().what,
+              "stock_name is missing or empty; has coin_name: is this feed's topic coin's?");
 }
 
 TEST(RecordDecoder, AnEmptyArrayHasNoRecords) {

@@ -131,7 +131,7 @@ public:
         for (const TapeMessage& message : chunk.messages) {
             const auto run = decode_outcomes(message.value);
             if (!run) {
-                unreadable.push_back({&message, run.error().what});
+                unreadable.push_back({&message, message.value, run.error().what});
                 continue;
             }
             if (!work_.is_asked(run->feed)) continue;

@@ -167,11 +167,17 @@ void AuditCompare::check_digest(const AuditedPartition& partition,
 Result<> AuditCompare::check_letters(const AuditedPartition& partition, const Chunk& chunk,
                                      AuditedLetters& letters,
                                      const std::vector<Unreadable>& unreadable) {
-    for (const auto& [message, why] : unreadable) {
+    for (const auto& [message, value, why] : unreadable) {
         ++work_.report.dead_letters;
         const auto [first, last] = letters.equal_range(message->offset);
-        const auto found =
-            std::find_if(first, last, [](const auto& one) { return !one.second.of_the_store; });
+        const auto is_left = [](const auto& one) {
+            return !one.second.of_the_store && !one.second.seen;
+        };
+        // An array may have left several.
+        auto found = std::find_if(first, last, [&, &value = value](const auto& one) {
+            return is_left(one) && one.second.value == value;
+        });
+        if (found == last) found = std::find_if(first, last, is_left);
         if (found == last) {
             work_.differs(letter_difference(AuditKind::dead_letter_missing, partition.at,
                                             message->offset, "(no dead letter)",
@@ -182,7 +188,7 @@ Result<> AuditCompare::check_letters(const AuditedPartition& partition, const Ch
         letter.seen = true;
         std::vector<std::string> columns;
         if (letter.key != message->key) columns.emplace_back("key");
-        if (letter.value != message->value) columns.emplace_back("value");
+        if (letter.value != value) columns.emplace_back("value");
         if (letter.timestamp != message->timestamp) columns.emplace_back("timestamp");
         if (columns.empty()) continue;
         AuditDifference difference = letter_difference(

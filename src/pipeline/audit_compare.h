@@ -80,6 +80,7 @@ bool in_spans(std::span<const AuditSpan> spans, Timestamp at);
 
 struct Unreadable {
     const TapeMessage* message;
+    std::string_view value;  // the message's, or that of one of its records
     std::string why;
 };
 

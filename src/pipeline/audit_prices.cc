@@ -6,6 +6,7 @@
 #include "pipeline/audit_captures.h"
 #include "pipeline/audit_compare.h"
 #include "pipeline/batch_maker.h"
+#include "pipeline/price_parts.h"
 
 // Prices: the messages of the topics that fill a table, its rows, and the table `duplicates`.
 namespace tapedeck {
@@ -121,11 +122,21 @@ public:
         TAPEDECK_ASSERT(feed != feeds_.end());
         TextArena arena;
         std::vector<Record> records;
+        std::vector<RefusedRecord> refused;
         for (const TapeMessage& message : chunk.messages) {
             records.clear();
+            refused.clear();
             arena.clear();
-            const auto read = read_prices(decoder_, message, table_.form, arena, records);
-            if (!read) unreadable.push_back({&message, read.error().what});
+            const auto read =
+                read_price_parts(decoder_, message, table_.form, arena, records, refused);
+            if (!read) unreadable.push_back({&message, message.value, read.error().what});
+            if (!refused.empty() && was_refused_whole(message, letters)) {
+                unreadable.push_back({&message, message.value, refused.front().why});
+                continue;
+            }
+            for (RefusedRecord& one : refused) {
+                unreadable.push_back({&message, one.value, std::move(one.why)});
+            }
             for (const Record& record : records) {
                 if (was_refused(record, message, letters)) continue;
                 if (auto done = sink(entry_of(record, message, chunk.at, (*feed)->name)); !done) {
@@ -257,6 +268,14 @@ private:
         entry.content = content.take();
         entry.row = std::to_string(row.integer(0));
         return entry;
+    }
+
+    // As those were of which a part could not be read, before that cost the part alone.
+    static bool was_refused_whole(const TapeMessage& message, const AuditedLetters& letters) {
+        const auto [first, last] = letters.equal_range(message.offset);
+        return std::any_of(first, last, [&](const auto& one) {
+            return !one.second.of_the_store && one.second.value == message.value;
+        });
     }
 
     bool was_refused(const Record& record, const TapeMessage& message, AuditedLetters& letters) {

@@ -71,6 +71,28 @@ TEST_F(AuditTest, FindsNothingWhereNobodyHasBeenAndCountsWhatItCompared) {
     EXPECT_EQ(report.not_compared.messages_gone.size(), 0U);
 }
 
+TEST_F(AuditTest, ARecordOfAnArrayIsADeadLetterOfItsOwn) {
+    const std::string good = R"({"coin_name":"solana","current_price":21.5})";
+    const std::string first = R"({"coin_name":"bnb","current_price":"N/A"})";
+    const std::string second = R"({"coin_name":"bnb","current_price":"-"})";
+    const std::string array = "[" + first + "," + good + "," + second + "]";
+    day->append({"coin_topic", "", array, clock.now(), {}});
+    day->load();
+    EXPECT_THAT(found(), ElementsAre());
+    EXPECT_EQ(audited().dead_letters, 3);
+    // As an older tapedeck left it: the whole message, and no row of it.
+    day->change({"delete from coin_records where coin = 'solana'", {}, 1});
+    day->change({"delete from dead_letters where reason like 'record 3%'", {}, 1});
+    day->change({"update dead_letters set value = $1 where reason like 'record 1%'",
+                 {std::vector<std::uint8_t>(array.begin(), array.end())},
+                 1});
+    EXPECT_THAT(found(), ElementsAre());
+    day->change({"update dead_letters set value = $1 where reason like 'record 1%'",
+                 {std::vector<std::uint8_t>(first.begin(), first.end())},
+                 1});
+    EXPECT_EQ(found().size(), 2U);  // a dead letter is missing, and a row
+}
+
 struct Tampering {
     const char* name;
     const char* sql;  // on the store

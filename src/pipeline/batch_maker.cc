@@ -4,6 +4,7 @@
 
 #include "base/assert.h"
 #include "base/sha256.h"
+#include "pipeline/price_parts.h"
 
 namespace tapedeck {
 namespace {
@@ -55,10 +56,10 @@ Batch BatchMaker::make(const Chunk& chunk, Offset from, std::size_t& first, Text
         batch.advances.push_back(
             {chunk.at, from, next(last.offset), last.timestamp, sha256(last.value)});
     };
-    const auto refuse = [&](const TapeMessage& message, const Error& error) {
+    const auto refuse = [&](const TapeMessage& message, std::string_view value, std::string why) {
         batch.dead_letters.push_back({chunk.at, message.offset, message.timestamp,
-                                      std::string(message.key), std::string(message.value),
-                                      error.what});
+                                      std::string(message.key), std::string(value),
+                                      std::move(why)});
     };
     if (!topic->table) {
         std::size_t rows = 0;
@@ -69,7 +70,7 @@ Batch BatchMaker::make(const Chunk& chunk, Offset from, std::size_t& first, Text
                 rows += run->outcomes.size();
                 batch.outcomes.push_back({chunk.at, message.offset, *std::move(run)});
             } else {
-                refuse(message, run.error());
+                refuse(message, message.value, run.error().what);
                 ++rows;
             }
         }
@@ -86,11 +87,15 @@ Batch BatchMaker::make(const Chunk& chunk, Offset from, std::size_t& first, Text
     rows.records.reserve(likely);
     rows.offsets.reserve(likely);
     rows.timestamps.reserve(likely);
+    std::vector<RefusedRecord> refused;
     for (; first < chunk.messages.size(); ++first) {
         if (rows.records.size() + batch.dead_letters.size() >= most_rows_) break;
         const TapeMessage& message = chunk.messages[first];
-        const auto done = read_prices(decoder_, message, topic->table->form, arena, rows.records);
-        if (!done) refuse(message, done.error());
+        refused.clear();
+        const auto done =
+            read_price_parts(decoder_, message, topic->table->form, arena, rows.records, refused);
+        if (!done) refuse(message, message.value, done.error().what);
+        for (RefusedRecord& one : refused) refuse(message, one.value, std::move(one.why));
         rows.offsets.resize(rows.records.size(), message.offset);
         rows.timestamps.resize(rows.records.size(), message.timestamp);
     }

@@ -110,6 +110,23 @@ TEST_F(LoaderTest, ReadsTheArraysOfTheOriginalAsOneRowForEachObject) {
     EXPECT_EQ(rows(), (std::vector<std::string>{"bitcoin 22470.52", "ethereum 1640.1"}));
 }
 
+TEST_F(LoaderTest, ARecordOfAnArrayThatCannotBeReadIsADeadLetterByItself) {
+    const std::string letter = R"({"coin_name":"ethereum","current_price":"N/A"})";
+    append(tape, R"([{"coin_name":"bitcoin","current_price":22470.52},)" + letter +
+                     R"(,{"coin_name":"solana","current_price":21.5}])");
+    auto loaded = load(tape, *store);
+    ASSERT_TRUE(loaded) << loaded.error().what;
+    EXPECT_EQ(rows(), (std::vector<std::string>{"bitcoin 22470.52", "solana 21.5"}));
+    EXPECT_EQ(loaded->dead_letters, 1);
+    std::string kept;
+    ASSERT_TRUE(store->query({"select value from dead_letters", {}, {}},
+                             [&](const RowView& row) -> Result<> {
+                                 kept.assign(row.bytes(0).begin(), row.bytes(0).end());
+                                 return {};
+                             }));
+    EXPECT_EQ(kept, letter);
+}
+
 TEST_F(LoaderTest, TheSameSlotSentTwiceIsOneRowAndAnotherPriceIsKeptBeside) {
     append(tape, price("bitcoin", "10", 5));
     append(tape, price("bitcoin", "10", 5));

@@ -54,6 +54,18 @@ void put(Sources& sources, Source source) {
     sources[std::move(name)] = std::make_shared<const Source>(std::move(source));
 }
 
+// The elements whose attribute `class` is this very text; a list that is none of a selector's is
+// found as a set alone.
+Selector with_class_text(std::string_view classes) {
+    std::string text;
+    for (const char c : classes) {
+        if (c == '"' || c == '\\') text += '\\';
+        text += c;
+    }
+    auto selector = Selector::parse("[class=\"" + text + "\"]");
+    return selector ? *std::move(selector) : Selector::nothing();
+}
+
 }  // namespace
 
 Result<Sources> load_sources(const std::string& user_folder, std::vector<BrokenSource>& broken) {
@@ -110,11 +122,13 @@ Result<Source> make_source(const ClassListSource& parameters) {
             return refuse(selector.error().what);
         }
     }
+    // The original compares the attribute's text; a page that says the same otherwise is read too.
     const auto classes = [](const std::string& list) {
-        Finder finder;
-        finder.kind = Finder::Kind::css;
-        finder.selector = *Selector::of_classes(list);
-        return finder;
+        Field field(2);
+        for (Finder& finder : field) finder.kind = Finder::Kind::css;
+        field[0].selector = with_class_text(list);
+        field[1].selector = *Selector::of_classes(list);
+        return field;
     };
     Source source;
     source.name = parameters.name;
@@ -127,22 +141,23 @@ Result<Source> make_source(const ClassListSource& parameters) {
         {"Accept-Language", Secret("en-US,en;q=0.9")}};
     Rule rule;
     rule.name = "classes";
-    rule.price = {classes(parameters.price_html_class)};
+    rule.price = classes(parameters.price_html_class);
     if (!is_blank(parameters.previous_close_html_class)) {
-        rule.previous_close = {classes(parameters.previous_close_html_class)};
+        rule.previous_close = classes(parameters.previous_close_html_class);
     }
     RuleSet rules;
     rules.identity_page = false;  // the original took what the URL gave
     if (!is_blank(parameters.stock_name_html_class)) {
-        Finder name = classes(parameters.stock_name_html_class);
+        const Field names = classes(parameters.stock_name_html_class);
+        rule.symbol = names;
+        rule.full_name = names;
         // "Apple Inc. (AAPL)": the page says whose price it shows.
-        Finder symbol = name;
-        symbol.after_last = "(";
-        symbol.before = ")";
-        rule.symbol = {symbol};
-        Finder plain = name;
-        plain.before_last = " (";
-        rule.full_name = {plain, name};
+        for (Finder& symbol : rule.symbol) {
+            symbol.after_last = "(";
+            symbol.before = ")";
+        }
+        for (Finder& plain : rule.full_name) plain.before_last = " (";
+        rule.full_name.insert(rule.full_name.end(), names.begin(), names.end());
     }
     rules.rules.push_back(std::move(rule));
     rules.attributes = attributes_of(rules);

@@ -172,6 +172,13 @@ TEST(SourceToml, MakesASourceOfTheOriginalsParameters) {
     const auto result = PageReader(*coin, page_of(page)).read("bitcoin");
     EXPECT_EQ(std::get<Reading>(result).price.to_string(), "22470.52");
 
+    // Issue 11: an element with one class more, standing earlier, gave 999.99 for 154.82.
+    const auto listed = make_source({"x", "https://example.com/", "price big", "", ""});
+    const std::string two = "<i class='price big old'>999.99</i><i class='price big'>154.82</i>";
+    const auto exact = PageReader(*listed, page_of(two)).read("x");
+    ASSERT_TRUE(std::holds_alternative<Reading>(exact)) << std::get<Failure>(exact).what;
+    EXPECT_EQ(std::get<Reading>(exact).price.to_string(), "154.82");
+
     const auto stock = make_source({"stock_scraping", "https://finance.yahoo.com/quote/",
                                     "Fw(b) Fz(36px) Mb(-4px) D(ib)", "D(ib) Fz(18px)",
                                     "Ta(end) Fw(600) Lh(14px)"});
