@@ -267,7 +267,9 @@ private:
 
     Exit show_help() const {
         if (told_.helped.empty()) {
-            print(app_.help());
+            // Its own help() would be that of the verb that was told: this one.
+            print(app_.get_formatter()->make_help(&app_, app_.get_name(),
+                                                  CLI::AppFormatMode::Normal));
             return Exit::fine;
         }
         for (const CLI::App* verb : app_.get_subcommands([](const CLI::App*) { return true; })) {

@@ -343,7 +343,7 @@ def refused_configurations(world):
 
 def says_what_it_must(world, site, other):
     """The canaries were told and repeated indeed, and nothing that is no secret was touched."""
-    paths = " ".join(path for path, _ in site.asked)
+    paths = urllib.parse.unquote(" ".join(path for path, _ in site.asked))
     heads = " ".join(value for _, headers in site.asked for value in headers.values())
     assert KEY in paths and C["crumb"] in paths and C["literal key in a URL"] in paths
     assert C["key in a header"] in heads and C["literal header"] in heads and C["cookie"] in heads
