@@ -8,10 +8,13 @@
 #include <filesystem>
 
 #include "app/config_history.h"
+#include "app/former_tapes.h"
 #include "app/learn_secrets.h"
 #include "app/output.h"
 #include "config/layers.h"
 #include "events/recording.h"
+#include "store/deployment.h"
+#include "store/tape_label.h"
 
 namespace tapedeck {
 namespace {
@@ -163,6 +166,35 @@ std::vector<DagSpec> make_dags(const Settings& settings) {
     return dags;
 }
 
+Result<std::string> Assembly::deployment() {
+    if (!store_) return settings().tape.deployment;
+    return recording_deployment(*store_);
+}
+
+Result<std::string> Assembly::group() {
+    const std::string& configured = settings().load.group;
+    if (!configured.empty()) return configured;
+    const auto id = deployment_id(*store_);
+    if (!id) return id.error();
+    return id->empty() ? std::string("tapedeck") : "tapedeck-" + *id;
+}
+
+Result<LoaderOptions> Assembly::loading() {
+    LoaderOptions options = loader_options(settings());
+    auto own = group();
+    if (!own) return own.error();
+    options.group = *std::move(own);
+    return options;
+}
+
+std::shared_ptr<WriteGate> Assembly::gate_of(const std::string& path) const {
+    const auto* file = std::get_if<SqliteUrl>(&settings().store.url.target);
+    std::error_code failed;
+    const bool is_ours = sqlite_ != nullptr && file != nullptr &&
+                         std::filesystem::equivalent(file->path, path, failed) && !failed;
+    return is_ours ? sqlite_->gate() : nullptr;
+}
+
 LoaderOptions loader_options(const Settings& settings) {
     LoaderOptions options;
     for (const auto& [name, feed] : settings.feeds) {
@@ -170,7 +202,7 @@ LoaderOptions loader_options(const Settings& settings) {
         if (same != options.topics.end()) continue;
         options.topics.push_back({feed.topic, PriceTable{feed.table, feed.form}});
     }
-    options.group = settings.load.group;
+    options.place = place_of_tape(settings);
     options.batch.rows = static_cast<std::size_t>(settings.load.batch_rows);
     options.topics.push_back({std::string(kOutcomesTopic), std::nullopt});
     options.batch.bytes = static_cast<std::size_t>(settings.load.batch_bytes.value());
@@ -296,6 +328,18 @@ Result<> Assembly::prepare(const Options& options) {
         if (!options.patient || !retryable(made.error().kind)) return made;
         break;
     }
+    return topics && tape_.sqlite != nullptr && store_ ? note_first_tape() : Result<>();
+}
+
+// What is appended to a file is this tape's before anybody has loaded it.
+Result<> Assembly::note_first_tape() {
+    const auto known = known_tapes(*store_);
+    if (!known) return known.error();
+    if (!known->empty()) return {};
+    const auto identity = tape().identity();
+    if (!identity) return identity.error();
+    auto label = adopt_tape(*store_, *identity, place_of_tape(settings()), clock_->now());
+    if (!label) return label.error();
     return {};
 }
 

@@ -98,6 +98,17 @@ public:
     // What was expected, by the history of configurations, and what was tried besides.
     Result<std::vector<Expectation>> expectations();
 
+    // Whose runs these are: the store's deployment, made where it is a copy that nobody has
+    // recorded into yet; beside a tape alone the one that is configured. For who collects.
+    Result<std::string> deployment();
+
+    // What is loaded, in the deployment's own group where none is configured.
+    Result<LoaderOptions> loading();
+    Result<std::string> group();
+
+    // The gate that the writers of the store's file share; none for any other file.
+    std::shared_ptr<WriteGate> gate_of(const std::string& path) const;
+
     // `corrupt` where a file of the store or of the tape was deleted, moved or replaced since it
     // was opened. Any thread.
     Result<> check_files();
@@ -126,6 +137,7 @@ private:
     Result<> make_tables();
     Result<> prepare(const Options& options);
     Result<> open_captures(const Options& options);
+    Result<> note_first_tape();
     Result<> make_topic(const std::string& topic, int partitions);
 
     LoadedConfig config_;

@@ -11,6 +11,7 @@
 
 #include "app/config.h"
 #include "store/part_file.h"
+#include "store/tape_label.h"
 #include "tape/sqlite.h"
 
 namespace tapedeck {
@@ -53,7 +54,32 @@ std::optional<HeldPart> read_line(std::string_view line) {
 
 using Ledger = std::map<std::pair<std::string, std::int64_t>, std::int64_t>;
 
-Result<Ledger> read_ledger(Database& store) {
+// The first text of the answer; empty where there is none, or no such table in an older file.
+Result<std::string> text_of(Database& file, const std::string& table, std::string_view sql,
+                            const std::string& value) {
+    auto has = file.prepare("select count(*) from sqlite_schema where name = ?1");
+    if (!has) return has.error();
+    has->bind(1, table);
+    const auto counted = has->step();
+    if (!counted) return counted.error();
+    if (has->integer(0) == 0) return std::string();
+    auto query = file.prepare(sql);
+    if (!query) return query.error();
+    if (!value.empty()) query->bind(1, value);
+    const auto row = query->step();
+    if (!row) return row.error();
+    return *row ? query->text(0) : std::string();
+}
+
+// What of the ledger is about this tape: see store/tape_label.h.
+Result<Ledger> read_ledger(Database& store, Database& tape) {
+    const auto identity =
+        text_of(tape, "tape_identity", "select 'sqlite:' || id from tape_identity", {});
+    if (!identity) return identity.error();
+    const auto suffix =
+        text_of(store, "tapes", "select suffix from tapes where identity = ?1", *identity);
+    if (!suffix) return suffix.error();
+    const TapeLabel label(*suffix);
     auto query = store.prepare("select topic, partition, next_offset from offsets");
     if (!query) return query.error();
     Ledger ledger;
@@ -61,7 +87,9 @@ Result<Ledger> read_ledger(Database& store) {
         const auto row = query->step();
         if (!row) return row.error();
         if (!*row) return ledger;
-        ledger[{query->text(0), query->integer(1)}] = query->integer(2);
+        const std::string topic = query->text(0);
+        if (!label.is_of(topic)) continue;
+        ledger[{std::string(topic_on_tape(topic)), query->integer(1)}] = query->integer(2);
     }
 }
 
@@ -195,11 +223,15 @@ Result<> check_pages(const std::string& path) {
 Result<PairState> check_pair(const std::string& store, const std::string& tape) {
     auto rows = Database::open(store, kAtRest);
     if (!rows) return rows.error();
-    const auto ledger = read_ledger(**rows);
-    if (!ledger) return ledger.error();
-    if (store == tape) return compare(*ledger, **rows);
+    if (store == tape) {
+        const auto ledger = read_ledger(**rows, **rows);
+        if (!ledger) return ledger.error();
+        return compare(*ledger, **rows);
+    }
     auto messages = Database::open(tape, kAtRest);
     if (!messages) return messages.error();
+    const auto ledger = read_ledger(**rows, **messages);
+    if (!ledger) return ledger.error();
     return compare(*ledger, **messages);
 }
 

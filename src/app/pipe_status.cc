@@ -6,6 +6,7 @@
 #include <filesystem>
 
 #include "app/output.h"
+#include "store/tape_label.h"
 
 namespace tapedeck {
 namespace {
@@ -14,12 +15,15 @@ using namespace std::chrono_literals;
 
 constexpr std::int64_t kBatchesLookedAt = 200'000;
 
-Result<std::map<TopicPartition, Offset>> read_ledger(Store& store) {
+Result<std::map<TopicPartition, Offset>> read_ledger(Store& store, Tape& tape) {
+    const auto label = label_of(store, tape);
+    if (!label) return label.error();
     std::map<TopicPartition, Offset> ledger;
     auto done = store.query({"select topic, partition, next_offset from offsets", {}, {}},
                             [&](const RowView& row) -> Result<> {
+                                if (!label->is_of(row.text(0))) return {};
                                 const TopicPartition at{
-                                    std::string(row.text(0)),
+                                    std::string(topic_on_tape(row.text(0))),
                                     Partition(static_cast<std::int32_t>(row.integer(1)))};
                                 ledger[at] = Offset(row.integer(2));
                                 return {};
@@ -57,7 +61,9 @@ void read_tape(Assembly& assembly, const std::map<TopicPartition, Offset>& ledge
             {at, extent, loaded == ledger.end() ? Offset(0) : loaded->second});
     }
     if (assembly.kafka() == nullptr || pipe.away) return;
-    const auto described = assembly.kafka()->describe({}, assembly.settings().load.group);
+    const auto group = assembly.group();
+    if (!group) return;
+    const auto described = assembly.kafka()->describe({}, *group);
     if (!described) return;
     pipe.brokers = addresses_of(described->brokers);
 }
@@ -146,7 +152,7 @@ std::vector<std::string> addresses_of(const std::vector<KafkaBroker>& brokers) {
 Result<PipeStatus> pipe_status(Assembly& assembly, Timestamp now) {
     PipeStatus pipe;
     pipe.tape = to_string(assembly.settings().tape.url);
-    const auto ledger = read_ledger(assembly.store());
+    const auto ledger = read_ledger(assembly.store(), assembly.tape());
     if (!ledger) return ledger.error();
     read_tape(assembly, *ledger, pipe);
     if (auto done = read_batches(assembly.store(), now, pipe); !done) return done.error();

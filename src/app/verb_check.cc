@@ -227,7 +227,7 @@ private:
         Log log(-1, LogFormat::text, Severity::error, clock);
         auto tape = open_tape(*settings_, clock, log, TapeUse::look, {}, true);
         if (!tape) return add("tape", false, tape.error().what);
-        const auto described = tape->kafka->describe({}, settings_->load.group);
+        const auto described = tape->kafka->describe({}, "tapedeck");
         if (!described) return add("tape", false, described.error().what);
         add("tape", true,
             fmt::format("{}: brokers {}", to_string(settings_->tape.url),

@@ -163,7 +163,11 @@ Exit verb_collect(const Globals& globals, const CollectOptions& options) {
         slot = std::get<AnswerableSlot>(answer);
     }
     const Timestamp now = assembly.clock().now();
-    const CollectJob job = job_of(feed->second, slot, now, assembly.config().digest);
+    auto deployment = assembly.deployment();
+    if (!deployment) return fail(deployment.error());
+    CollectJob job = job_of(feed->second, slot, now, assembly.config().digest);
+    if (!deployment->empty()) job.run_id += "/" + *deployment;
+    job.deployment = *std::move(deployment);
     auto run = collect_now(assembly, feed->second, job, signals.token());
     if (!run) {
         const Exit exit = fail(run.error());

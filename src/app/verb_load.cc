@@ -5,6 +5,7 @@
 
 #include "app/assembly.h"
 #include "app/demo.h"
+#include "app/former_tapes.h"
 #include "app/load_globals.h"
 #include "app/output.h"
 #include "app/pipe_status.h"
@@ -110,13 +111,18 @@ Exit verb_load(const Globals& globals, const LoadVerbOptions& options) {
         if (!asked) return fail(asked.error());
         lease = *std::move(asked);
     }
-    LoaderOptions loading = loader_options(assembly.settings());
+    auto made = assembly.loading();
+    if (!made) return fail(made.error());
+    LoaderOptions loading = *std::move(made);
     if (options.until_end) loading.give_up_after = 5;
     if (std::holds_alternative<PostgresUrl>(assembly.settings().store.url.target)) {
         // It writes each transaction with one process, on one core.
         loading.committers = 2;
     }
     const Timestamp began = assembly.clock().now();
+    if (auto done = load_former_tapes(assembly, signals.token(), loading.give_up_after); !done) {
+        return fail(done.error());
+    }
     auto summary = load(assembly, loading, signals.token(), options.until_end,
                         options.until_end && !globals.quiet);
     if (!summary) {

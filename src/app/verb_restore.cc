@@ -13,11 +13,14 @@
 #include "app/open_parts.h"
 #include "app/spans.h"
 #include "app/verbs.h"
+#include "base/clock.h"
 #include "base/json_writer.h"
 #include "config/secrets.h"
 #include "store/capture_store.h"
+#include "store/deployment.h"
 #include "store/part_file.h"
 #include "store/postgres_backup.h"
+#include "tape/sqlite.h"
 
 namespace tapedeck {
 namespace {
@@ -112,6 +115,25 @@ Result<> give_name(const std::string& from, const std::string& to) {
     return sync_path(std::filesystem::absolute(to, ignored).parent_path().string());
 }
 
+// Its original may live on: what that records from now on is not the copy's. See deployment.h.
+Result<> leave_deployment(const std::string& path, Timestamp now) {
+    {
+        auto file = Database::open(path, {});
+        if (!file) return file.error();
+        auto has =
+            (*file)->prepare("select count(*) from sqlite_schema where name = 'deployments'");
+        if (!has) return has.error();
+        const auto row = has->step();
+        if (!row) return row.error();
+        if (has->integer(0) == 0) return {};  // older: an id is made with the table
+        auto end = (*file)->prepare("update deployments set until = ?1 where until is null");
+        if (!end) return end.error();
+        end->bind(1, now);
+        if (auto done = end->run(); !done) return in_context("marking the copy", done.error());
+    }
+    return sync_path(path);
+}
+
 // The copies are made and checked under other names, and get theirs at the very end, the store's
 // last: a recorder that looks meanwhile finds nothing.
 Result<std::optional<PairState>> put_files(const std::vector<Move>& moves, bool tape_in_kafka) {
@@ -123,6 +145,9 @@ Result<std::optional<PairState>> put_files(const std::vector<Move>& moves, bool 
         const PartFile& part = parts.emplace_back(move.to);
         auto copied = copy_file(move.from.path, part.path());
         if (copied) copied = check_pages(part.path());
+        if (copied && move.from.part == BackupPart::store) {
+            copied = leave_deployment(part.path(), SystemClock().now());
+        }
         if (!copied) return copied.error();
         if (move.from.part == BackupPart::store) store = part.path();
         if (move.from.part == BackupPart::tape) tape = part.path();
@@ -147,7 +172,14 @@ Result<> put_dump(const std::vector<Move>& moves, const Settings& settings) {
         if (!move.to.empty()) continue;
         const auto url = store_url_with_secret(settings);
         if (!url) return url.error();
-        return restore_database(std::get<PostgresUrl>(url->target), move.from.path);
+        auto restored = restore_database(std::get<PostgresUrl>(url->target), move.from.path);
+        if (!restored) return restored;
+        const SystemClock clock;
+        auto store = open_store(settings, clock, StoreUse::write);
+        if (!store) return store.error();
+        const std::vector<Statement> statements{end_deployments(clock.now())};
+        const auto left = store->store->transact(statements);
+        if (!left) return in_context("marking the copy", left.error());
     }
     return {};
 }

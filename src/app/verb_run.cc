@@ -7,6 +7,7 @@
 
 #include "app/assembly.h"
 #include "app/demo.h"
+#include "app/former_tapes.h"
 #include "app/live_table.h"
 #include "app/load_globals.h"
 #include "app/run.h"
@@ -137,6 +138,8 @@ CurlOptions curl_options(const Settings& settings) {
 Exit record(Assembly& assembly, std::unique_ptr<Lease> lease, const RunOptions& options,
             StopOnSignal& signals, const std::string& title, LiveScreen* screen) {
     TAPEDECK_ASSERT(lease != nullptr);
+    auto deployment = assembly.deployment();
+    if (!deployment) return fail(deployment.error());
     if (auto noted = assembly.begin_schedule(options.stood_still); !noted) {
         return fail(noted.error());
     }
@@ -144,10 +147,12 @@ Exit record(Assembly& assembly, std::unique_ptr<Lease> lease, const RunOptions& 
     if (!expectations) return fail(expectations.error());
     auto feeds = assembly.feeds_ever();
     if (!feeds) return fail(feeds.error());
+    auto loading = assembly.loading();
+    if (!loading) return fail(loading.error());
     auto limits = problem_limits(assembly.settings(), *expectations, assembly.clock().now());
-    RecorderOrders orders{assembly.dags(),          *std::move(feeds),
-                          *std::move(expectations), loader_options(assembly.settings()),
-                          std::move(limits),        assembly.config().digest};
+    RecorderOrders orders{assembly.dags(),       *std::move(feeds), *std::move(expectations),
+                          *std::move(loading),   std::move(limits), assembly.config().digest,
+                          *std::move(deployment)};
     auto journal = StatementJournal::open(journal_path(assembly.settings()), assembly.clock());
     if (!journal) return fail(journal.error());
     const auto show = [&] {
@@ -186,6 +191,9 @@ Exit record(Assembly& assembly, std::unique_ptr<Lease> lease, const RunOptions& 
         process_name(),
         **journal,
         {}};
+    parts.before_loading = [&](std::stop_token stop) {
+        return load_former_tapes(assembly, std::move(stop), 0);
+    };
     parts.check_files = [&] { return assembly.check_files(); };
     if (SpoolTape* spool = assembly.spool(); spool != nullptr) {
         parts.waiting = [spool, path = spool_path(assembly.settings())] {

@@ -12,6 +12,7 @@
 #include "base/json_writer.h"
 #include "demo/demo_sources.h"
 #include "store/capture_file.h"
+#include "store/deployment.h"
 #include "views/last_prices.h"
 #include "views/source_health.h"
 
@@ -38,6 +39,7 @@ struct Status {
     bool simulated = false;
     std::string store;
     std::string config;
+    std::string deployment;  // its id
     bool running = false;
     std::vector<FeedStatus> feeds;
     std::vector<SourceHealth> sources;
@@ -155,6 +157,9 @@ Result<Status> read_status(Reader& reader) {
     status.simulated = reader.simulated;
     status.store = to_string(reader.assembly->settings().store.url);
     status.config = reader.assembly->config().digest;
+    auto deployment = deployment_id(reader.assembly->store());
+    if (!deployment) return deployment.error();
+    status.deployment = *std::move(deployment);
     for (const auto& [name, feed] : reader.feeds) {
         auto one = feed_status(reader, name);
         if (!one) return one.error();
@@ -260,7 +265,7 @@ std::string json_of(const Status& status) {
     json.begin_object().key("now").text(format_rfc3339(status.now));
     json.key("simulated").boolean(status.simulated);
     json.key("running").boolean(status.running).key("recording").text(is_recording(status));
-    json.key("store").text(status.store);
+    json.key("store").text(status.store).key("deployment").text(status.deployment);
     json.key("config").text(status.config).key("feeds").begin_array();
     for (const FeedStatus& feed : status.feeds) write_feed(json, feed);
     json.end_array();

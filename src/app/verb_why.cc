@@ -7,6 +7,7 @@
 #include "app/verbs.h"
 #include "base/json_writer.h"
 #include "demo/demo_sources.h"
+#include "store/tape_label.h"
 #include "views/price_story.h"
 
 namespace tapedeck {
@@ -41,10 +42,14 @@ Result<> read_tape(Reader& reader, Story& story) {
     auto batch = batch_of(reader.assembly->store(), position);
     if (!batch) return batch.error();
     story.batch = *batch;
-    const auto extent = reader.assembly->tape().extent(position.at);
+    const auto label = label_of(reader.assembly->store(), reader.assembly->tape());
+    if (!label) return label.error();
+    if (!label->is_of(position.at.topic)) return {};  // it stands on the tape before this one
+    const TopicPartition at = place_on_tape(position.at);
+    const auto extent = reader.assembly->tape().extent(at);
     if (!extent) return extent.error();
     if (position.offset < extent->earliest || position.offset >= extent->end) return {};
-    const auto chunk = reader.assembly->tape().read(position.at, position.offset, 1);
+    const auto chunk = reader.assembly->tape().read(at, position.offset, 1);
     if (!chunk) return chunk.error();
     if (!chunk->messages.empty() && chunk->messages[0].offset == position.offset) {
         story.message = chunk->messages[0].value;

@@ -87,12 +87,18 @@ inline constexpr auto kTape = std::tuple{
     field("spool_budget", &TapeSettings::spool_budget,
           "Most bytes of messages in the spool; \"0B\" keeps none: then the tape must be there.")
         .between(ByteCount(0), ByteCount(std::int64_t{1} << 40)),
+    field("deployment", &TapeSettings::deployment,
+          "For collectors that open no store: the id of the deployment whose runs theirs are, as "
+          "`tapedeck status --json` shows it.")
+        .checked(must_be_name)
+        .if_unset("the store's; without a store that of the recorder with the same configuration"),
 };
 
 inline constexpr auto kLoad = std::tuple{
     field("group", &LoadSettings::group,
           "Kafka's consumer group: the loaders of one store share the partitions under one name.")
-        .checked(must_be_name),
+        .checked(must_be_name)
+        .if_unset("tapedeck- and the deployment's id"),
     field("session_timeout", &LoadSettings::session_timeout,
           "A loader that Kafka does not hear of for so long loses its partitions to the others.")
         .between(1s, 300s),

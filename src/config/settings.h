@@ -43,11 +43,12 @@ struct TapeSettings {
     std::string secret;                               // name of the [secret] with its password
     std::string spool;                                // a file; empty: see `spool_path`
     ByteCount spool_budget{std::int64_t{256} << 20};  // 0: no spool
+    std::string deployment;                           // for collectors without a store
     friend bool operator==(const TapeSettings&, const TapeSettings&) = default;
 };
 
 struct LoadSettings {
-    std::string group = "tapedeck";
+    std::string group;  // empty: the deployment's own
     std::chrono::milliseconds session_timeout{10'000};
     std::int32_t batch_rows = 50'000;
     ByteCount batch_bytes{8 * 1024 * 1024};

@@ -146,6 +146,26 @@ struct TopicRemade {
     }
 };
 
+// The store is loaded from another tape than before.
+struct TapeChanged {
+    static constexpr std::string_view kName = "tape_changed";
+    static constexpr Severity kSeverity = Severity::warn;
+    std::string_view from;
+    std::string_view to;
+    std::string_view what;
+    void fields(EventFields& out) const {
+        out.field("from", from).field("to", to).field("what", what);
+    }
+};
+
+// Accounts of another deployment's runs lie on the topic: they are left alone. Told once for each.
+struct ForeignAccounts {
+    static constexpr std::string_view kName = "foreign_accounts";
+    static constexpr Severity kSeverity = Severity::info;
+    std::string_view deployment;  // empty: from before there were ids
+    void fields(EventFields& out) const { out.field("deployment", deployment); }
+};
+
 // A step failed and is tried again; told once per outage and once when it is over.
 struct Waiting {
     static constexpr std::string_view kName = "waiting";

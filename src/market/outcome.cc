@@ -240,6 +240,7 @@ std::string encode_outcomes(const RunOutcomes& run) {
     put_time(json, "ended", run.ended);
     put_text(json, "config", run.config);
     put_text(json, "collector", run.collector);
+    put_text(json, "deployment", run.deployment);
     json.key("outcomes").begin_array();
     for (const Outcome& outcome : run.outcomes) put_outcome(json, outcome);
     json.end_array().end_object();
@@ -270,6 +271,7 @@ Result<RunOutcomes> decode_outcomes(std::string_view value) {
     fields.time(in, "ended", run.ended);
     fields.text(in, "config", run.config);
     fields.text(in, "collector", run.collector);
+    fields.key(in, "deployment", run.deployment);
     fields.objects(in, "outcomes", [&](const object& entry) {
         run.outcomes.push_back(read_outcome(fields, entry));
     });

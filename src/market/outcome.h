@@ -56,6 +56,7 @@ struct RunOutcomes {
     std::string config;     // digest of the configuration in force
     std::string collector;  // host and process, for people
     std::vector<Outcome> outcomes;
+    std::string deployment = {};  // whose run it was: its id; empty: from before there were ids
     friend bool operator==(const RunOutcomes&, const RunOutcomes&) = default;
 };
 
@@ -67,7 +68,8 @@ inline constexpr std::string_view kOffSchedule = "off-schedule/";
 
 // docs/formats/outcomes.md. decode(encode(x)) == x where x has a run_id and a feed, each outcome an
 // instrument, and the texts are UTF-8 without NULs; NULs are left out and what is no UTF-8 becomes
-// U+FFFD. Decoding takes any bytes: `malformed` names the field and the value.
+// U+FFFD. Decoding takes any bytes: `malformed` names the field and the value. Texts that stand in
+// keys, numbers and years have limits, so that every account that was read fits into the tables.
 std::string encode_outcomes(const RunOutcomes& run);
 Result<RunOutcomes> decode_outcomes(std::string_view value);
 

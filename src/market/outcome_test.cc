@@ -65,6 +65,14 @@ TEST(Outcomes, AreTheDocumentedMessage) {
         R"("what":"status 429"}]},{"instrument":"solana","reason":"timeout"}]})");
 }
 
+TEST(Outcomes, SayWhoseRunItWas) {
+    RunOutcomes run = example();
+    run.deployment = "1f2e3d4c5b6a7988";
+    const std::string value = encode_outcomes(run);
+    EXPECT_THAT(value, HasSubstr(R"("deployment":"1f2e3d4c5b6a7988")"));
+    EXPECT_EQ(decode_outcomes(value).value_or({}), run);
+}
+
 TEST(Outcomes, HoldNothingThatATableCannot) {
     const std::string longest(512, 'k');
     EXPECT_TRUE(decode_outcomes([&] {

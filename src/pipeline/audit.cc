@@ -129,6 +129,9 @@ std::string audit_time(Timestamp time) {
 
 Result<AuditReport> audit(const AuditParts& parts, const AuditScope& scope, const AuditTalk& talk) {
     AuditWork work(parts, scope, talk);
+    auto owner = AccountOwner::read(work.store());
+    if (!owner) return owner.error();
+    work.owner = *std::move(owner);
     auto partitions = audit_ledger(work);
     if (!partitions) return partitions.error();
     if (auto done = expect_rows(work); !done) return done.error();

@@ -134,7 +134,7 @@ public:
                 unreadable.push_back({&message, message.value, run.error().what});
                 continue;
             }
-            if (!work_.is_asked(run->feed)) continue;
+            if (!work_.is_asked(run->feed) || !work_.owner.is_own(*run)) continue;
             const Position position{chunk.at, message.offset};
             for (const Outcome& outcome : run->outcomes) {
                 if (auto done = sink(outcome_of(*run, outcome, position)); !done) return done;
@@ -168,7 +168,8 @@ private:
         content.add(outcome.sent ? "sent" : "failed");
         content.add(outcome.reason ? row_of(*outcome.reason).name : "").add(outcome.what);
         if (outcome.sent) {
-            content.add(outcome.sent->source).add(outcome.sent->rule).add(outcome.sent->topic);
+            content.add(outcome.sent->source).add(outcome.sent->rule);
+            content.add(TapeLabel::of(position.at.topic).topic(outcome.sent->topic));
             content.add(std::int64_t{outcome.sent->partition.value()});
             content.add(outcome.sent->offset.value());
         } else {
@@ -343,7 +344,7 @@ Result<> audit_accounts(AuditWork& work, std::map<TopicPartition, AuditedPartiti
                         CaptureNames& names) {
     std::vector<AuditedPartition*> read;
     for (auto& [at, partition] : partitions) {
-        if (at.topic == kOutcomesTopic) read.push_back(&partition);
+        if (topic_on_tape(at.topic) == kOutcomesTopic) read.push_back(&partition);
     }
     AccountSubject subject(work, names);
     return AuditCompare(work, subject, std::move(read)).run();

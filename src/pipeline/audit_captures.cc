@@ -188,8 +188,8 @@ Result<> CaptureNames::finish(const std::map<TopicPartition, AuditedPartition>& 
 // The accounts that the ledger has not reached name captures as well.
 Result<> CaptureNames::note_unloaded(const std::map<TopicPartition, AuditedPartition>& partitions) {
     for (const auto& [at, partition] : partitions) {
-        if (at.topic != kOutcomesTopic) continue;
-        const auto extent = work_.tape().extent(at);
+        if (topic_on_tape(at.topic) != kOutcomesTopic || partition.is_elsewhere) continue;
+        const auto extent = work_.tape().extent(partition.on_tape());
         if (!extent) return extent.error();
         AuditedPartition copy = partition;
         AuditWalk walk(work_, copy, false);

@@ -383,7 +383,8 @@ Result<> AuditCompare::explain_rows(std::vector<AuditEntry> rows) {
         const TopicPartition& at = partitions_[index]->at;
         const auto loaded = audit_loaded_now(work_, at);
         if (!loaded) return loaded.error();
-        const auto extent = work_.tape().extent(at);
+        if (partitions_[index]->is_elsewhere) continue;
+        const auto extent = work_.tape().extent(partitions_[index]->on_tape());
         if (!extent) return extent.error();
         auto done = read_entries(
             index, partitions_[index]->loaded, extent->end, [&](AuditEntry&& entry) -> Result<> {

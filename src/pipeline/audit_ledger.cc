@@ -28,6 +28,9 @@ public:
     explicit LedgerCheck(AuditWork& work) : work_(work) {}
 
     Result<std::map<TopicPartition, AuditedPartition>> run() {
+        auto label = label_of(work_.store(), work_.tape());
+        if (!label) return label.error();
+        label_ = *std::move(label);
         for (const auto& [name, feed] : work_.feeds()) topics_.insert(feed.topic);
         topics_.insert(std::string(kOutcomesTopic));
         if (auto done = read_ledger(); !done) return done.error();
@@ -125,10 +128,10 @@ private:
             if (!parts && parts.error().kind == ErrorKind::rejected) continue;
             if (!parts) return parts.error();
             for (const Partition part : *parts) {
-                const TopicPartition at{topic, part};
+                const TopicPartition at = label_.at({topic, part});
                 AuditedPartition& partition = partitions_[at];
                 partition.at = at;
-                const auto extent = work_.tape().extent(at);
+                const auto extent = work_.tape().extent(partition.on_tape());
                 if (!extent) return extent.error();
                 partition.extent = *extent;
                 asked_.insert(at);
@@ -137,12 +140,23 @@ private:
         }
         for (auto& [at, partition] : partitions_) {
             if (asked_.contains(at) || partition.loaded == Offset(0)) continue;
-            if (!topics_.contains(at.topic)) continue;
+            if (!topics_.contains(std::string(topic_on_tape(at.topic)))) continue;
+            if (!label_.is_of(at.topic)) {
+                leave_out(partition);
+                continue;
+            }
             work_.differs(at_place(AuditKind::topic_missing, at, std::nullopt,
                                    fmt::format("loaded up to {}", partition.loaded.value()),
                                    "the tape has no such partition"));
         }
         return {};
+    }
+
+    // What was loaded from another tape is as well off as what retention took.
+    void leave_out(AuditedPartition& partition) {
+        partition.is_elsewhere = true;
+        partition.extent = {partition.loaded, partition.loaded};
+        work_.report.not_compared.messages_gone[partition.at] = partition.loaded.value();
     }
 
     void compare_extent(AuditedPartition& partition) {
@@ -181,7 +195,8 @@ private:
     }
 
     AuditWork& work_;
-    std::set<std::string> topics_;
+    TapeLabel label_;
+    std::set<std::string> topics_;  // by their names on the tape
     std::set<TopicPartition> asked_;
     std::map<TopicPartition, AuditedPartition> partitions_;
 };

@@ -118,7 +118,7 @@ public:
 
     Result<> read(const Chunk& chunk, AuditedLetters& letters, std::vector<Unreadable>& unreadable,
                   const AuditSink& sink) override {
-        const auto feed = std::ranges::find(feeds_, chunk.at.topic, &Feed::topic);
+        const auto feed = std::ranges::find(feeds_, topic_on_tape(chunk.at.topic), &Feed::topic);
         TAPEDECK_ASSERT(feed != feeds_.end());
         TextArena arena;
         std::vector<Record> records;
@@ -340,7 +340,7 @@ Result<> audit_prices(AuditWork& work, std::map<TopicPartition, AuditedPartition
             continue;
         std::vector<AuditedPartition*> read;
         for (auto& [at, partition] : partitions) {
-            if (std::ranges::find(feeds, at.topic, &Feed::topic) != feeds.end()) {
+            if (std::ranges::find(feeds, topic_on_tape(at.topic), &Feed::topic) != feeds.end()) {
                 read.push_back(&partition);
             }
         }

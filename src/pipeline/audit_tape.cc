@@ -13,7 +13,7 @@ Result<Offset> AuditWalk::pass_hole(Offset at, Offset to) {
     const auto known = std::ranges::find_if(
         partition_.holes, [&](const auto& hole) { return hole.first <= at && at < hole.second; });
     if (known != partition_.holes.end()) return known->second;
-    const auto extent = work_.tape().extent(partition_.at);
+    const auto extent = work_.tape().extent(partition_.on_tape());
     if (!extent) return extent.error();
     if (extent->earliest > at) {  // its retention was at work meanwhile
         partition_.extent.earliest = extent->earliest;
@@ -21,7 +21,7 @@ Result<Offset> AuditWalk::pass_hole(Offset at, Offset to) {
     }
     Offset end = next(at);
     while (end < to) {
-        const auto more = work_.tape().read(partition_.at, end, 1);
+        const auto more = work_.tape().read(partition_.on_tape(), end, 1);
         if (more) break;
         if (more.error().kind != ErrorKind::corrupt) return more.error();
         end = next(end);
@@ -42,7 +42,7 @@ Result<Offset> AuditWalk::pass_hole(Offset at, Offset to) {
                                {},
                                {}};
     for (const auto& [name, feed] : work_.feeds()) {
-        if (feed.topic == partition_.at.topic) difference.feed = name;
+        if (feed.topic == topic_on_tape(partition_.at.topic)) difference.feed = name;
     }
     work_.differs(std::move(difference));
     return end;
@@ -52,7 +52,7 @@ Result<> AuditWalk::run(Offset from, Offset to, std::size_t most_bytes,
                         const std::function<Result<>(const Chunk&)>& sink) {
     Offset at = std::max(from, partition_.extent.earliest);
     while (at < to) {
-        auto chunk = work_.tape().read(partition_.at, at, most_bytes);
+        auto chunk = work_.tape().read(partition_.on_tape(), at, most_bytes);
         if (!chunk && chunk.error().kind == ErrorKind::corrupt) {
             const auto after = pass_hole(at, to);
             if (!after) return after.error();
@@ -66,6 +66,7 @@ Result<> AuditWalk::run(Offset from, Offset to, std::size_t most_bytes,
         std::erase_if(chunk->messages,
                       [&](const TapeMessage& message) { return message.offset >= to; });
         chunk->next = std::min(chunk->next, to);
+        chunk->at = partition_.at;
         if (auto done = sink(*chunk); !done) return done;
         if (is_first_) work_.has_done(std::min(at, to).value() - before.value());
     }

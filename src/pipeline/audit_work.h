@@ -3,6 +3,8 @@
 #include <vector>
 
 #include "pipeline/audit.h"
+#include "store/deployment.h"
+#include "store/tape_label.h"
 
 // The parts of an audit: each looks at one thing, and all of them tell what they find to the same
 // AuditWork.
@@ -39,6 +41,7 @@ public:
     void has_done(std::int64_t units);
 
     AuditReport report;
+    AccountOwner owner;  // of the accounts that are compared
 
 private:
     const AuditParts& parts_;
@@ -53,13 +56,16 @@ Result<std::int64_t> audit_number(Store& store, const Statement& statement);
 
 // A partition that is loaded from: what ledger, batches and tape say of it.
 struct AuditedPartition {
-    TopicPartition at;
+    TopicPartition at;          // as the store calls it: store/tape_label.h
+    bool is_elsewhere = false;  // of a tape that the store was loaded from before
     Extent extent{};
     Offset loaded;   // by ledger or batches, whichever is further: what is below is in the store
     Offset batches;  // where the last of them ends
     std::optional<Sha256> last_digest;
     bool is_consistent = true;                     // ledger and batches agree
     std::vector<std::pair<Offset, Offset>> holes;  // found while it was walked through
+
+    TopicPartition on_tape() const { return place_on_tape(at); }
 
     bool is_gone(Offset offset) const;           // the tape had it, and has it no more
     bool is_gone(Offset from, Offset to) const;  // all of [from, to)

@@ -66,7 +66,9 @@ Batch BatchMaker::make(const Chunk& chunk, Offset from, std::size_t& first, Text
         for (; first < chunk.messages.size() && rows < most_rows_; ++first) {
             const TapeMessage& message = chunk.messages[first];
             auto run = decode_outcomes(message.value);
-            if (run) {
+            if (run && !owner_.is_own(*run)) {
+                ++foreign_[run->deployment];
+            } else if (run) {
                 rows += run->outcomes.size();
                 batch.outcomes.push_back({chunk.at, message.offset, *std::move(run)});
             } else {

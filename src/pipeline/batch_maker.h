@@ -1,10 +1,13 @@
 #pragma once
 
+#include <map>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "market/record.h"
+#include "store/deployment.h"
 #include "store/store.h"
 #include "tape/tape.h"
 
@@ -58,7 +61,14 @@ public:
         return batch;
     }
 
+    // Accounts of others are left out from now on.
+    void set_owner(AccountOwner owner) { owner_ = std::move(owner); }
+    // The deployments whose accounts were left out since the last call, and how many.
+    std::map<std::string, std::int64_t> take_foreign() { return std::exchange(foreign_, {}); }
+
 private:
+    AccountOwner owner_;
+    std::map<std::string, std::int64_t> foreign_;
     const std::vector<LoadedTopic>& topics_;
     const std::size_t most_rows_;
     RecordDecoder decoder_;

@@ -168,7 +168,8 @@ Result<RunOutcomes> Collector::collect(const Feed& feed, const CollectJob& job,
                     .ended = {},
                     .config = job.config,
                     .collector = parts_.name,
-                    .outcomes = {}};
+                    .outcomes = {},
+                    .deployment = job.deployment};
     CollectPlan plan(feed, job, parts_.states, sessions_, parts_.secrets, now());
     std::size_t settled = 0;
     std::optional<std::chrono::microseconds> last_moment;

@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "pipeline/run_table.h"
+#include "store/tape_label.h"
 
 namespace tapedeck {
 namespace {
@@ -73,10 +74,9 @@ Result<> FactsReader::read_ledger() {
 
 Result<> FactsReader::read_gaps() {
     return store_.query(
-        {"select topic, partition, from_offset, to_offset from tape_gaps where topic = $1",
-         {feed_.topic},
-         {}},
+        {"select topic, partition, from_offset, to_offset from tape_gaps", {}, {}},
         [&](const RowView& row) -> Result<> {
+            if (topic_on_tape(row.text(0)) != feed_.topic) return {};
             gaps_.push_back({place_at(row, 0), Offset(row.integer(2)), Offset(row.integer(3))});
             return {};
         });
@@ -87,11 +87,13 @@ Result<std::vector<FactsReader::NotLoaded>> FactsReader::look_for_more(const std
     std::vector<NotLoaded> more;
     const auto partitions = tape_.partitions(topic);
     if (!partitions) return partitions.error();
+    const auto label = label_of(store_, tape_);
+    if (!label) return label.error();
     for (const Partition partition : *partitions) {
         const TopicPartition at{topic, partition};
         const auto extent = tape_.extent(at);
         if (!extent) return extent.error();
-        const auto found = loaded_.find(at);
+        const auto found = loaded_.find(label->at(at));
         const Loaded loaded = found == loaded_.end() ? Loaded{Offset(0), {}} : found->second;
         if (std::max(loaded.next, extent->earliest) < extent->end)
             more.push_back({at, loaded.last});

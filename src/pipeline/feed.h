@@ -39,6 +39,7 @@ struct CollectJob {
     // Answers no slot: the prices have none, `slot` is the moment, and run_id begins with
     // kOffSchedule.
     bool off_schedule = false;
+    std::string deployment = {};  // its id, for the account
 };
 
 }  // namespace tapedeck

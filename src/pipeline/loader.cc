@@ -113,7 +113,7 @@ Result<> Loader::assigned(const std::vector<TopicPartition>& partitions, TapeRea
     for (int tries = 1;; ++tries) {
         commits_->drain();
         ++epoch_;
-        auto ledger = store_.ledger(partitions, {.stop = stop_});
+        auto ledger = ledger_of(partitions);
         std::optional<Error> fault;
         if (!ledger) fault = ledger.error();
         for (std::size_t i = 0; !fault && i < ledger->size(); ++i) {
@@ -128,6 +128,27 @@ Result<> Loader::assigned(const std::vector<TopicPartition>& partitions, TapeRea
         if (tries == 1) log_.emit(Waiting{ledger ? "tape" : "store", fault->what});
         clock_.sleep_until(clock_.now() + 1s, stop_);
     }
+}
+
+// The ledger's entries of this tape, by the places on it. Tapes change between two runs alone, but
+// only one that answers can say who it is.
+Result<std::vector<LedgerEntry>> Loader::ledger_of(const std::vector<TopicPartition>& partitions) {
+    if (!label_) {
+        const auto identity = tape_.identity();
+        if (!identity) return identity.error();
+        auto label = adopt_tape(store_, *identity, options_.place, clock_.now(), {.stop = stop_});
+        if (!label) return label.error();
+        label_ = *std::move(label);
+    }
+    auto owner = AccountOwner::read(store_, {.stop = stop_});
+    if (!owner) return owner.error();
+    maker_.set_owner(*std::move(owner));
+    std::vector<TopicPartition> stored;
+    for (const TopicPartition& at : partitions) stored.push_back(label_->at(at));
+    auto ledger = store_.ledger(stored, {.stop = stop_});
+    if (!ledger) return ledger.error();
+    for (LedgerEntry& entry : *ledger) entry.at = place_on_tape(entry.at);
+    return ledger;
 }
 
 Result<> Loader::start_partition(const LedgerEntry& entry, TapeReader& reader) {
@@ -166,6 +187,7 @@ Result<> Loader::start_partition(const LedgerEntry& entry, TapeReader& reader) {
         work->batch.advances.push_back(
             {entry.at, resume.gap->from, resume.gap->to, std::nullopt, std::nullopt});
         work->batch.gaps.push_back(*resume.gap);
+        label_->stamp(work->batch);
         commits_->hand_over(std::move(work));
     }
     return reader.start(entry.at, resume.from);
@@ -202,7 +224,11 @@ void Loader::take(Chunk chunk, TapeReader& reader) {
         work->messages = static_cast<std::int64_t>(first - before);
         const Batch::Advance& advance = work->batch.advances[0];
         reading.from = advance.to;
+        for (const auto& [deployment, accounts] : maker_.take_foreign()) {
+            if (told_foreign_.insert(deployment).second) log_.emit(ForeignAccounts{deployment});
+        }
         watch_.note(advance.at, Offset(advance.to.value() - 1), *advance.last_digest);
+        label_->stamp(work->batch);
         store_.prepare(work->batch);
         for (const BatchRows& rows : work->batch.rows) size.rows += rows.records.size();
         commits_->hand_over(std::move(work));
@@ -211,7 +237,8 @@ void Loader::take(Chunk chunk, TapeReader& reader) {
 }
 
 void Loader::leave_fenced(TapeReader& reader) {
-    for (const auto& [at, epoch] : commits_->lost()) {
+    for (const auto& [stored, epoch] : commits_->lost()) {
+        const TopicPartition at = place_on_tape(stored);
         const auto found = reading_.find(at);
         if (found == reading_.end() || found->second.epoch > epoch || found->second.stopped) {
             continue;
@@ -239,7 +266,8 @@ bool Loader::has_fenced() const {
 }
 
 void Loader::note_loaded(TapeReader& reader) {
-    for (const auto& [at, offset] : commits_->take_loaded()) reader.note_loaded(at, offset);
+    for (const auto& [at, offset] : commits_->take_loaded())
+        reader.note_loaded(place_on_tape(at), offset);
 }
 
 // Where others of the group have all the partitions, the ledger tells how far they are.
@@ -260,7 +288,7 @@ Result<bool> Loader::others_at_end() {
     std::vector<TopicPartition> all;
     for (const auto& [at, end] : ends_) all.push_back(at);
     if (all.empty()) return true;
-    const auto ledger = store_.ledger(all, {.stop = stop_});
+    const auto ledger = ledger_of(all);
     if (!ledger) return ledger.error();
     return std::ranges::all_of(
         *ledger, [&](const LedgerEntry& entry) { return entry.next >= ends_.at(entry.at); });

@@ -2,6 +2,7 @@
 
 #include <map>
 #include <optional>
+#include <set>
 #include <stop_token>
 #include <string>
 #include <string_view>
@@ -12,6 +13,7 @@
 #include "pipeline/commit_queue.h"
 #include "pipeline/topic_watch.h"
 #include "store/store.h"
+#include "store/tape_label.h"
 #include "tape/tape.h"
 
 namespace tapedeck {
@@ -19,6 +21,7 @@ namespace tapedeck {
 struct LoaderOptions {
     std::vector<LoadedTopic> topics;
     std::string group = "tapedeck";
+    std::string place;  // of the tape, for people: its URL without secrets
     BatchLimits batch;
     int committers = 1;     // transactions at once
     int give_up_after = 0;  // failed tries of one commit, seconds apart; 0: never give up
@@ -58,6 +61,7 @@ private:
     Result<> read_on(TapeReader& reader, bool until_end);
     Result<> bear(const Error& error, TapeReader& reader, bool until_end, Outage& outage);
     Result<> assigned(const std::vector<TopicPartition>& partitions, TapeReader& reader);
+    Result<std::vector<LedgerEntry>> ledger_of(const std::vector<TopicPartition>& partitions);
     Result<> start_partition(const LedgerEntry& entry, TapeReader& reader);
     void refuse(const TopicPartition& at, std::string_view why, TapeReader& reader);
     void take(Chunk chunk, TapeReader& reader);
@@ -80,6 +84,8 @@ private:
     TopicWatch watch_;
 
     std::map<TopicPartition, Reading> reading_;
+    std::set<std::string> told_foreign_;  // deployments
+    std::optional<TapeLabel> label_;      // once the tape has said who it is
     std::uint64_t epoch_ = 0;
     std::map<TopicPartition, Offset> ends_;   // for until_end: of everything, at the start
     std::map<std::string, ChunkSize> sizes_;  // of each topic's last chunk

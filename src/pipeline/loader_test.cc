@@ -7,7 +7,10 @@
 #include <set>
 #include <utility>
 
+#include "pipeline/audit.h"
 #include "pipeline/test_parts.h"
+#include "store/deployment.h"
+#include "store/tape_label.h"
 #include "tests/crash/faults.h"
 
 namespace tapedeck {
@@ -273,6 +276,157 @@ TEST_F(LoaderTest, GoesOnFromTheLedgerWhereSomebodyElseWasFirst) {
     const auto ledger = store->ledger(partitions);
     ASSERT_TRUE(ledger) << ledger.error().what;
     EXPECT_EQ(ledger->front().next, Offset(3));
+}
+
+// Two deployments share the topic of accounts, and the ids of their runs collide.
+TEST_F(LoaderTest, LeavesTheAccountsOfAnotherDeploymentAlone) {
+    const std::string own = deployment_id(*store).value_or({});
+    const auto send = [&](const std::string& deployment, Reason reason) {
+        Outcome failed;
+        failed.instrument = "bitcoin";
+        failed.reason = reason;
+        RunOutcomes run = testing::run_of(feed, kSlot, {failed});
+        run.deployment = deployment;
+        const std::vector<OutgoingMessage> account{
+            {std::string(kOutcomesTopic), feed.name, encode_outcomes(run), kSlot, {}}};
+        ASSERT_TRUE(tape.append(account));
+    };
+    send("0123456789abcdef", Reason::timeout);
+    send(own, Reason::throttled);
+    send("0123456789abcdef", Reason::malformed);
+    const auto loaded = load(tape, *store);
+    ASSERT_TRUE(loaded) << loaded.error().what;
+    EXPECT_EQ(loaded->messages, 3);
+    EXPECT_EQ(loaded->outcomes, 1);
+    EXPECT_EQ(loaded->dead_letters, 0);
+    std::vector<std::string> reasons;
+    auto done =
+        store->query({"select reason from outcomes", {}, {}}, [&](const RowView& row) -> Result<> {
+            reasons.emplace_back(row.text(0));
+            return {};
+        });
+    ASSERT_TRUE(done);
+    EXPECT_EQ(reasons, std::vector<std::string>{"throttled"});
+    const std::map<std::string, Feed> feeds{{feed.name, feed}};
+    const auto report = audit(*store, tape, feeds, {}, Timestamp(), Timestamp::max(),
+                              kSlot + std::chrono::hours(1));
+    ASSERT_TRUE(report) << report.error().what;
+    EXPECT_EQ(report->differences_found, 0);
+}
+
+// Another tape behind the same names.
+class OtherTapeTest : public LoaderTest {
+protected:
+    void SetUp() override {
+        LoaderTest::SetUp();
+        make_topics(other);
+    }
+
+    // A price and the account of the run that sent it.
+    void record(Tape& on, const std::string& digits, int slot) {
+        const std::vector<OutgoingMessage> sent{
+            {"coin_topic", "bitcoin", price("bitcoin", digits, slot), kSlot, {}}};
+        auto done = on.append(sent);
+        ASSERT_TRUE(done && (*done)[0]);
+        const Position& position = *(*done)[0];
+        Outcome outcome;
+        outcome.instrument = "bitcoin";
+        outcome.sent = {position.at.topic, position.at.partition, position.offset, "alpha", "json"};
+        const Timestamp at = kSlot + std::chrono::minutes(slot - 5);
+        const std::vector<OutgoingMessage> account{
+            {std::string(kOutcomesTopic),
+             feed.name,
+             encode_outcomes(testing::run_of(feed, at, {outcome})),
+             at,
+             {}}};
+        ASSERT_TRUE(on.append(account));
+    }
+
+    AuditReport audited(Tape& against) {
+        const std::map<std::string, Feed> feeds{{feed.name, feed}};
+        auto report = audit(*store, against, feeds, {}, Timestamp(), Timestamp::max(),
+                            kSlot + std::chrono::hours(1));
+        EXPECT_TRUE(report) << report.error().what;
+        return report ? *std::move(report) : AuditReport{};
+    }
+
+    std::vector<std::string> ledger() {
+        std::vector<std::string> entries;
+        auto done =
+            store->query({"select topic, next_offset from offsets order by topic", {}, {}},
+                         [&](const RowView& row) -> Result<> {
+                             entries.push_back(fmt::format("{} {}", row.text(0), row.integer(1)));
+                             return {};
+                         });
+        EXPECT_TRUE(done);
+        return entries;
+    }
+
+    MemoryTape other{"other"};
+};
+
+TEST_F(OtherTapeTest, HasEntriesOfItsOwnInTheLedger) {
+    for (int slot = 1; slot < 4; ++slot) record(tape, std::to_string(slot), slot);
+    ASSERT_TRUE(load(tape, *store));
+    record(other, "10", 10);
+    auto loaded = load(other, *store);
+    ASSERT_TRUE(loaded) << loaded.error().what;
+    EXPECT_EQ(loaded->refused, 0);
+    EXPECT_EQ(loaded->rows, 1);
+    const TapeLabel label = label_of(*store, other).value_or({});
+    EXPECT_FALSE(label.suffix().empty());
+    EXPECT_EQ(label_of(*store, tape).value_or(label), TapeLabel());
+    EXPECT_EQ(ledger(), (std::vector<std::string>{"coin_topic 3", label.topic("coin_topic") + " 1",
+                                                  "tapedeck_outcomes 3",
+                                                  label.topic("tapedeck_outcomes") + " 1"}));
+    // The one before goes on where it was left.
+    record(tape, "4", 4);
+    loaded = load(tape, *store);
+    ASSERT_TRUE(loaded) << loaded.error().what;
+    EXPECT_EQ(loaded->messages, 2);
+    EXPECT_EQ(rows(), (std::vector<std::string>{"bitcoin 1", "bitcoin 2", "bitcoin 3", "bitcoin 10",
+                                                "bitcoin 4"}));
+}
+
+TEST_F(OtherTapeTest, IsAuditedWithoutADifferenceOfTheTapeBefore) {
+    for (int slot = 1; slot < 4; ++slot) record(tape, std::to_string(slot), slot);
+    append(tape, "no JSON");
+    ASSERT_TRUE(load(tape, *store));
+    record(other, "10", 10);
+    record(other, "11", 11);
+    ASSERT_TRUE(load(other, *store));
+    const AuditReport report = audited(other);
+    EXPECT_EQ(report.differences_found, 0)
+        << report.differences.front().stored << " / " << report.differences.front().derived;
+    EXPECT_FALSE(report.not_compared.messages_gone.empty());
+    // And what is wrong with it is found all the same.
+    const std::vector<Statement> change{
+        {"update coin_records set price = $1 where price = $2",
+         {Decimal::parse("12").value_or({}), Decimal::parse("11").value_or({})},
+         1}};
+    ASSERT_TRUE(store->transact(change));
+    EXPECT_GT(audited(other).differences_found, 0);
+}
+
+TEST_F(OtherTapeTest, KnowsWhatIsLoadedByItsOwnLedgerAlone) {
+    for (int slot = 1; slot < 4; ++slot) record(tape, std::to_string(slot), slot);
+    ASSERT_TRUE(load(tape, *store));
+    record(other, "10", 10);
+    ASSERT_TRUE(load(other, *store));
+    std::vector<std::string> places;
+    auto done = store->query(
+        {"select o.topic, o.message_offset, l.next_offset from outcomes o join offsets l on "
+         "l.topic "
+         "= o.topic and l.partition = o.partition where o.slot > $1",
+         {kSlot},
+         {}},
+        [&](const RowView& row) -> Result<> {
+            places.push_back(fmt::format("{} {} {}", row.text(0), row.integer(1), row.integer(2)));
+            return {};
+        });
+    ASSERT_TRUE(done) << done.error().what;
+    const TapeLabel label = label_of(*store, other).value_or({});
+    EXPECT_EQ(places, std::vector<std::string>{label.topic("coin_topic") + " 0 1"});
 }
 
 // A store whose server crashes once, as it is about to commit a second batch, and has not brought

@@ -21,8 +21,9 @@ Recorder::Recorder(Parts parts, RecorderOrders orders)
       expectations_(orders.expectations),
       loading_(orders.loading),
       config_(orders.config),
+      deployment_(orders.deployment),
       states_(parts_.log),
-      slots_(std::move(orders.dags), orders.config),
+      slots_(std::move(orders.dags), orders.config, orders.deployment),
       store_side_({parts_.clock, parts_.store, parts_.tape, parts_.log, parts_.journal, parts_.tell,
                    parts_.changed, parts_.housekeeping, parts_.waiting, [this] { bell_.ring(); }},
                   {std::move(orders.feeds), std::move(orders.expectations),
@@ -67,7 +68,10 @@ Result<> Recorder::begin(std::stop_token stop) {
 void Recorder::load(std::stop_token stop) {
     Loader loader(parts_.tape, parts_.store, parts_.clock, parts_.log, loading_,
                   [this](const Batch&, const Committed&) { store_side_.all_changed(); });
-    auto done = loader.run(stop, false);
+    auto done = parts_.before_loading ? parts_.before_loading(stop) : Result<>();
+    if (done) {
+        if (auto loaded = loader.run(stop, false); !loaded) done = loaded.error();
+    }
     if (done) return;
     {
         const std::lock_guard lock(mutex_);
@@ -158,10 +162,10 @@ void Recorder::start_collecting(const StartTask& task) {
     const TaskLimits limits = limits_of(slots_.spec(task.dag), task.task);
     workers_.start(
         task, feed,
-        {RunSlots::run_id(task.dag, task.slot), task.slot, task.try_number,
+        {slots_.run_id(task.dag, task.slot), task.slot, task.try_number,
          slots_.wanted(task, feed.instruments),
          std::min(task.deadline.value_or(Timestamp::max()), parts_.clock.now() + limits.timeout),
-         config_});
+         config_, false, deployment_});
 }
 
 Result<> Recorder::take_ended() {

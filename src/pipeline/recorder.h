@@ -25,6 +25,7 @@ struct RecorderOrders {
     LoaderOptions loading;
     std::map<std::string, ProblemLimits> problem_limits;  // by feed
     std::string config;                                   // digest
+    std::string deployment = {};                          // its id
 };
 
 // Runs the schedule: starts each slot's run at its instant, loads what it puts on the tape, settles
@@ -51,6 +52,8 @@ public:
         // An error where a file that is written was taken away: asked before each plan, and then
         // nothing more is started. Waits for nobody.
         std::function<Result<>()> check_files = {};
+        // Done by the thread that loads, before it does.
+        std::function<Result<>(std::stop_token)> before_loading = {};
     };
 
     Recorder(Parts parts, RecorderOrders orders);
@@ -77,6 +80,7 @@ private:
     const std::vector<Expectation> expectations_;
     const LoaderOptions loading_;
     const std::string config_;
+    const std::string deployment_;
     SourceStates states_;
     RunSlots slots_;
     bool journal_told_ = false;  // that it cannot be written

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <vector>
 
+#include "store/tape_label.h"
+
 namespace tapedeck {
 namespace {
 
@@ -27,17 +29,21 @@ Result<Offset> first_to_keep(Tape& tape, const TopicPartition& at, Offset from, 
 }  // namespace
 
 Result<> discard_loaded(Tape& tape, Store& store, Timestamp before) {
+    const auto label = label_of(store, tape);
+    if (!label) return label.error();
     std::vector<std::pair<TopicPartition, Offset>> ledger;
     auto done = store.query(
         {"select topic, partition, next_offset from offsets", {}, {}},
         [&](const RowView& row) -> Result<> {
+            if (!label->is_of(row.text(0))) return {};
             ledger.push_back(
                 {{std::string(row.text(0)), Partition(static_cast<std::int32_t>(row.integer(1)))},
                  Offset(row.integer(2))});
             return {};
         });
     if (!done) return done;
-    for (const auto& [at, loaded] : ledger) {
+    for (const auto& [stored, loaded] : ledger) {
+        const TopicPartition at = place_on_tape(stored);
         const auto extent = tape.extent(at);
         if (!extent) return extent.error();
         // The last loaded message stays: a resume reads it again and compares.
@@ -51,7 +57,7 @@ Result<> discard_loaded(Tape& tape, Store& store, Timestamp before) {
         const std::vector<Statement> touch{
             {"update offsets set next_offset = next_offset where topic = $1 and partition = $2 and "
              "next_offset > $3",
-             {at.topic, static_cast<std::int64_t>(at.partition.value()), keep->value()},
+             {stored.topic, static_cast<std::int64_t>(at.partition.value()), keep->value()},
              1}};
         const auto touched = store.transact(touch);
         if (!touched && touched.error().kind == ErrorKind::conflict) continue;

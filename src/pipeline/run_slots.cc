@@ -42,14 +42,22 @@ DagState dag_state(const DagSpec& spec, const KnownDag* known, Timestamp now) {
 
 }  // namespace
 
-RunSlots::RunSlots(std::vector<DagSpec> dags, std::string config)
-    : specs_(std::move(dags)), config_(std::move(config)) {}
+RunSlots::RunSlots(std::vector<DagSpec> dags, std::string config, std::string deployment)
+    : specs_(std::move(dags)), config_(std::move(config)), deployment_(std::move(deployment)) {}
 
-std::string RunSlots::run_id(const std::string& dag, Timestamp slot) {
-    return dag + "/" + format_rfc3339(slot);
+std::string RunSlots::run_id(const std::string& dag, Timestamp slot) const {
+    const auto begun = begun_.find({dag, slot});
+    if (begun != begun_.end()) return begun->second;
+    const std::string id = dag + "/" + format_rfc3339(slot);
+    return deployment_.empty() ? id : id + "/" + deployment_;
 }
 
 Result<> RunSlots::begin(std::span<const KnownDag> known, Timestamp now) {
+    for (const KnownDag& dag : known) {
+        for (const KnownDag::Run& run : dag.open) {
+            begun_[{dag.state.dag, run.row.slot}] = run.row.run_id;
+        }
+    }
     for (DagSpec& spec : specs_) {
         const auto found =
             std::ranges::find(known, spec.name, [](const KnownDag& one) { return one.state.dag; });
@@ -139,7 +147,10 @@ Decision RunSlots::decide(Timestamp now, const Hindrance& hindrance) const {
 void RunSlots::carried_out(const Decision& decision) {
     for (std::size_t i = 0; i < dags_.size(); ++i) dags_[i].state = decision.plan.after[i];
     for (const Action& action : decision.plan.actions) {
-        if (const auto* end = std::get_if<EndRun>(&action)) have_.erase({end->dag, end->slot});
+        const auto* end = std::get_if<EndRun>(&action);
+        if (end == nullptr) continue;
+        have_.erase({end->dag, end->slot});
+        begun_.erase({end->dag, end->slot});
     }
     ended_.clear();
     is_kept_ = true;

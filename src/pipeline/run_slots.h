@@ -40,8 +40,8 @@ struct Decision {
 // The schedule thread's.
 class RunSlots {
 public:
-    // `config` is the digest of the configuration in force.
-    RunSlots(std::vector<DagSpec> dags, std::string config);
+    // `config` is the digest of the configuration in force; the runs' ids carry the deployment's.
+    RunSlots(std::vector<DagSpec> dags, std::string config, std::string deployment);
 
     // Begins with what the store knows; DAGs that it does not know are new `now`. `rejected` where
     // a schedule cannot be made.
@@ -72,7 +72,8 @@ public:
     // The first open instant of any DAG that is not paused.
     std::optional<Timestamp> next_slot(Timestamp now) const;
 
-    static std::string run_id(const std::string& dag, Timestamp slot);
+    // Of a run that an earlier process began, the one that it gave.
+    std::string run_id(const std::string& dag, Timestamp slot) const;
 
 private:
     struct Dag {
@@ -89,6 +90,8 @@ private:
 
     std::vector<DagSpec> specs_;  // until begin
     const std::string config_;
+    const std::string deployment_;
+    std::map<std::pair<std::string, Timestamp>, std::string> begun_;  // ids given before
     std::vector<Dag> dags_;
     std::vector<Statement> ended_;  // of tries, kept with the next decision
     std::map<std::pair<std::string, Timestamp>, std::set<std::string>> have_;  // by run

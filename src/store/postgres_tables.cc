@@ -199,7 +199,28 @@ create index coverage_gaps on coverage (feed, slot, instrument)
 constexpr std::string_view kLettersWithoutTime =
     "alter table dead_letters alter column timestamp drop not null;";
 
-constexpr std::array kSteps{kTables, kReplacements, kGapsIndex, kLettersWithoutTime};
+// The tapes that were loaded from, and what the store calls their topics: tape_label.h.
+constexpr std::string_view kTapes = R"(
+create table tapes (
+  identity text collate "C" primary key,
+  suffix text collate "C" not null unique,
+  place text collate "C" not null,
+  used_at timestamptz not null
+);
+)";
+
+// Whose runs these are: deployment.h. `until`: a copy of the database has an id of its own since.
+constexpr std::string_view kDeployments = R"(
+create table deployments (
+  id text collate "C" primary key,
+  until timestamptz
+);
+insert into deployments (id) values
+  (substr(md5(concat(random(), clock_timestamp(), pg_backend_pid(), current_database())), 1, 16));
+)";
+
+constexpr std::array kSteps{kTables, kReplacements, kGapsIndex, kLettersWithoutTime,
+                            kTapes,  kDeployments};
 
 constexpr std::array<std::string_view, 7> kAddedColumns = {
     "instrument text collate \"C\"", "slot timestamptz",

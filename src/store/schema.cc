@@ -217,7 +217,27 @@ alter table letters_kept rename to dead_letters;
 create index dead_letters_at on dead_letters (topic, partition, message_offset);
 )";
 
-constexpr std::array kSteps{kTables, kReplacements, kGapsIndex, kLettersWithoutTime};
+// The tapes that were loaded from, and what the store calls their topics: tape_label.h.
+constexpr std::string_view kTapes = R"(
+create table tapes (
+  identity text primary key,
+  suffix text not null unique,
+  place text not null,
+  used_at integer not null
+) strict, without rowid;
+)";
+
+// Whose runs these are: deployment.h. `until`: a copy of the database has an id of its own since.
+constexpr std::string_view kDeployments = R"(
+create table deployments (
+  id text primary key,
+  until integer
+) strict, without rowid;
+insert into deployments (id) values (lower(hex(randomblob(8))));
+)";
+
+constexpr std::array kSteps{kTables, kReplacements, kGapsIndex, kLettersWithoutTime,
+                            kTapes,  kDeployments};
 
 constexpr std::string_view kSharedColumns =
     "instrument text, slot integer, source text, revision integer, recorded_at integer, "

@@ -131,6 +131,15 @@ Result<std::vector<Result<Position>>> KafkaTape::append(std::span<const Outgoing
     return results;
 }
 
+Result<std::string> KafkaTape::identity() {
+    const std::unique_ptr<char, decltype(&std::free)> id(
+        rd_kafka_clusterid(control_->get(), control_->request_timeout_ms()), &std::free);
+    if (id == nullptr) {
+        return control_->error(RD_KAFKA_RESP_ERR__TIMED_OUT, "asking for the cluster's id");
+    }
+    return "kafka:" + std::string(id.get());
+}
+
 Result<Extent> KafkaTape::extent(const TopicPartition& at) {
     const auto count = count_partitions(*control_, at.topic);
     if (!count) return count.error();

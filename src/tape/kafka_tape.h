@@ -45,6 +45,7 @@ public:
     // setting that is wrong.
     static Result<std::unique_ptr<KafkaTape>> open(KafkaOptions options);
 
+    Result<std::string> identity() override;  // the cluster's id
     Result<> ensure_topic(const std::string& topic, int partitions) override;
     Result<std::vector<Partition>> partitions(const std::string& topic) override;
     Result<std::vector<Result<Position>>> append(

@@ -14,6 +14,9 @@ namespace tapedeck {
 // A tape that dies with the process: for tests, and beside a store in memory.
 class MemoryTape : public LocalTape {
 public:
+    explicit MemoryTape(std::string identity = "memory") : identity_(std::move(identity)) {}
+
+    Result<std::string> identity() override { return identity_; }
     Result<> ensure_topic(const std::string& topic, int partitions) override;
     Result<std::vector<Partition>> partitions(const std::string& topic) override;
     Result<std::vector<Result<Position>>> append(
@@ -40,6 +43,7 @@ private:
 
     Result<Log*> find(const TopicPartition& at);  // under mutex_
 
+    const std::string identity_;
     std::mutex mutex_;
     std::map<std::string, std::vector<Log>> topics_;  // guarded by mutex_
 };

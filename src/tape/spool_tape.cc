@@ -69,6 +69,11 @@ Result<> SpoolTape::ensure_topic(const std::string& topic, int partitions) {
     return {};
 }
 
+Result<std::string> SpoolTape::identity() {
+    if (auto why = away()) return *why;
+    return noting(tape_->identity());
+}
+
 Result<std::vector<Partition>> SpoolTape::partitions(const std::string& topic) {
     if (auto why = away()) return *why;
     return noting(tape_->partitions(topic));

@@ -51,6 +51,7 @@ public:
                                                    Log& log, SpoolOptions options);
     ~SpoolTape() override;
 
+    Result<std::string> identity() override;
     // While the tape is away the wish is kept, and the topic made before anything is drained.
     Result<> ensure_topic(const std::string& topic, int partitions) override;
     Result<std::vector<Partition>> partitions(const std::string& topic) override;

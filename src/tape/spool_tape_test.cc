@@ -24,6 +24,7 @@ class ShakyTape : public Tape {
 public:
     explicit ShakyTape(MemoryTape& tape) : tape_(tape) {}
 
+    Result<std::string> identity() override { return tape_.identity(); }
     Result<> ensure_topic(const std::string& topic, int partitions) override {
         if (away) return gone();
         return tape_.ensure_topic(topic, partitions);

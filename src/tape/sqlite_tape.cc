@@ -24,7 +24,7 @@ constexpr Offset offset_of(std::int64_t row_id) {
     return Offset(row_id & ((std::int64_t{1} << kOffsetBits) - 1));
 }
 
-constexpr std::array<std::string_view, 1> kSteps = {R"(
+constexpr std::array<std::string_view, 2> kSteps = {R"(
 create table topics (
   topic text primary key,
   partitions integer not null
@@ -49,6 +49,13 @@ create view tape as
          cast(m.key as text) as key, cast(m.value as text) as value, m.headers
   from tape_partitions p
   join messages m on m.id >= p.id << 40 and m.id < (p.id + 1) << 40;
+)",
+                                                    // Made once: what tells this tape from others.
+                                                    R"(
+create table tape_identity (
+  id text not null
+) strict;
+insert into tape_identity values (lower(hex(randomblob(16))));
 )"};
 constexpr SchemaPart kPart{"tape", kSteps};
 
@@ -324,6 +331,15 @@ Result<> SqliteTape::ensure_topic(const std::string& topic, int partitions) {
     }
     topic_made(topic, partitions);
     return {};
+}
+
+Result<std::string> SqliteTape::identity() {
+    const std::lock_guard lock(looking_mutex_);
+    auto query = looking_->database().prepare("select id from tape_identity");
+    if (!query) return query.error();
+    const auto row = query->step();
+    if (!row) return row.error();
+    return *row ? "sqlite:" + query->text(0) : std::string();
 }
 
 Result<std::vector<Partition>> SqliteTape::partitions(const std::string& topic) {

@@ -35,6 +35,7 @@ public:
                                                             const LookOptions& options);
     ~SqliteTape() override;
 
+    Result<std::string> identity() override;
     Result<> ensure_topic(const std::string& topic, int partitions) override;
     Result<std::vector<Partition>> partitions(const std::string& topic) override;
     Result<std::vector<Result<Position>>> append(

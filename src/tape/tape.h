@@ -108,6 +108,11 @@ class Tape {
 public:
     virtual ~Tape() = default;
 
+    // What tells this tape from every other that may stand behind the same names of topics: the
+    // same for all who open it, for as long as it lives, and for copies of its file. `unavailable`
+    // while nobody answers. Empty where it was made before tapes had one, and is only looked at.
+    virtual Result<std::string> identity() = 0;
+
     // Makes the topic where it is missing; `rejected` where it has another number of partitions.
     virtual Result<> ensure_topic(const std::string& topic, int partitions) = 0;
 

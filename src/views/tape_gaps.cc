@@ -1,5 +1,7 @@
 #include "views/tape_gaps.h"
 
+#include "store/tape_label.h"
+
 namespace tapedeck {
 
 Result<> each_tape_gap(Store& store, const std::string& topic, Timestamp from, Timestamp to,
@@ -10,7 +12,7 @@ Result<> each_tape_gap(Store& store, const std::string& topic, Timestamp from, T
          {from, to},
          {}},
         [&](const RowView& row) -> Result<> {
-            if (!topic.empty() && row.text(0) != topic) return {};
+            if (!topic.empty() && topic_on_tape(row.text(0)) != topic) return {};
             return sink(
                 {{{std::string(row.text(0)), Partition(static_cast<std::int32_t>(row.integer(1)))},
                   Offset(row.integer(2)),

@@ -103,6 +103,9 @@ class FaultyTape : public Tape {
 public:
     FaultyTape(Tape& inner, Calls& calls) : inner_(inner), calls_(calls) {}
 
+    Result<std::string> identity() override {
+        return calls_.through<std::string>([&] { return inner_.identity(); });
+    }
     Result<> ensure_topic(const std::string& topic, int partitions) override {
         return calls_.through<Done>([&] { return inner_.ensure_topic(topic, partitions); });
     }

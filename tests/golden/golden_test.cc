@@ -27,6 +27,7 @@ std::string without_chance(std::string text) {
         {std::regex(R"(\d+\.\d MiB)"), "N MiB"},
         {std::regex(R"(("(?:free|store|used)_bytes":)\d+)"), "$1N"},
         {std::regex(R"(("config":")[0-9a-f]{64})"), "$1DIGEST"},
+        {std::regex(R"(("deployment":")[0-9a-f]{16}")"), "$1ID\""},
         {std::regex(R"(("loader":")[^"]+)"), "$1HOST:PID"},
         {std::regex(R"((rows \d+, \S+Z by )\S+)"), "$1HOST:PID"},
         {std::regex(R"((loader )[^ :]+:\d+)"), "$1HOST:PID"},

@@ -479,6 +479,32 @@ feed = "mine"
     assert other.asked == [] and "/bitcoin" in site.asked, (site.asked, other.asked)
 
 
+def another_tape():
+    """What a tape in a file still held is loaded before the one that is configured in its place, each
+    by entries of its own in the ledger; and the former may come back."""
+    world = World(Site().server_port)
+    other = ["--set", "tape.url='sqlite:other.db'"]
+    world.expect(0, "collect", "coin", "--off-schedule")  # two prices, and their account
+    world.expect(0, "load", "--until-end", says="2 rows")
+    world.expect(0, "collect", "coin", "--off-schedule")
+    world.expect(0, *other, "collect", "coin", "--off-schedule")
+    _, _, told = world.tell(*other, "load", "--until-end")
+    assert '"tape_changed"' in told and "all that it held is loaded" in told, told
+    rows = sqlite3.connect(world.folder / "tapedeck.db").execute
+    assert rows("select count(*) from coin_records").fetchall() == [(6,)]
+    assert rows("select count(*), sum(next_offset) from offsets where topic like 'coin_topic%'"
+                ).fetchall() == [(2, 6)]
+    world.expect(0, *other, "audit")
+    places = json.loads(world.expect(0, *other, "status", "--json"))["partitions"]
+    assert [each["topic"] for each in places] == ["coin_topic", "stock_topic",
+                                                  "tapedeck_outcomes"], places
+    assert all(each["lag"] == 0 for each in places), places
+    world.expect(0, *other, "why", "coin:6", says="22470.52")
+    world.expect(0, "why", "coin:6", says="22470.52")
+    world.expect(0, "load", "--until-end", says="0 rows")
+    world.expect(0, "audit")
+
+
 def run_all(scenarios):
     """Those that the command line names, or all; ends the program."""
     chosen = [each for each in scenarios if not sys.argv[2:] or each.__name__ in sys.argv[2:]]
@@ -497,6 +523,6 @@ def run_all(scenarios):
 
 if __name__ == "__main__":
     run_all([answers_that_cannot_be_written, places_to_write_to, hang_up, few_descriptors,
-             texts_without_bounds, broken_sources, own_feeds,
+             texts_without_bounds, broken_sources, own_feeds, another_tape,
              exit_codes, mistakes_in_files, damaged_database, beside_a_recorder, two_demos,
              killed_in_a_slot, alert_command])
