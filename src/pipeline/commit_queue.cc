@@ -196,7 +196,7 @@ Result<> CommitQueue::commit_in_turn(Turn& turn, bool may_be_ours) {
         may_be_ours = may_be_ours || !is_conflict;
         const auto ledger = ledger_of(advance.at);
         if (may_be_ours && ledger && ledger->next == advance.to &&
-            ledger->last_digest == advance.last_digest) {
+            (!advance.last_digest || ledger->last_digest == advance.last_digest)) {
             tell(work, Committed{});
             return {};
         }

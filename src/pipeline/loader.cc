@@ -162,11 +162,11 @@ Result<> Loader::start_partition(const LedgerEntry& entry, TapeReader& reader) {
     std::optional<Chunk> chunk;
     std::optional<TapeMessage> last;
     if (entry.next > extent->earliest && entry.next <= extent->end && entry.last_digest) {
-        auto read = tape_.read(entry.at, Offset(entry.next.value() - 1), 1);
+        auto read = read_before(entry.at, entry.next, extent->earliest);
         if (!read) return read.error();
         chunk = *std::move(read);
-        if (!chunk->messages.empty() && next(chunk->messages[0].offset) == entry.next) {
-            last = chunk->messages[0];
+        for (const TapeMessage& message : chunk->messages) {
+            if (message.offset < entry.next) last = message;
         }
     }
     const auto plan = plan_resume(entry, *extent, last);
@@ -193,6 +193,27 @@ Result<> Loader::start_partition(const LedgerEntry& entry, TapeReader& reader) {
     return reader.start(entry.at, resume.from);
 }
 
+// The last message before `next` and what surrounds it; none within reach where the tape has none.
+// Right before it there may be marks of transactions.
+Result<Chunk> Loader::read_before(const TopicPartition& at, Offset next, Offset earliest) {
+    constexpr std::int64_t kReach = 64;  // offsets
+    constexpr std::size_t kBytes = 64 * 1024;
+    for (std::int64_t back = 1;; back *= 2) {
+        const Offset from(std::max(earliest.value(), next.value() - back));
+        auto read = tape_.read(at, from, back == 1 ? 1 : kBytes);
+        if (!read) return read.error();
+        const bool is_found = !read->messages.empty() && read->messages[0].offset < next;
+        // A chunk may end before `next`: from its end on there is the rest.
+        while (is_found && read->next < next) {
+            auto more = tape_.read(at, read->next, kBytes);
+            if (!more) return more.error();
+            if (more->messages.empty() || more->messages[0].offset >= next) break;
+            read = std::move(more);
+        }
+        if (is_found || from == earliest || back >= kReach) return read;
+    }
+}
+
 void Loader::refuse(const TopicPartition& at, std::string_view why, TapeReader& reader) {
     log_.emit(TopicRemade{at.topic, at.partition.value(), why});
     reader.pause(at);
@@ -209,7 +230,7 @@ void Loader::take(Chunk chunk, TapeReader& reader) {
         return refuse(chunk.at, *why, reader);
     }
     reading.position = chunk.next;
-    if (chunk.messages.empty()) return;
+    if (chunk.messages.empty()) return pass_over(chunk.at, chunk.next);
     const auto shared = std::make_shared<const Chunk>(std::move(chunk));
     ChunkSize& size = sizes_[shared->at.topic] = {shared->messages.size(), 0, 0};
     for (const TapeMessage& message : shared->messages) size.bytes += message.value.size();
@@ -233,7 +254,22 @@ void Loader::take(Chunk chunk, TapeReader& reader) {
         for (const BatchRows& rows : work->batch.rows) size.rows += rows.records.size();
         commits_->hand_over(std::move(work));
     }
+    pass_over(shared->at, shared->next);
     leave_fenced(reader);
+}
+
+// Up to the end there are offsets without a message: the marks of transactions, what was aborted.
+// The ledger passes over them, so that they are neither a lag for ever nor, once retention has
+// taken them, a gap.
+void Loader::pass_over(const TopicPartition& at, Offset to) {
+    Reading& reading = reading_.at(at);
+    if (reading.from >= to || !commits_->wait_for_room()) return;
+    auto work = std::make_unique<BatchWork>();
+    work->epoch = reading.epoch;
+    work->batch.advances.push_back({at, reading.from, to, std::nullopt, std::nullopt});
+    label_->stamp(work->batch);
+    reading.from = to;
+    commits_->hand_over(std::move(work));
 }
 
 void Loader::leave_fenced(TapeReader& reader) {

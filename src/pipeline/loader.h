@@ -64,7 +64,9 @@ private:
     Result<std::vector<LedgerEntry>> ledger_of(const std::vector<TopicPartition>& partitions);
     Result<> start_partition(const LedgerEntry& entry, TapeReader& reader);
     void refuse(const TopicPartition& at, std::string_view why, TapeReader& reader);
+    Result<Chunk> read_before(const TopicPartition& at, Offset next, Offset earliest);
     void take(Chunk chunk, TapeReader& reader);
+    void pass_over(const TopicPartition& at, Offset to);
     void leave_fenced(TapeReader& reader);
     Result<> return_to_fenced(TapeReader& reader);
     bool has_fenced() const;

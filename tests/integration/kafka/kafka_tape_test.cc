@@ -89,6 +89,68 @@ TEST_F(KafkaTapeTest, LoadsMessagesWhoseTimestampsAreNoTimes) {
     EXPECT_EQ(rows_of(**store), std::vector<int>{7});
 }
 
+// Messages from `first` on in one transaction, which is committed or aborted.
+void produce_in_transaction(const std::string& topic, int first, int count, bool is_kept) {
+    rd_kafka_conf_t* conf = rd_kafka_conf_new();
+    rd_kafka_conf_set(conf, "bootstrap.servers", broker().address().c_str(), nullptr, 0);
+    rd_kafka_conf_set(conf, "transactional.id", topic.c_str(), nullptr, 0);
+    rd_kafka_t* producer = rd_kafka_new(RD_KAFKA_PRODUCER, conf, nullptr, 0);
+    ASSERT_NE(producer, nullptr);
+    constexpr int kLongestMs = 60'000;
+    ASSERT_EQ(rd_kafka_init_transactions(producer, kLongestMs), nullptr);
+    ASSERT_EQ(rd_kafka_begin_transaction(producer), nullptr);
+    for (int i = first; i < first + count; ++i) {
+        const std::string value = observation(topic, i).value;
+        ASSERT_EQ(rd_kafka_producev(producer, RD_KAFKA_V_TOPIC(topic.c_str()),
+                                    RD_KAFKA_V_VALUE(const_cast<char*>(value.data()), value.size()),
+                                    RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY), RD_KAFKA_V_END),
+                  RD_KAFKA_RESP_ERR_NO_ERROR);
+    }
+    ASSERT_EQ(rd_kafka_flush(producer, kLongestMs), RD_KAFKA_RESP_ERR_NO_ERROR);
+    ASSERT_EQ(is_kept ? rd_kafka_commit_transaction(producer, kLongestMs)
+                      : rd_kafka_abort_transaction(producer, kLongestMs),
+              nullptr);
+    rd_kafka_destroy(producer);
+}
+
+TEST_F(KafkaTapeTest, TheMarksOfTransactionsAreNeitherALagNorAGap) {
+    const auto topic = new_topic(*tape_, "transactions");
+    const TopicPartition at{topic, Partition(0)};
+    SystemClock clock;
+    Log log(-1, LogFormat::text, Severity::error, clock);
+    auto store = SqliteStore::open(":memory:", clock);
+    ASSERT_TRUE(store) << store.error().what;
+    ASSERT_TRUE((*store)->ensure_table(kCoins));
+    LoaderOptions options;
+    options.topics = {{topic, kCoins}};
+    options.group = topic;
+    const auto load = [&] {
+        Loader loader(*tape_, **store, clock, log, options);
+        auto summary = loader.run({}, true);
+        EXPECT_TRUE(summary) << summary.error().what;
+        return summary.value_or({});
+    };
+    const auto ledger = [&] {
+        const std::vector<TopicPartition> partitions{at};
+        return (*store)->ledger(partitions).value_or({})[0].next;
+    };
+    const auto extent = [&] { return tape_->extent(at).value_or({}); };
+    produce_in_transaction(topic, 0, 2, true);
+    EXPECT_EQ(load().rows, 2);
+    EXPECT_EQ(ledger(), extent().end) << "two messages and a mark";
+    produce_in_transaction(topic, 2, 3, false);
+    EXPECT_EQ(load().rows, 0);
+    EXPECT_EQ(ledger(), extent().end);
+    produce_in_transaction(topic, 5, 1, true);
+    EXPECT_EQ(load().refused, 0) << "the message before the marks is found, and is the same";
+    EXPECT_EQ(ledger(), extent().end);
+    ASSERT_TRUE(tape_->discard(at, extent().end));
+    produce_in_transaction(topic, 6, 1, true);
+    const LoadSummary last = load();
+    EXPECT_EQ(last.gaps, 0) << "retention took nothing but what was loaded";
+    EXPECT_EQ(rows_of(**store), (std::vector<int>{0, 1, 5, 6}));
+}
+
 TEST_F(KafkaTapeTest, SaysWithinItsTimeoutThatNobodyAnswers) {
     KafkaOptions options = options_for("127.0.0.1:1");  // tcpmux: nobody listens there
     options.request_timeout = std::chrono::milliseconds(500);
