@@ -123,6 +123,23 @@ Result<std::optional<Timestamp>> latest_in_store(Assembly& assembly) {
     return latest;
 }
 
+// Rows of whatever time and table: what only a loader has written is nobody's demo either, and a
+// row of the original's may have no date.
+Result<bool> holds_rows(Assembly& assembly) {
+    std::vector<std::string> tables{"batches", "dead_letters", "duplicates"};
+    for (const auto& [name, feed] : assembly.feeds()) tables.push_back(feed.table.name);
+    bool holds = false;
+    for (const std::string& table : tables) {
+        auto done = assembly.store().query({fmt::format("select 1 from {} limit 1", table), {}, {}},
+                                           [&](const RowView&) -> Result<> {
+                                               holds = true;
+                                               return {};
+                                           });
+        if (!done) return done.error();
+    }
+    return holds;
+}
+
 // The last messages of the feeds' topics and of the accounts; none where the tape holds none.
 Result<std::optional<Timestamp>> latest_on_tape(Assembly& assembly, bool of_accounts) {
     std::vector<std::string> topics;
@@ -208,7 +225,9 @@ Result<std::optional<Timestamp>> demo_time_passed(Assembly& assembly) {
     const auto stored = latest_in_store(assembly);
     if (!stored) return stored;
     const std::string store = to_string(assembly.settings().store.url);
-    if (!*kept && *stored) {
+    const auto rows = *kept ? Result<bool>(false) : holds_rows(assembly);
+    if (!rows) return rows.error();
+    if (!*kept && (*stored || *rows)) {
         return Error{ErrorKind::rejected,
                      store + " holds what no demo has recorded: the demo keeps out of it"};
     }

@@ -115,7 +115,8 @@ Result<> give_name(const std::string& from, const std::string& to) {
     return sync_path(std::filesystem::absolute(to, ignored).parent_path().string());
 }
 
-// Its original may live on: what that records from now on is not the copy's. See deployment.h.
+// Its original may live on and use the same Kafka: what that records from now on is not the copy's.
+// See deployment.h.
 Result<> leave_deployment(const std::string& path, Timestamp now) {
     {
         auto file = Database::open(path, {});
@@ -145,7 +146,7 @@ Result<std::optional<PairState>> put_files(const std::vector<Move>& moves, bool 
         const PartFile& part = parts.emplace_back(move.to);
         auto copied = copy_file(move.from.path, part.path());
         if (copied) copied = check_pages(part.path());
-        if (copied && move.from.part == BackupPart::store) {
+        if (copied && tape_in_kafka && move.from.part == BackupPart::store) {
             copied = leave_deployment(part.path(), SystemClock().now());
         }
         if (!copied) return copied.error();
@@ -173,7 +174,7 @@ Result<> put_dump(const std::vector<Move>& moves, const Settings& settings) {
         const auto url = store_url_with_secret(settings);
         if (!url) return url.error();
         auto restored = restore_database(std::get<PostgresUrl>(url->target), move.from.path);
-        if (!restored) return restored;
+        if (!restored || !is_kafka(settings)) return restored;
         const SystemClock clock;
         auto store = open_store(settings, clock, StoreUse::write);
         if (!store) return store.error();

@@ -4,6 +4,7 @@
 
 #include "events/recording.h"
 #include "pipeline/resume.h"
+#include "pipeline/topic_claims.h"
 #include "tape/tape_rules.h"
 
 namespace tapedeck {
@@ -138,6 +139,9 @@ Result<std::vector<LedgerEntry>> Loader::ledger_of(const std::vector<TopicPartit
         if (!identity) return identity.error();
         auto label = adopt_tape(store_, *identity, options_.place, clock_.now(), {.stop = stop_});
         if (!label) return label.error();
+        if (auto mine = claim_topics(store_, options_.topics, {.stop = stop_}); !mine) {
+            return mine.error();
+        }
         label_ = *std::move(label);
     }
     auto owner = AccountOwner::read(store_, {.stop = stop_});

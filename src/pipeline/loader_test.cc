@@ -278,6 +278,25 @@ TEST_F(LoaderTest, GoesOnFromTheLedgerWhereSomebodyElseWasFirst) {
     EXPECT_EQ(ledger->front().next, Offset(3));
 }
 
+TEST_F(LoaderTest, RefusesToPutATopicIntoAnotherTableThanOthersDo) {
+    append(tape, price("bitcoin", "1", 5));
+    ASSERT_TRUE(load(tape, *store));
+    append(tape, price("bitcoin", "2", 6));
+    Feed other = feed;
+    other.table = {"other_records", RecordForm::coin};
+    ASSERT_TRUE(store->ensure_table(other.table));
+    Loader second(tape, *store, clock, log, loading_of(other));
+    const auto refused = second.run({}, true);
+    ASSERT_FALSE(refused);
+    EXPECT_EQ(refused.error().kind, ErrorKind::rejected);
+    EXPECT_NE(refused.error().what.find("coin_topic is loaded into the table coin_records"),
+              std::string::npos)
+        << refused.error().what;
+    EXPECT_EQ(count("other_records"), 0);
+    ASSERT_TRUE(load(tape, *store));
+    EXPECT_EQ(count("coin_records"), 2);
+}
+
 // Two deployments share the topic of accounts, and the ids of their runs collide.
 TEST_F(LoaderTest, LeavesTheAccountsOfAnotherDeploymentAlone) {
     const std::string own = deployment_id(*store).value_or({});
@@ -309,7 +328,7 @@ TEST_F(LoaderTest, LeavesTheAccountsOfAnotherDeploymentAlone) {
     EXPECT_EQ(reasons, std::vector<std::string>{"throttled"});
     const std::map<std::string, Feed> feeds{{feed.name, feed}};
     const auto report = audit(*store, tape, feeds, {}, Timestamp(), Timestamp::max(),
-                              kSlot + std::chrono::hours(1));
+                              kSlot + std::chrono::hours(1), {});
     ASSERT_TRUE(report) << report.error().what;
     EXPECT_EQ(report->differences_found, 0);
 }
@@ -345,7 +364,7 @@ protected:
     AuditReport audited(Tape& against) {
         const std::map<std::string, Feed> feeds{{feed.name, feed}};
         auto report = audit(*store, against, feeds, {}, Timestamp(), Timestamp::max(),
-                            kSlot + std::chrono::hours(1));
+                            kSlot + std::chrono::hours(1), {});
         EXPECT_TRUE(report) << report.error().what;
         return report ? *std::move(report) : AuditReport{};
     }

@@ -41,7 +41,7 @@ struct Decision {
 class RunSlots {
 public:
     // `config` is the digest of the configuration in force; the runs' ids carry the deployment's.
-    RunSlots(std::vector<DagSpec> dags, std::string config, std::string deployment);
+    RunSlots(std::vector<DagSpec> dags, std::string config, std::string deployment = {});
 
     // Begins with what the store knows; DAGs that it does not know are new `now`. `rejected` where
     // a schedule cannot be made.

@@ -12,8 +12,8 @@ namespace tapedeck {
 // topic of accounts: each account names the deployment whose run it was by the id that was made
 // with the store.
 
-// The id; empty where the store is a restored copy that nobody has recorded into yet, or older and
-// only looked at.
+// The id; empty where the store is a copy, restored beside a Kafka, that nobody has recorded into
+// yet, or older and only looked at.
 Result<std::string> deployment_id(Store& store, const Patience& patience = {});
 
 // For who records, with the lease: a restored copy gets an id of its own. What was recorded before

@@ -219,8 +219,16 @@ insert into deployments (id) values
   (substr(md5(concat(random(), clock_timestamp(), pg_backend_pid(), current_database())), 1, 16));
 )";
 
-constexpr std::array kSteps{kTables, kReplacements, kGapsIndex, kLettersWithoutTime,
-                            kTapes,  kDeployments};
+// Which table each topic is loaded into, by all loaders alike.
+constexpr std::string_view kLoadedTopics = R"(
+create table loaded_topics (
+  topic text collate "C" primary key,
+  price_table text collate "C" not null
+);
+)";
+
+constexpr std::array kSteps{kTables, kReplacements, kGapsIndex,   kLettersWithoutTime,
+                            kTapes,  kDeployments,  kLoadedTopics};
 
 constexpr std::array<std::string_view, 7> kAddedColumns = {
     "instrument text collate \"C\"", "slot timestamptz",

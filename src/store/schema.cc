@@ -236,8 +236,16 @@ create table deployments (
 insert into deployments (id) values (lower(hex(randomblob(8))));
 )";
 
-constexpr std::array kSteps{kTables, kReplacements, kGapsIndex, kLettersWithoutTime,
-                            kTapes,  kDeployments};
+// Which table each topic is loaded into, by all loaders alike.
+constexpr std::string_view kLoadedTopics = R"(
+create table loaded_topics (
+  topic text primary key,
+  price_table text not null
+) strict, without rowid;
+)";
+
+constexpr std::array kSteps{kTables, kReplacements, kGapsIndex,   kLettersWithoutTime,
+                            kTapes,  kDeployments,  kLoadedTopics};
 
 constexpr std::string_view kSharedColumns =
     "instrument text, slot integer, source text, revision integer, recorded_at integer, "

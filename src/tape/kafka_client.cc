@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <future>
 
 #include "base/assert.h"
 #include "base/system_fault.h"
@@ -163,8 +164,19 @@ Result<std::shared_ptr<KafkaClient>> KafkaClient::open(const KafkaOptions& optio
 
 KafkaClient::~KafkaClient() {
     if (handle_ == nullptr) return;
-    // A reader leaves its group itself; nothing is left to wait for.
-    rd_kafka_destroy_flags(handle_, RD_KAFKA_DESTROY_F_NO_CONSUMER_CLOSE);
+    // A reader leaves its group itself; nothing is left to wait for. librdkafka 2.0 waits for ever
+    // all the same where a topic that was read has been deleted: then it is left, and ends with the
+    // program.
+    constexpr std::chrono::seconds kLongest{10};
+    auto ended = std::make_shared<std::promise<void>>();
+    const auto when = ended->get_future();
+    auto ending = std::make_unique<std::jthread>([handle = handle_, ended] {
+        rd_kafka_destroy_flags(handle, RD_KAFKA_DESTROY_F_NO_CONSUMER_CLOSE);
+        ended->set_value();
+    });
+    if (when.wait_for(kLongest) != std::future_status::ready) {
+        static_cast<void>(ending.release());
+    }
 }
 
 // Called by librdkafka's threads, also before rd_kafka_new has returned.

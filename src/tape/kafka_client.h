@@ -97,6 +97,10 @@ private:
     std::string complaint_;  // guarded by mutex_
 };
 
+// The most that one batch of messages may come to once it is unpacked: librdkafka's own limit.
+// Foreign producers pack 100 MB and more of alike messages into what a broker takes.
+inline constexpr const char* kMostUnpacked = "2147483647";
+
 // A list of partitions with the offsets to act on.
 KafkaHandle<rd_kafka_topic_partition_list_t> partition_list(
     const std::vector<std::pair<TopicPartition, Offset>>& items);

@@ -21,7 +21,8 @@ KafkaSettings settings() {
             {"check.crcs", "true"},
             {"queued.max.messages.kbytes", "4096"},
             {"fetch.message.max.bytes", "524288"},
-            {"fetch.error.backoff.ms", "50"}};
+            {"fetch.error.backoff.ms", "50"},
+            {"receive.message.max.bytes", kMostUnpacked}};
 }
 
 // Reads a partition from an offset on, for as long as it lives.

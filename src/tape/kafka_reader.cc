@@ -41,6 +41,7 @@ KafkaSettings settings_of(const KafkaOptions& options, const std::string& group)
         {"fetch.max.bytes",
          std::to_string(std::max<std::size_t>(options.prefetch_bytes, options.max_message_bytes))},
         {"fetch.error.backoff.ms", "100"},
+        {"receive.message.max.bytes", kMostUnpacked},
     };
 }
 
@@ -212,6 +213,7 @@ void KafkaReader::take_assigned(const rd_kafka_topic_partition_list_t& list) {
     auto partitions = from_list(list);
     for (const TopicPartition& at : partitions) {
         owned_.try_emplace(at);
+        gone_.erase(at.topic);
     }
     if (!partitions.empty()) news_.emplace_back(Assigned{std::move(partitions)});
 }
@@ -250,8 +252,26 @@ void KafkaReader::take_group_error(const rd_kafka_event_t& event) {
         case RD_KAFKA_RESP_ERR__FATAL:
             faults_.push_back(client_->error(code, text == nullptr ? "reading" : text));
             break;
+        case RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC:
+        case RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART:
+            tell_gone(text == nullptr ? "" : text);
+            break;
         default:
             break;
+    }
+}
+
+// A topic that was never there is waited for without a word; one that was read has been deleted.
+// `where` names it among other words, a colon behind it.
+void KafkaReader::tell_gone(std::string_view where) {
+    for (const auto& [at, owned] : owned_) {
+        if (where.find(" " + at.topic + ":") == where.npos || !gone_.insert(at.topic).second)
+            continue;
+        faults_.push_back(
+            {ErrorKind::unavailable,
+             fmt::format("the topic {} was deleted while it was read: what was on it and not "
+                         "loaded is lost, and one made anew under its name will be refused",
+                         at.topic)});
     }
 }
 
@@ -368,6 +388,10 @@ void KafkaReader::take_fault(const rd_kafka_message_t& message, Entry& entry) {
         return;
     }
     if (kind_of(code) == ErrorKind::unavailable) return;  // librdkafka goes on by itself
+    if (code == RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC || code == RD_KAFKA_RESP_ERR__UNKNOWN_PARTITION ||
+        code == RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART) {
+        return tell_gone(" " + at.topic + ":");
+    }
     if (code == RD_KAFKA_RESP_ERR__AUTO_OFFSET_RESET ||
         code == RD_KAFKA_RESP_ERR_OFFSET_OUT_OF_RANGE) {
         owned.is_lost = true;

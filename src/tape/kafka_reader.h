@@ -5,6 +5,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -86,6 +87,7 @@ private:
     void take_assigned(const rd_kafka_topic_partition_list_t& list);
     void take_revoked(const rd_kafka_topic_partition_list_t& list);
     void take_group_error(const rd_kafka_event_t& event);
+    void tell_gone(std::string_view where);
     void check(rd_kafka_error_t* fault, std::string_view doing);
 
     // The messages.
@@ -113,7 +115,8 @@ private:
     std::map<TopicPartition, Owned> owned_;
     std::deque<Polled> news_;  // Assigned and Revoked, not told yet
     std::deque<Error> faults_;
-    bool has_heard_ = false;  // of the group, ever
+    std::set<std::string> gone_;  // topics that were deleted while they were read, and told of
+    bool has_heard_ = false;      // of the group, ever
 
     bool is_any_lost_ = false;
 

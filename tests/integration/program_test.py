@@ -479,6 +479,29 @@ feed = "mine"
     assert other.asked == [] and "/bitcoin" in site.asked, (site.asked, other.asked)
 
 
+def demo_beside_rows():
+    """The demo keeps out of a store that holds anything, be it of a table that it does not know and
+    written by a loader alone; the recorder keeps out of the demo's."""
+    world = World(Site().server_port)
+    world.expect(0, "collect", "coin", "--off-schedule")
+    rows = sqlite3.connect(world.folder / "tapedeck.db", isolation_level=None)
+    for table in ("config_history", "outcomes", "attempts", "dag_runs", "coverage", "messages"):
+        rows.execute(f"delete from {table}")
+    rows.execute("update tape_partitions set earliest = next_offset")
+    rows.execute("create table mine_records (id integer primary key, price text)")
+    rows.execute("insert into mine_records values (1, '2')")
+    rows.execute("insert into batches values (1, 'mine_topic', 0, 0, 1, 1, 1764000000000000, 'a:1')")
+    rows.close()
+    world.expect(1, "--set", "store.url='sqlite:tapedeck.db'", "demo", "--slots", "1",
+                 says="holds what no demo has recorded")
+    world.expect(0, "demo", "--slots", "1")
+    assert json.loads(world.expect(0, "--set", "store.url='sqlite:tapedeck-demo.db'", "status",
+                                   "--json"))["simulated"]
+    for verb in (["run"], ["collect", "coin", "--off-schedule"]):
+        world.expect(1, "--set", "store.url='sqlite:tapedeck-demo.db'", *verb,
+                     says="is the demo's and holds simulated prices")
+
+
 def another_tape():
     """What a tape in a file still held is loaded before the one that is configured in its place, each
     by entries of its own in the ledger; and the former may come back."""
@@ -523,6 +546,6 @@ def run_all(scenarios):
 
 if __name__ == "__main__":
     run_all([answers_that_cannot_be_written, places_to_write_to, hang_up, few_descriptors,
-             texts_without_bounds, broken_sources, own_feeds, another_tape,
+             texts_without_bounds, broken_sources, own_feeds, another_tape, demo_beside_rows,
              exit_codes, mistakes_in_files, damaged_database, beside_a_recorder, two_demos,
              killed_in_a_slot, alert_command])

@@ -113,14 +113,31 @@ def is_running(state):
     return bool(state) and start_time(state["pid"]) == state["started"]
 
 
+def servers_of(folder):
+    """The servers that work in the folder, as their command lines say: also one whose starter was
+    ended before it could write down which it is."""
+    found = []
+    for entry in pathlib.Path("/proc").iterdir():
+        try:
+            command = (entry / "cmdline").read_bytes().split(b"\0") if entry.name.isdigit() else []
+        except OSError:
+            continue
+        is_server = os.path.basename(command[0]) in (b"java", b"postgres") if command else False
+        if is_server and any(part.startswith(f"{folder}/".encode()) for part in command[1:]):
+            pid = int(entry.name)
+            found.append({"pid": pid, "started": start_time(pid)})
+    return found
+
+
 def stop(folder, how=signal.SIGTERM, seconds=30):
-    """Ends the folder's process, and returns when it is gone; nothing to do is fine."""
+    """Ends the folder's servers, and returns when they are gone; nothing to do is fine."""
     state = recall(folder)
-    if not is_running(state):
-        return
-    os.kill(state["pid"], how)
-    deadline = time.monotonic() + seconds
-    while is_running(state):
-        if time.monotonic() > deadline:
-            os.kill(state["pid"], signal.SIGKILL)
-        time.sleep(0.02)
+    for one in ([state] if is_running(state) else []) + servers_of(folder):
+        deadline = time.monotonic() + seconds
+        asked = None
+        while is_running(one):
+            wanted = signal.SIGKILL if time.monotonic() > deadline else how
+            if wanted != asked:
+                os.kill(one["pid"], wanted)
+            asked = wanted
+            time.sleep(0.02)

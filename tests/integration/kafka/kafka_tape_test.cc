@@ -2,6 +2,7 @@
 #include <librdkafka/rdkafka.h>
 
 #include <algorithm>
+#include <array>
 #include <fstream>
 #include <map>
 #include <random>
@@ -149,6 +150,86 @@ TEST_F(KafkaTapeTest, TheMarksOfTransactionsAreNeitherALagNorAGap) {
     const LoadSummary last = load();
     EXPECT_EQ(last.gaps, 0) << "retention took nothing but what was loaded";
     EXPECT_EQ(rows_of(**store), (std::vector<int>{0, 1, 5, 6}));
+}
+
+TEST_F(KafkaTapeTest, TellsThatATopicIsDeletedWhileItIsReadAndEndsAllTheSame) {
+    const auto topic = new_topic(*tape_, "deleted");
+    ASSERT_TRUE(tape_->append(numbered(topic, 0, 3)));
+    std::string told;
+    {
+        const auto tape = open_tape(options_);
+        auto reader = tape->open_reader({topic}, topic);
+        ASSERT_TRUE(reader) << reader.error().what;
+        bool is_deleted = false;
+        const auto is_told = [&] {
+            auto polled = (*reader)->poll(std::chrono::milliseconds(100), 1 << 20, {});
+            if (!polled) told = polled.error().what;
+            if (!polled) return true;
+            if (const auto* news = std::get_if<Assigned>(&*polled)) {
+                for (const TopicPartition& at : news->partitions) {
+                    EXPECT_TRUE((*reader)->start(at, Offset(0)));
+                }
+            }
+            if (std::holds_alternative<Chunk>(*polled) && !is_deleted) {
+                is_deleted = true;
+                broker().run("delete", {"--name", topic});
+            }
+            return false;
+        };
+        EXPECT_TRUE(wait_until(is_told));
+    }  // ended: librdkafka 2.0 would wait here for ever
+    EXPECT_NE(told.find("the topic " + topic + " was deleted while it was read"), std::string::npos)
+        << told;
+}
+
+// Some 150 MB of alike messages, which a producer packs into little.
+TEST_F(KafkaTapeTest, ReadsABatchThatUnpacksToMoreThanAHundredMegabytes) {
+    broker().run("topic", {"--name", "packed", "--partitions", "1", "--set", "retention.ms=-1"});
+    rd_kafka_conf_t* conf = rd_kafka_conf_new();
+    for (const auto& [name, value] :
+         std::map<std::string, std::string>{{"bootstrap.servers", broker().address()},
+                                            {"compression.type", "zstd"},
+                                            {"linger.ms", "30000"},
+                                            {"batch.num.messages", "1000000"},
+                                            {"batch.size", "200000000"},
+                                            {"message.max.bytes", "200000000"},
+                                            {"queue.buffering.max.kbytes", "400000"}}) {
+        std::array<char, 256> why{};
+        ASSERT_EQ(rd_kafka_conf_set(conf, name.c_str(), value.c_str(), why.data(), why.size()),
+                  RD_KAFKA_CONF_OK)
+            << why.data();
+    }
+    rd_kafka_t* producer = rd_kafka_new(RD_KAFKA_PRODUCER, conf, nullptr, 0);
+    ASSERT_NE(producer, nullptr);
+    const std::string value(500'000, 'x');
+    constexpr int kMessages = 300;
+    for (int i = 0; i < kMessages; ++i) {
+        ASSERT_EQ(rd_kafka_producev(producer, RD_KAFKA_V_TOPIC("packed"), RD_KAFKA_V_PARTITION(0),
+                                    RD_KAFKA_V_VALUE(const_cast<char*>(value.data()), value.size()),
+                                    RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY), RD_KAFKA_V_END),
+                  RD_KAFKA_RESP_ERR_NO_ERROR);
+    }
+    ASSERT_EQ(rd_kafka_flush(producer, 60'000), RD_KAFKA_RESP_ERR_NO_ERROR);
+    rd_kafka_destroy(producer);
+    auto reader = tape_->open_reader({"packed"}, "packed");
+    ASSERT_TRUE(reader) << reader.error().what;
+    std::int64_t read = 0;
+    const auto is_read = [&] {
+        auto polled = (*reader)->poll(std::chrono::milliseconds(100), 8 << 20, {});
+        EXPECT_TRUE(polled) << polled.error().what;
+        if (!polled) return true;
+        if (const auto* news = std::get_if<Assigned>(&*polled)) {
+            for (const TopicPartition& at : news->partitions) {
+                EXPECT_TRUE((*reader)->start(at, Offset(0)));
+            }
+        }
+        if (const auto* chunk = std::get_if<Chunk>(&*polled)) {
+            read += static_cast<std::int64_t>(chunk->messages.size());
+        }
+        return read == kMessages;
+    };
+    EXPECT_TRUE(wait_until(is_read));
+    EXPECT_EQ(read, kMessages);
 }
 
 TEST_F(KafkaTapeTest, SaysWithinItsTimeoutThatNobodyAnswers) {
