@@ -227,11 +227,12 @@ Result<std::vector<Timestamp>> CoverageLedger::came_late(const Feed& feed, Times
     };
     constexpr std::string_view kGivenUp =
         "c.feed = $1 and c.state in ('failed', 'missed', 'withdrawn', 'lost')";
+    // An outcome makes no slot missed: where there is one, it came since, whatever the clock said.
     auto done = store_.query(
         {fmt::format(
              "select distinct c.slot from outcomes o join coverage c on c.feed = o.feed and "
              "c.slot = o.slot and c.instrument = o.instrument where o.id >= $2 and "
-             "o.recorded_at > c.settled_at and {}",
+             "(o.recorded_at >= c.settled_at or c.state = 'missed') and {}",
              kGivenUp),
          {feed.name, *from},
          {}},

@@ -197,6 +197,25 @@ TEST_F(CoverageTest, WhatComesAfterASlotWasGivenUpSettlesItAnew) {
     EXPECT_EQ(settle(kSlot + 11min)["ethereum 00:05"], "recorded");
 }
 
+TEST_F(CoverageTest, AnAccountIsLateBySetBackClocksToo) {
+    const Timestamp ahead = clock.now() + 1h;
+    const std::vector<std::pair<Timestamp, std::string>> moments{{ahead, "bitcoin"},
+                                                                 {clock.now(), "ethereum"}};
+    for (const auto& [settled, coin] : moments) {
+        CoverageLedger ledger(*store, tape, feeds);
+        ASSERT_TRUE(ledger.settle(expected, settled));
+        ASSERT_TRUE(ledger.settle(expected, settled));  // not the first look
+        fail(coin, kSlot, Reason::throttled);
+        load();
+        ASSERT_TRUE(ledger.settle(expected, settled + 1s));
+        const auto rows = ledger.stored("coin", kSlot, kSlot + 1s);
+        ASSERT_TRUE(rows);
+        const auto row = std::ranges::find(*rows, coin, &CoverageRow::instrument);
+        ASSERT_NE(row, rows->end());
+        EXPECT_EQ(row->verdict.state, CoverageState::failed) << coin;
+    }
+}
+
 TEST_F(CoverageTest, NothingIsGivenUpWhileTheTapeIsAway) {
     class AwayTape : public MemoryTape {
     public:
