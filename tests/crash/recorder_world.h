@@ -133,10 +133,11 @@ struct World {
         parts.check_files = check_files;
         if (spool != nullptr) {
             parts.waiting = [spool] { return held_by_spool("spool.db", spool->sizes()); };
-            clock.quiet = [this, waits = parts.waiting] {
-                return !drains_first || !drains_first() || !waits();
-            };
         }
+        // Who waits for a file that is locked sleeps, and is not done.
+        clock.quiet = [this, &calls, waits = parts.waiting] {
+            return calls.under_way() == 0 && (!drains_first || !drains_first() || !waits());
+        };
         Recorder recorder(std::move(parts), std::move(orders));
         return static_cast<bool>(recorder.run(clock.over()));
     }
