@@ -117,7 +117,8 @@ void add_message(const TopicPartition& at, Offset offset, const Observation& sen
     if (!sent.is_readable) {
         expected.dead_letters.push_back(
             fmt::format("{}|{}|{}|{}", place_of(at, offset), micros(sent.message.timestamp),
-                        hex_of(sent.message.key), hex_of(sent.message.value)));
+                        hex_of(sent.message.key),
+                        hex_of(sent.refused.empty() ? sent.message.value : sent.refused)));
     }
     for (const ExpectedRow& row : sent.rows) {
         if (!row.key.empty()) {

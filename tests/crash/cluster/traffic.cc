@@ -138,11 +138,19 @@ Observation Traffic::unreadable(Timestamp at) {
         case 4:
             out.message.value = std::string("\0\0", 2) + price;
             break;
-        default:  // one of an array's: it is refused whole
+        default: {  // one of an array's: it costs only itself
             out.message.key.clear();
-            out.message.value = fmt::format(
-                R"([{{"coin_name":"bitcoin","current_price":{}}},{{"coin_name":"bnb"}}])", price);
+            out.refused = R"({"coin_name":"bnb"})";
+            out.message.value = fmt::format(R"([{{"coin_name":"bitcoin","current_price":{}}},{}])",
+                                            price, out.refused);
+            ExpectedRow row;
+            row.table = "coin_records";
+            row.price = price;
+            row.line = joined({"bitcoin", price, "", std::to_string(micros(out.message.timestamp)),
+                               "bitcoin", "", "", "", ""});
+            out.rows.push_back(std::move(row));
             break;
+        }
     }
     return out;
 }

@@ -26,6 +26,7 @@ struct Observation {
     OutgoingMessage message;
     std::vector<ExpectedRow> rows;  // none where it cannot be read
     bool is_readable = true;
+    std::string refused;  // of one that is not, the part that cannot be read; empty: all of it
     bool is_too_large = false;  // to be refused to its sender
     bool is_outcomes = false;
     std::string feed;        // of a slot's own price of an instrument, which outcomes account for
