@@ -12,12 +12,16 @@ namespace {
 std::optional<std::int64_t> room_beside(const std::string& path) {
     std::error_code failed;
     const auto folder = std::filesystem::absolute(path, failed).parent_path();
-    struct statvfs disk {};
-    if (failed || ::statvfs(folder.c_str(), &disk) != 0) return std::nullopt;
-    return static_cast<std::int64_t>(disk.f_bavail * disk.f_frsize);
+    return failed ? std::nullopt : free_in(folder.string());
 }
 
 }  // namespace
+
+std::optional<std::int64_t> free_in(const std::string& folder) {
+    struct statvfs disk {};
+    if (::statvfs(folder.c_str(), &disk) != 0) return std::nullopt;
+    return static_cast<std::int64_t>(disk.f_bavail * disk.f_frsize);
+}
 
 std::int64_t free_on_disk_of(const std::string& path) { return room_beside(path).value_or(0); }
 

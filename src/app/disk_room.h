@@ -8,8 +8,9 @@
 
 namespace tapedeck {
 
-// What is free for this user on the disk of `path`, a file that may be still to be made; 0 where
-// nobody can tell. In bytes.
+// What is free for this user on the disk of a folder, in bytes; none where nobody can tell.
+std::optional<std::int64_t> free_in(const std::string& folder);
+// The same of the folder of `path`, a file that may be still to be made; 0 where nobody can tell.
 std::int64_t free_on_disk_of(const std::string& path);
 
 // A disk with less than this takes no commit of a recorder's: its statements and the pages that

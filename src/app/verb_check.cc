@@ -1,5 +1,4 @@
 #include <fmt/format.h>
-#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include <filesystem>
@@ -7,6 +6,7 @@
 #include <set>
 
 #include "app/demo.h"
+#include "app/disk_room.h"
 #include "app/load_globals.h"
 #include "app/open_parts.h"
 #include "app/pipe_status.h"
@@ -22,7 +22,7 @@ namespace {
 
 using namespace std::chrono_literals;
 
-constexpr std::uintmax_t kLeastFree = std::uintmax_t{512} << 20;
+constexpr std::int64_t kLeastFree = std::int64_t{512} << 20;
 constexpr std::uintmax_t kWholeCheck = std::uintmax_t{256} << 20;  // larger stores: a look at each
 constexpr Timestamp kProgramMade = std::chrono::sys_days(std::chrono::year(2026) / 1 / 1);
 
@@ -299,13 +299,11 @@ private:
     }
 
     void check_disk() {
-        struct statvfs disk {};
         const std::string folder = folder_of_store();
-        if (::statvfs(folder.c_str(), &disk) != 0) {
-            return add("disk", false, folder + " cannot be looked at");
-        }
-        const std::uintmax_t free = std::uintmax_t{disk.f_bavail} * disk.f_frsize;
-        add("disk", free >= kLeastFree, fmt::format("{} MiB free in {}", free >> 20U, folder));
+        const auto free = free_in(folder);
+        if (!free) return add("disk", false, folder + " cannot be looked at");
+        add("disk", *free >= kLeastFree,
+            fmt::format("{} MiB free in {}", *free / (1024 * 1024), folder));
     }
 
     void check_clock() {

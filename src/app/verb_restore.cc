@@ -127,7 +127,7 @@ Result<> leave_deployment(const std::string& path, Timestamp now) {
         const auto row = has->step();
         if (!row) return row.error();
         if (has->integer(0) == 0) return {};  // older: an id is made with the table
-        auto end = (*file)->prepare("update deployments set until = ?1 where until is null");
+        auto end = (*file)->prepare(end_deployments(now).sql);
         if (!end) return end.error();
         end->bind(1, now);
         if (auto done = end->run(); !done) return in_context("marking the copy", done.error());

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "base/utf8.h"
+#include "base/words.h"
 
 namespace tapedeck {
 namespace {
@@ -280,15 +281,6 @@ constexpr auto kSharedSigns = std::to_array<std::pair<std::string_view, std::str
     {"руб.", "RUB"},
     {"лв", "BGN"},
 });
-
-bool is_among(std::string_view codes, std::string_view code) {
-    while (!codes.empty()) {
-        const std::size_t end = std::min(codes.find(' '), codes.size());
-        if (codes.substr(0, end) == code) return true;
-        codes.remove_prefix(std::min(end + 1, codes.size()));
-    }
-    return false;
-}
 
 // Whether a currency before the number and one after it may be the same: "$12 USD".
 bool agree(std::string_view before, std::string_view after) {

@@ -5,7 +5,6 @@
 #include <algorithm>
 
 #include "pipeline/run_table.h"
-#include "store/tape_label.h"
 
 namespace tapedeck {
 namespace {
@@ -87,16 +86,20 @@ Result<std::vector<FactsReader::NotLoaded>> FactsReader::look_for_more(const std
     std::vector<NotLoaded> more;
     const auto partitions = tape_.partitions(topic);
     if (!partitions) return partitions.error();
-    const auto label = label_of(store_, tape_);
-    if (!label) return label.error();
+    if (!label_) {
+        auto label = label_of(store_, tape_);
+        if (!label) return label.error();
+        label_ = *std::move(label);
+    }
     for (const Partition partition : *partitions) {
         const TopicPartition at{topic, partition};
         const auto extent = tape_.extent(at);
         if (!extent) return extent.error();
-        const auto found = loaded_.find(label->at(at));
+        const auto found = loaded_.find(label_->at(at));
         const Loaded loaded = found == loaded_.end() ? Loaded{Offset(0), {}} : found->second;
-        if (std::max(loaded.next, extent->earliest) < extent->end)
+        if (std::max(loaded.next, extent->earliest) < extent->end) {
             more.push_back({at, loaded.last});
+        }
     }
     return more;
 }

@@ -4,6 +4,7 @@
 #include <unordered_map>
 
 #include "pipeline/coverage.h"
+#include "store/tape_label.h"
 
 namespace tapedeck {
 
@@ -76,6 +77,7 @@ private:
     Tape& tape_;
     const Feed& feed_;
     const std::string only_;
+    std::optional<TapeLabel> label_;  // of the tape, once it was asked
     std::map<TopicPartition, Loaded> loaded_;
     std::vector<TapeGap> gaps_;
     std::string unknown_;  // why nobody can tell what the tape has of any slot

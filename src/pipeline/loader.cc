@@ -116,7 +116,13 @@ Result<> Loader::assigned(const std::vector<TopicPartition>& partitions, TapeRea
         ++epoch_;
         auto ledger = ledger_of(partitions);
         std::optional<Error> fault;
-        if (!ledger) fault = ledger.error();
+        if (!ledger) {
+            fault = ledger.error();
+        } else if (auto owner = AccountOwner::read(store_, {.stop = stop_}); owner) {
+            maker_.set_owner(*std::move(owner));
+        } else {
+            fault = owner.error();
+        }
         for (std::size_t i = 0; !fault && i < ledger->size(); ++i) {
             if (auto done = start_partition((*ledger)[i], reader); !done) fault = done.error();
         }
@@ -144,9 +150,6 @@ Result<std::vector<LedgerEntry>> Loader::ledger_of(const std::vector<TopicPartit
         }
         label_ = *std::move(label);
     }
-    auto owner = AccountOwner::read(store_, {.stop = stop_});
-    if (!owner) return owner.error();
-    maker_.set_owner(*std::move(owner));
     std::vector<TopicPartition> stored;
     for (const TopicPartition& at : partitions) stored.push_back(label_->at(at));
     auto ledger = store_.ledger(stored, {.stop = stop_});

@@ -5,6 +5,7 @@
 
 #include "base/assert.h"
 #include "base/utf8.h"
+#include "base/words.h"
 #include "sources/charset_decoders.h"
 #include "sources/html_scan.h"
 #include "sources/text.h"
@@ -103,15 +104,6 @@ constexpr std::size_t row_named(std::string_view name) {
 }
 constexpr std::size_t kUtf8 = row_named("UTF-8");
 static_assert(kUtf8 < kRows.size() && row_named("windows-1252") < kRows.size());
-
-bool is_among(std::string_view labels, std::string_view label) {
-    while (!labels.empty()) {
-        const std::size_t end = std::min(labels.find(' '), labels.size());
-        if (labels.substr(0, end) == label) return true;
-        labels.remove_prefix(std::min(end + 1, labels.size()));
-    }
-    return false;
-}
 
 // The value behind "charset" and '=' (HTML, "extracting a character encoding from a meta element").
 std::string_view charset_in(std::string_view text) {

@@ -73,21 +73,12 @@ TEST_F(KafkaTapeTest, LoadsMessagesWhoseTimestampsAreNoTimes) {
         produce_dated(topic, undated, timestamp);
         produce_dated(topic, observation(topic, 7).value, timestamp);
     }
-    SystemClock clock;
-    Log log(-1, LogFormat::text, Severity::error, clock);
-    auto store = SqliteStore::open(":memory:", clock);
-    ASSERT_TRUE(store) << store.error().what;
-    ASSERT_TRUE((*store)->ensure_table(kCoins));
-    LoaderOptions options;
-    options.topics = {{topic, kCoins}};
-    options.group = topic;
-    Loader loader(*tape_, **store, clock, log, options);
-    const auto summary = loader.run({}, true);
-    ASSERT_TRUE(summary) << summary.error().what;
-    EXPECT_EQ(summary->dead_letters, 4);
-    EXPECT_EQ(summary->rows, 1);
-    EXPECT_EQ(summary->absorbed, 3);
-    EXPECT_EQ(rows_of(**store), std::vector<int>{7});
+    Loading loading(*tape_, topic);
+    const LoadSummary summary = loading.load_to_end();
+    EXPECT_EQ(summary.dead_letters, 4);
+    EXPECT_EQ(summary.rows, 1);
+    EXPECT_EQ(summary.absorbed, 3);
+    EXPECT_EQ(loading.rows(), std::vector<int>{7});
 }
 
 // Messages from `first` on in one transaction, which is committed or aborted.
@@ -117,23 +108,11 @@ void produce_in_transaction(const std::string& topic, int first, int count, bool
 TEST_F(KafkaTapeTest, TheMarksOfTransactionsAreNeitherALagNorAGap) {
     const auto topic = new_topic(*tape_, "transactions");
     const TopicPartition at{topic, Partition(0)};
-    SystemClock clock;
-    Log log(-1, LogFormat::text, Severity::error, clock);
-    auto store = SqliteStore::open(":memory:", clock);
-    ASSERT_TRUE(store) << store.error().what;
-    ASSERT_TRUE((*store)->ensure_table(kCoins));
-    LoaderOptions options;
-    options.topics = {{topic, kCoins}};
-    options.group = topic;
-    const auto load = [&] {
-        Loader loader(*tape_, **store, clock, log, options);
-        auto summary = loader.run({}, true);
-        EXPECT_TRUE(summary) << summary.error().what;
-        return summary.value_or({});
-    };
+    Loading loading(*tape_, topic);
+    const auto load = [&] { return loading.load_to_end(); };
     const auto ledger = [&] {
         const std::vector<TopicPartition> partitions{at};
-        return (*store)->ledger(partitions).value_or({})[0].next;
+        return loading.store().ledger(partitions).value_or({})[0].next;
     };
     const auto extent = [&] { return tape_->extent(at).value_or({}); };
     produce_in_transaction(topic, 0, 2, true);
@@ -149,7 +128,7 @@ TEST_F(KafkaTapeTest, TheMarksOfTransactionsAreNeitherALagNorAGap) {
     produce_in_transaction(topic, 6, 1, true);
     const LoadSummary last = load();
     EXPECT_EQ(last.gaps, 0) << "retention took nothing but what was loaded";
-    EXPECT_EQ(rows_of(**store), (std::vector<int>{0, 1, 5, 6}));
+    EXPECT_EQ(loading.rows(), (std::vector<int>{0, 1, 5, 6}));
 }
 
 TEST_F(KafkaTapeTest, TellsThatATopicIsDeletedWhileItIsReadAndEndsAllTheSame) {
