@@ -7,7 +7,7 @@
 
 #include "base/url_text.h"
 #include "config/proxy_url.h"
-#include "config/sql_words.h"
+#include "market/price_table.h"
 
 namespace tapedeck {
 namespace {
@@ -100,24 +100,8 @@ std::string must_be_topic(std::string_view text) {
 }
 
 std::string must_be_table(std::string_view text) {
-    // 50 leaves room for the names of indexes and views within PostgreSQL's 63.
-    const bool fine =
-        !text.empty() && text.size() <= 50 && text.front() >= 'a' && text.front() <= 'z' &&
-        made_of(text, "_") &&
-        std::none_of(text.begin(), text.end(), [](char c) { return c >= 'A' && c <= 'Z'; });
-    if (!fine) {
-        return must_be(
-            "a table's name of small letters, digits and _, a letter first, such as coin_records",
-            text);
-    }
-    if (is_sql_word(text)) return must_be("a table's name, and no word of SQL", text);
-    for (const std::string_view taken : {"sqlite_", "pg_"}) {
-        if (text.starts_with(taken)) {
-            return must_be(fmt::format("a table's name, and {}… is the database's own", taken),
-                           text);
-        }
-    }
-    return {};
+    const std::string fault = table_name_fault(text);
+    return fault.empty() ? fault : must_be(fault, text);
 }
 
 std::string must_be_name(std::string_view text) {

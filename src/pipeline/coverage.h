@@ -14,6 +14,7 @@
 #include "pipeline/feed.h"
 #include "schedule/schedule.h"
 #include "store/store.h"
+#include "tape/tape.h"
 
 namespace tapedeck {
 

@@ -4,7 +4,6 @@
 
 #include <algorithm>
 
-#include "pipeline/run_table.h"
 
 namespace tapedeck {
 namespace {

@@ -5,8 +5,8 @@
 #include <string>
 #include <vector>
 
+#include "market/price_table.h"
 #include "sources/source.h"
-#include "store/store.h"
 
 namespace tapedeck {
 

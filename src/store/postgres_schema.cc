@@ -7,7 +7,6 @@
 #include "base/assert.h"
 #include "store/postgres_rows.h"
 #include "store/postgres_tables.h"
-#include "store/schema.h"
 
 namespace tapedeck {
 namespace {

@@ -4,8 +4,6 @@
 
 #include <array>
 
-#include "store/schema.h"
-
 namespace tapedeck {
 namespace {
 

@@ -8,8 +8,6 @@
 namespace tapedeck {
 namespace {
 
-constexpr std::size_t kLongestName = 57;  // the view's name still fits PostgreSQL's 63 bytes
-
 // Times are microseconds since 1970, UTC; prices are decimal texts with every digit.
 constexpr std::string_view kTables = R"(
 create table offsets (
@@ -251,8 +249,6 @@ constexpr std::string_view kSharedColumns =
     "instrument text, slot integer, source text, revision integer, recorded_at integer, "
     "capture text, currency text";
 
-bool is_name_char(char c) { return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '_'; }
-
 // "table" or "view" and so on; empty where nothing has the name.
 Result<std::string> type_of(Database& database, const std::string& name) {
     auto query = database.prepare("select type from sqlite_schema where name = ?1");
@@ -295,26 +291,6 @@ Result<> check_form(Database& database, const PriceTable& table) {
 }  // namespace
 
 SchemaPart store_part() { return {"store", kSteps}; }
-
-Result<> check_table_name(const std::string& name) {
-    if (name.empty() || name.size() > kLongestName || name[0] < 'a' || name[0] > 'z' ||
-        !std::ranges::all_of(name, is_name_char) || name.starts_with("sqlite_") ||
-        sqlite3_keyword_check(name.data(), static_cast<int>(name.size())) != 0) {
-        return Error{ErrorKind::rejected,
-                     fmt::format("table \"{}\": a name is 1 to {} of a-z, 0-9 and '_', a letter "
-                                 "first, and no word of SQL",
-                                 name, kLongestName)};
-    }
-    return {};
-}
-
-std::string view_of(const std::string& table) {
-    constexpr std::string_view kSuffix = "_records";
-    const std::string_view stem = table.ends_with(kSuffix)
-                                      ? std::string_view(table).substr(0, table.size() - 8)
-                                      : std::string_view(table);
-    return std::string(stem) + "_prices";
-}
 
 Result<> make_price_table(Database& database, const PriceTable& table) {
     if (auto named = check_table_name(table.name); !named) return named;

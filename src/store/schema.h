@@ -11,13 +11,6 @@ namespace tapedeck {
 // top of these.
 SchemaPart store_part();
 
-// `rejected` unless the name can be a user's table: 1 to 57 of [a-z0-9_], a letter first, no
-// keyword of SQL. Names of our own tables are refused when the table is made.
-Result<> check_table_name(const std::string& name);
-
-// "coin_records" has the view "coin_prices"; a name without "_records" gets "_prices" appended.
-std::string view_of(const std::string& table);
-
 // Makes the table, its key and its view where they are missing; `rejected` where something else
 // has one of the names. Within the caller's transaction.
 Result<> make_price_table(Database& database, const PriceTable& table);

@@ -14,18 +14,12 @@
 #include "base/patience.h"
 #include "base/sha256.h"
 #include "base/time.h"
+#include "market/message.h"
 #include "market/outcome.h"
+#include "market/price_table.h"
 #include "market/record.h"
-#include "tape/tape.h"
 
 namespace tapedeck {
-
-// A table of prices: its name as configured and its form.
-struct PriceTable {
-    std::string name;
-    RecordForm form;
-    friend bool operator==(const PriceTable&, const PriceTable&) = default;
-};
 
 // One row of the offset ledger. `last_*` describe the last message loaded, so that a topic that
 // was deleted and made anew is noticed; none before the first.

@@ -4,6 +4,7 @@
 #include <string_view>
 
 #include "store/store.h"
+#include "tape/tape.h"
 
 namespace tapedeck {
 

@@ -1,4 +1,4 @@
-#include "config/sql_words.h"
+#include "market/sql_words.h"
 
 #include <algorithm>
 #include <array>
