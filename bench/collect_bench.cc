@@ -8,10 +8,10 @@
 #include <fmt/format.h>
 
 #include "bench/slow_server.h"
+#include "captures/capture_store.h"
+#include "collect/collector.h"
 #include "net/curl_client.h"
-#include "pipeline/collector.h"
-#include "store/capture_store.h"
-#include "tape/sqlite_tape.h"
+#include "tape/sqlite/sqlite_tape.h"
 #include "tests/conformance/temp_folder.h"
 
 namespace tapedeck {

@@ -20,7 +20,7 @@
 #include <thread>
 #include <vector>
 
-#include "tape/kafka_tape.h"
+#include "tape/kafka/kafka_tape.h"
 #include "tests/servers/server.h"
 
 namespace tapedeck {

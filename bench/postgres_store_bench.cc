@@ -16,9 +16,9 @@
 #include "base/clock.h"
 #include "bench/store_parts.h"
 #include "config/urls.h"
-#include "store/postgres_connection.h"
-#include "store/postgres_copy.h"
-#include "store/postgres_store.h"
+#include "store/postgres/postgres_connection.h"
+#include "store/postgres/postgres_copy.h"
+#include "store/postgres/postgres_store.h"
 
 namespace tapedeck {
 namespace {

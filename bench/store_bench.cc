@@ -16,9 +16,9 @@
 
 #include "base/clock.h"
 #include "bench/store_parts.h"
-#include "store/schema.h"
-#include "store/sqlite_store.h"
-#include "tape/sqlite_tape.h"
+#include "store/sqlite/schema.h"
+#include "store/sqlite/sqlite_store.h"
+#include "tape/sqlite/sqlite_tape.h"
 
 namespace tapedeck {
 namespace {

@@ -58,14 +58,19 @@ function(tapedeck_test_root)
     endforeach()
 endfunction()
 
-# tapedeck_folder(NAME DEPS folder... LIBS target...): library tapedeck_NAME of src/NAME/*.{cc,c},
-# and the test program NAME_test of src/NAME/*_test.cc.
-function(tapedeck_folder name)
-    cmake_parse_arguments(ARG "" "" "DEPS;LIBS" ${ARGN})
-    file(GLOB sources CONFIGURE_DEPENDS src/${name}/*.cc src/${name}/*.c)
-    file(GLOB tests CONFIGURE_DEPENDS src/${name}/*_test.cc)
+# tapedeck_folder(NAME DEPS folder... LIBS target... TESTS folder...): library tapedeck_NAME of
+# src/NAME/*.{cc,c}, and the test program NAME_test of src/NAME/*_test.cc, which also sees the folders
+# after TESTS. The slash of a folder in a folder (tape/kafka) is an underscore in the targets' names.
+function(tapedeck_folder folder)
+    cmake_parse_arguments(ARG "" "" "DEPS;LIBS;TESTS" ${ARGN})
+    string(REPLACE "/" "_" name ${folder})
+    foreach(list ARG_DEPS ARG_TESTS)
+        list(TRANSFORM ${list} REPLACE "/" "_")
+        list(TRANSFORM ${list} PREPEND tapedeck_)
+    endforeach()
+    file(GLOB sources CONFIGURE_DEPENDS src/${folder}/*.cc src/${folder}/*.c)
+    file(GLOB tests CONFIGURE_DEPENDS src/${folder}/*_test.cc)
     list(FILTER sources EXCLUDE REGEX "_test\\.cc$|/main\\.cc$")
-    list(TRANSFORM ARG_DEPS PREPEND tapedeck_)
     if(sources OR name STREQUAL "config")  # config/ also has the generated shipped.cc
         add_library(tapedeck_${name} STATIC ${sources})
         target_link_libraries(tapedeck_${name} PUBLIC tapedeck_options ${ARG_DEPS} ${ARG_LIBS})
@@ -77,8 +82,8 @@ function(tapedeck_folder name)
         add_executable(${name}_test ${tests})
         target_include_directories(${name}_test PRIVATE ${PROJECT_SOURCE_DIR})
         tapedeck_test_root(${tests})
-        target_link_libraries(${name}_test PRIVATE tapedeck_${name} ${RAPIDCHECK} GTest::gmock
-            GTest::gtest_main)
+        target_link_libraries(${name}_test PRIVATE tapedeck_${name} ${ARG_TESTS} ${RAPIDCHECK}
+            GTest::gmock GTest::gtest_main)
         tapedeck_test_options(${name}_test)
         gtest_discover_tests(${name}_test TEST_PREFIX ${name}. PROPERTIES LABELS unit TIMEOUT 300
             DISCOVERY_TIMEOUT 60)

@@ -2,7 +2,7 @@
 #include <cstddef>
 #include <cstdint>
 
-#include "tape/kafka_admin.h"
+#include "tape/kafka/kafka_admin.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
     using namespace tapedeck;

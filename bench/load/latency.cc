@@ -17,7 +17,7 @@
 
 #include "demo/hash.h"
 #include "market/record.h"
-#include "tape/kafka_tape.h"
+#include "tape/kafka/kafka_tape.h"
 
 namespace tapedeck {
 namespace {

@@ -15,7 +15,7 @@
 #include "base/json_writer.h"
 #include "base/queue.h"
 #include "bench/load/market_walk.h"
-#include "tape/kafka_tape.h"
+#include "tape/kafka/kafka_tape.h"
 
 namespace tapedeck {
 namespace {

@@ -10,9 +10,9 @@
 #include <map>
 
 #include "app/config.h"
-#include "store/part_file.h"
+#include "base/part_file.h"
+#include "sqlite/sqlite.h"
 #include "store/tape_label.h"
-#include "tape/sqlite.h"
 
 namespace tapedeck {
 namespace {

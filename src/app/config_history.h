@@ -8,7 +8,7 @@
 
 #include "base/time.h"
 #include "config/settings.h"
-#include "pipeline/coverage.h"
+#include "coverage/coverage.h"
 #include "schedule/dag.h"
 #include "store/store.h"
 

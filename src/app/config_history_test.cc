@@ -12,7 +12,7 @@
 #include "base/clock.h"
 #include "config/settings_text.h"
 #include "schedule/planner.h"
-#include "store/sqlite_store.h"
+#include "store/sqlite/sqlite_store.h"
 #include "tests/conformance/temp_folder.h"
 
 namespace tapedeck {

@@ -15,7 +15,7 @@
 #include "demo/demo_sources.h"
 #include "demo/page_folder.h"
 #include "schedule/calendar_file.h"
-#include "store/sqlite_store.h"
+#include "store/sqlite/sqlite_store.h"
 
 namespace tapedeck {
 namespace {

@@ -7,7 +7,7 @@
 
 #include "events/recording.h"
 #include "store/tape_label.h"
-#include "tape/sqlite_tape.h"
+#include "tape/sqlite/sqlite_tape.h"
 
 namespace tapedeck {
 namespace {

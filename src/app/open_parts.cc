@@ -7,8 +7,8 @@
 
 #include "app/output.h"
 #include "config/secrets.h"
-#include "store/file_lease.h"
-#include "store/postgres_store.h"
+#include "store/postgres/postgres_store.h"
+#include "store/sqlite/file_lease.h"
 
 namespace tapedeck {
 namespace {

@@ -4,11 +4,11 @@
 
 #include "config/settings.h"
 #include "events/log.h"
-#include "store/sqlite_store.h"
-#include "tape/kafka_options.h"
-#include "tape/kafka_tape.h"
-#include "tape/spool_tape.h"
-#include "tape/sqlite_tape.h"
+#include "store/sqlite/sqlite_store.h"
+#include "tape/kafka/kafka_options.h"
+#include "tape/kafka/kafka_tape.h"
+#include "tape/spool/spool_tape.h"
+#include "tape/sqlite/sqlite_tape.h"
 
 namespace tapedeck {
 

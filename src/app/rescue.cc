@@ -2,7 +2,7 @@
 
 #include "app/assembly.h"
 #include "app/output.h"
-#include "store/replaced_note.h"
+#include "store/sqlite/replaced_note.h"
 
 namespace tapedeck {
 namespace {

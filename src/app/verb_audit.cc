@@ -3,8 +3,8 @@
 #include "app/spans.h"
 #include "app/verbs.h"
 #include "base/json_writer.h"
-#include "pipeline/audit.h"
-#include "pipeline/parity.h"
+#include "coverage/audit.h"
+#include "coverage/parity.h"
 
 namespace tapedeck {
 namespace {

@@ -10,10 +10,10 @@
 #include "app/spans.h"
 #include "app/verbs.h"
 #include "base/json_writer.h"
-#include "store/part_file.h"
-#include "store/sqlite_backup.h"
-#include "store/sqlite_store.h"
-#include "store/statement_journal.h"
+#include "base/part_file.h"
+#include "store/journal/statement_journal.h"
+#include "store/sqlite/sqlite_backup.h"
+#include "store/sqlite/sqlite_store.h"
 
 namespace tapedeck {
 namespace {

@@ -15,12 +15,12 @@
 #include "app/verbs.h"
 #include "base/clock.h"
 #include "base/json_writer.h"
+#include "base/part_file.h"
+#include "captures/capture_store.h"
 #include "config/secrets.h"
-#include "store/capture_store.h"
+#include "sqlite/sqlite.h"
 #include "store/deployment.h"
-#include "store/part_file.h"
-#include "store/postgres_backup.h"
-#include "tape/sqlite.h"
+#include "store/postgres/postgres_backup.h"
 
 namespace tapedeck {
 namespace {

@@ -5,6 +5,7 @@
 #include <span>
 #include <thread>
 
+#include "alerts/problem_command.h"
 #include "app/assembly.h"
 #include "app/demo.h"
 #include "app/former_tapes.h"
@@ -14,9 +15,8 @@
 #include "app/verbs.h"
 #include "events/recording.h"
 #include "net/url.h"
-#include "pipeline/held_back.h"
-#include "pipeline/problem_command.h"
-#include "pipeline/retention.h"
+#include "run/held_back.h"
+#include "run/retention.h"
 
 namespace tapedeck {
 namespace {

@@ -6,7 +6,7 @@
 #include "app/spans.h"
 #include "app/verbs.h"
 #include "base/json_writer.h"
-#include "pipeline/run_table.h"
+#include "run/run_table.h"
 #include "schedule/schedule.h"
 
 namespace tapedeck {

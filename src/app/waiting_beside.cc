@@ -5,8 +5,8 @@
 #include <filesystem>
 
 #include "app/disk_room.h"
-#include "store/statement_journal.h"
-#include "tape/spool_file.h"
+#include "store/journal/statement_journal.h"
+#include "tape/spool/spool_file.h"
 
 namespace tapedeck {
 namespace {

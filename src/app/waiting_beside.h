@@ -3,7 +3,7 @@
 #include <optional>
 
 #include "app/assembly.h"
-#include "pipeline/held_back.h"
+#include "run/held_back.h"
 
 namespace tapedeck {
 

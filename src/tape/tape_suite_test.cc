@@ -4,8 +4,8 @@
 
 #include "base/clock.h"
 #include "tape/memory_tape.h"
-#include "tape/spool_tape.h"
-#include "tape/sqlite_tape.h"
+#include "tape/spool/spool_tape.h"
+#include "tape/sqlite/sqlite_tape.h"
 #include "tests/conformance/tape_suite.h"
 #include "tests/conformance/temp_folder.h"
 

@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "pipeline/coverage_windows.h"
+#include "coverage/coverage_windows.h"
 #include "views/gap_runs.h"
 
 namespace tapedeck {

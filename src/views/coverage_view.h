@@ -5,7 +5,7 @@
 #include <span>
 #include <string>
 
-#include "pipeline/coverage.h"
+#include "coverage/coverage.h"
 
 namespace tapedeck {
 

@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "pipeline/test_parts.h"
+#include "tests/parts/test_parts.h"
 #include "views/gap_runs.h"
 #include "views/hand_tries.h"
 #include "views/last_prices.h"

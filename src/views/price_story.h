@@ -4,7 +4,7 @@
 #include <string>
 #include <vector>
 
-#include "pipeline/feed.h"
+#include "collect/feed.h"
 #include "store/store.h"
 #include "store/stored_price.h"
 

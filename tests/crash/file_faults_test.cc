@@ -10,11 +10,11 @@
 #include <fstream>
 #include <functional>
 
-#include "store/capture_store.h"
-#include "store/sqlite_store.h"
-#include "store/statement_journal.h"
-#include "tape/spool_file.h"
-#include "tape/sqlite_tape.h"
+#include "captures/capture_store.h"
+#include "store/journal/statement_journal.h"
+#include "store/sqlite/sqlite_store.h"
+#include "tape/spool/spool_file.h"
+#include "tape/sqlite/sqlite_tape.h"
 #include "tests/conformance/temp_folder.h"
 
 namespace tapedeck {

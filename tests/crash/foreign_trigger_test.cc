@@ -1,7 +1,7 @@
 // Somebody's trigger on a table of prices: what it refuses or ignores is waited for, not lost.
 #include <gtest/gtest.h>
 
-#include "store/sqlite_store.h"
+#include "store/sqlite/sqlite_store.h"
 #include "tests/conformance/temp_folder.h"
 #include "tests/integration/postgres/batches.h"
 

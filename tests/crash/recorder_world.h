@@ -8,15 +8,15 @@
 #include <string>
 #include <vector>
 
-#include "pipeline/audit.h"
-#include "pipeline/held_back.h"
-#include "pipeline/recorder.h"
-#include "pipeline/test_parts.h"
-#include "store/sqlite_store.h"
-#include "tape/spool_tape.h"
-#include "tape/sqlite_tape.h"
+#include "coverage/audit.h"
+#include "run/held_back.h"
+#include "run/recorder.h"
+#include "store/sqlite/sqlite_store.h"
+#include "tape/spool/spool_tape.h"
+#include "tape/sqlite/sqlite_tape.h"
 #include "tests/conformance/waiting_clock.h"
 #include "tests/crash/faults.h"
+#include "tests/parts/test_parts.h"
 
 // A whole recorder of two coins every five minutes over files, as fast as it can go.
 namespace tapedeck::crash {

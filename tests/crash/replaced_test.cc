@@ -10,14 +10,14 @@
 #include <functional>
 
 #include "base/sha256.h"
-#include "store/capture_file.h"
-#include "store/capture_store.h"
-#include "store/file_lease.h"
-#include "store/replaced_note.h"
-#include "store/sqlite_store.h"
-#include "store/statement_journal.h"
-#include "tape/spool_file.h"
-#include "tape/sqlite_tape.h"
+#include "captures/capture_file.h"
+#include "captures/capture_store.h"
+#include "store/journal/statement_journal.h"
+#include "store/sqlite/file_lease.h"
+#include "store/sqlite/replaced_note.h"
+#include "store/sqlite/sqlite_store.h"
+#include "tape/spool/spool_file.h"
+#include "tape/sqlite/sqlite_tape.h"
 #include "tests/conformance/temp_folder.h"
 
 namespace tapedeck {

@@ -11,9 +11,9 @@
 #include <vector>
 
 #include "base/clock.h"
-#include "pipeline/loader.h"
-#include "store/sqlite_store.h"
-#include "tape/sqlite_tape.h"
+#include "load/loader.h"
+#include "store/sqlite/sqlite_store.h"
+#include "tape/sqlite/sqlite_tape.h"
 #include "tests/conformance/temp_folder.h"
 #include "tests/crash/faults.h"
 

@@ -5,12 +5,12 @@
 #include <filesystem>
 #include <fstream>
 
+#include "alerts/problems.h"
 #include "app/assembly.h"
 #include "app/demo.h"
 #include "net/memory_http_client.h"
-#include "pipeline/problems.h"
-#include "store/sqlite_store.h"
-#include "tape/sqlite_tape.h"
+#include "store/sqlite/sqlite_store.h"
+#include "tape/sqlite/sqlite_tape.h"
 
 namespace tapedeck {
 namespace {

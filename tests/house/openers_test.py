@@ -17,12 +17,12 @@ OPENERS = {
     "src/config/secrets.cc": "a secret",
     "src/demo/page_folder.cc": "saved pages",
     "src/sources/load.cc": "sources",
-    "src/store/capture_file.cc": "the note of which WAL is the captures'",
-    "src/store/file_lease.cc": "the lease",
-    "src/store/lease_row.cc": "what the kernel says of processes",
-    "src/store/part_file.cc": "a backup that SQLite has closed",
-    "src/store/replaced_note.cc": "the note of a replaced database",
-    "src/tape/spool_file.cc": "the lock on draining",
+    "src/captures/capture_file.cc": "the note of which WAL is the captures'",
+    "src/store/sqlite/file_lease.cc": "the lease",
+    "src/store/sqlite/lease_row.cc": "what the kernel says of processes",
+    "src/base/part_file.cc": "a backup that SQLite has closed",
+    "src/store/sqlite/replaced_note.cc": "the note of a replaced database",
+    "src/tape/spool/spool_file.cc": "the lock on draining",
 }
 OPENS = re.compile(r"\b(?:ifstream|ofstream|fstream|fopen|openat|copy_file)\b(?!>)|(?<![\w>])::open\(")
 

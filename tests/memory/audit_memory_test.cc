@@ -6,10 +6,10 @@
 #include <cstdlib>
 #include <new>
 
-#include "pipeline/test_audited.h"
-#include "store/sqlite_store.h"
-#include "tape/sqlite_tape.h"
+#include "store/sqlite/sqlite_store.h"
+#include "tape/sqlite/sqlite_tape.h"
 #include "tests/conformance/temp_folder.h"
+#include "tests/parts/test_audited.h"
 
 namespace {
 std::atomic<std::int64_t> allocated = 0;

@@ -11,7 +11,7 @@
 #include <set>
 #include <thread>
 
-#include "pipeline/audit.h"
+#include "coverage/audit.h"
 
 namespace tapedeck {
 namespace {

@@ -8,9 +8,9 @@
 #include <string>
 #include <vector>
 
-#include "pipeline/coverage.h"
-#include "store/postgres_store.h"
-#include "tape/kafka_tape.h"
+#include "coverage/coverage.h"
+#include "store/postgres/postgres_store.h"
+#include "tape/kafka/kafka_tape.h"
 #include "tests/crash/cluster/comparison.h"
 #include "tests/crash/cluster/database.h"
 #include "tests/crash/cluster/loader_process.h"

@@ -9,7 +9,7 @@
 #include <string>
 #include <vector>
 
-#include "tape/kafka_tape.h"
+#include "tape/kafka/kafka_tape.h"
 #include "tests/servers/server.h"
 
 namespace tapedeck {

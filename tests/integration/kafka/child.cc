@@ -18,9 +18,9 @@
 #include <string>
 #include <thread>
 
-#include "pipeline/loader.h"
-#include "store/sqlite_store.h"
-#include "tape/kafka_tape.h"
+#include "load/loader.h"
+#include "store/sqlite/sqlite_store.h"
+#include "tape/kafka/kafka_tape.h"
 
 namespace tapedeck {
 namespace {

@@ -16,8 +16,8 @@
 #include <thread>
 #include <vector>
 
-#include "pipeline/loader.h"
-#include "store/sqlite_store.h"
+#include "load/loader.h"
+#include "store/sqlite/sqlite_store.h"
 #include "tests/conformance/temp_folder.h"
 
 namespace tapedeck {

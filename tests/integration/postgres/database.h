@@ -7,8 +7,8 @@
 #include <utility>
 #include <vector>
 
-#include "store/postgres_connection.h"
-#include "store/postgres_store.h"
+#include "store/postgres/postgres_connection.h"
+#include "store/postgres/postgres_store.h"
 #include "tests/servers/server.h"
 
 namespace tapedeck {

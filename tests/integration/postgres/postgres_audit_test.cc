@@ -4,8 +4,8 @@
 
 #include <regex>
 
-#include "pipeline/test_audited.h"
 #include "tests/integration/postgres/database.h"
+#include "tests/parts/test_audited.h"
 
 namespace tapedeck {
 namespace {

@@ -3,7 +3,7 @@
 
 #include <thread>
 
-#include "store/postgres_tables.h"
+#include "store/postgres/postgres_tables.h"
 #include "tests/integration/postgres/database.h"
 
 namespace tapedeck {

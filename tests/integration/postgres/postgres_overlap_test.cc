@@ -6,11 +6,11 @@
 #include <random>
 #include <thread>
 
-#include "pipeline/test_parts.h"
 #include "tests/conformance/early_order.h"
 #include "tests/crash/faults.h"
 #include "tests/integration/postgres/batches.h"
 #include "tests/integration/postgres/database.h"
+#include "tests/parts/test_parts.h"
 
 namespace tapedeck {
 namespace {

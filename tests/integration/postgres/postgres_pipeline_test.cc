@@ -2,16 +2,16 @@
 // SQLite. And a dump of last night, from which the tape catches up.
 #include <gtest/gtest.h>
 
+#include "alerts/problems.h"
 #include "app/export_rows.h"
 #include "app/source_stats.h"
-#include "pipeline/audit.h"
-#include "pipeline/parity.h"
-#include "pipeline/problems.h"
-#include "pipeline/retention.h"
-#include "pipeline/run_table.h"
-#include "pipeline/test_parts.h"
+#include "coverage/audit.h"
+#include "coverage/parity.h"
+#include "run/retention.h"
+#include "run/run_table.h"
 #include "tests/conformance/temp_folder.h"
 #include "tests/integration/postgres/database.h"
+#include "tests/parts/test_parts.h"
 #include "views/price_story.h"
 
 namespace tapedeck {

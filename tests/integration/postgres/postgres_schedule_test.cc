@@ -5,11 +5,11 @@
 #include <atomic>
 #include <csignal>
 
-#include "pipeline/audit.h"
-#include "pipeline/recorder.h"
-#include "pipeline/test_parts.h"
+#include "coverage/audit.h"
+#include "run/recorder.h"
 #include "tests/conformance/waiting_clock.h"
 #include "tests/integration/postgres/database.h"
+#include "tests/parts/test_parts.h"
 
 namespace tapedeck {
 namespace {

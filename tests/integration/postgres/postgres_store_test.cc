@@ -6,8 +6,8 @@
 #include <algorithm>
 #include <random>
 
-#include "store/postgres_values.h"
-#include "store/sqlite_store.h"
+#include "store/postgres/postgres_values.h"
+#include "store/sqlite/sqlite_store.h"
 #include "tests/conformance/temp_folder.h"
 #include "tests/integration/postgres/batches.h"
 #include "tests/integration/postgres/database.h"

@@ -1,0 +1,58 @@
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <stop_token>
+
+#include "captures/capture_store.h"
+#include "collect/collect_plan.h"
+#include "events/log.h"
+#include "net/http_client.h"
+#include "tape/tape.h"
+
+namespace tapedeck {
+
+// Fetches the instruments of one slot, keeps the answers as captures, puts the prices on the tape
+// as they come, and accounts for every instrument in one message on the topic tapedeck_outcomes.
+// One thread; everything borrowed outlives it.
+class Collector {
+public:
+    struct Parts {
+        Clock& clock;
+        Tape& tape;
+        HttpClient& client;
+        CaptureStore* captures;  // none: captures are not kept
+        SourceStates& states;
+        const SecretLookup& secrets;  // its redactor learns what is sent before it is answered
+        Log& log;
+        std::string name;  // host and process, for people
+    };
+
+    explicit Collector(Parts parts) : parts_(std::move(parts)) {}
+
+    // After `stop`, what is under way has kLastSeconds to end; the rest is `interrupted`. The
+    // account is on the tape when this returns; an error means that it could not be put there, and
+    // tells what the tape said. `progress` hears how many instruments are settled.
+    Result<RunOutcomes> collect(const Feed& feed, const CollectJob& job, std::stop_token stop,
+                                const std::function<void(std::size_t settled)>& progress = {});
+
+    static constexpr std::chrono::seconds kLastSeconds{3};
+
+private:
+    CollectPlan::Now now() const { return {parts_.clock.now(), parts_.clock.steady()}; }
+    void start(CollectPlan::Question question);
+    void learn_cookies(const Answer& answer);
+    std::vector<std::string> keep(std::span<const Answer> answers, const CollectPlan& plan);
+    void put_on_tape(const Feed& feed, const CollectJob& job, std::vector<Found> found,
+                     CollectPlan& plan);
+    std::int64_t tell_failures(const RunOutcomes& run);
+    Result<> append_account(const RunOutcomes& run);
+
+    Parts parts_;
+    Sessions sessions_;
+};
+
+// The message that carries a found price; without a slot where it answers none.
+OutgoingMessage message_of(const Feed& feed, std::optional<Timestamp> slot, const Found& found);
+
+}  // namespace tapedeck

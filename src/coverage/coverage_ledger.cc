@@ -1,0 +1,290 @@
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "coverage/coverage.h"
+#include "coverage/coverage_windows.h"
+
+namespace tapedeck {
+namespace {
+
+constexpr std::chrono::hours kLookedBack{24 * 8};
+constexpr std::int64_t kUnderWay = 1'000;  // outcomes
+constexpr std::chrono::microseconds kInstant{1};
+constexpr std::chrono::hours kOnePart{24};
+// Of an outcome `o` of the feed $1: the table has no state for it, and later slots.
+constexpr std::string_view kPassedOver =
+    "o.slot <= (select max(slot) from coverage where feed = $1) and not exists (select 1 from "
+    "coverage c where c.feed = o.feed and c.slot = o.slot and c.instrument = o.instrument)";
+
+// Of slots in order.
+std::vector<SlotSpan> spans_around(std::span<const Timestamp> slots) {
+    std::vector<SlotSpan> spans;
+    for (const Timestamp slot : slots) {
+        if (spans.empty() || slot - spans.back().to >= kOnePart) spans.push_back({slot, slot});
+        spans.back().to = slot + kInstant;
+    }
+    return spans;
+}
+
+std::set<std::string> feeds_of(std::span<const Expectation> expectations) {
+    std::set<std::string> names;
+    for (const Expectation& one : expectations) names.insert(one.feed);
+    return names;
+}
+
+}  // namespace
+
+Result<> CoverageLedger::derive_each(std::span<const Expectation> expectations, Timestamp from,
+                                     Timestamp to, Timestamp now, const CoverageSink& sink,
+                                     std::int64_t* closed) {
+    for (const std::string& name : feeds_of(expectations)) {
+        const auto feed = feeds_.find(name);
+        TAPEDECK_ASSERT(feed != feeds_.end());
+        auto done = derive_windows(
+            store_, tape_, feed->second, expectations, from, to, now,
+            [&](const DerivedWindow& window) -> Result<> {
+                if (closed != nullptr) *closed += window.closed;
+                for (const CoverageRow& row : window.rows) {
+                    if (auto taken = sink(row); !taken) return taken;
+                }
+                return {};
+            },
+            {}, waiting_ ? waiting_() : std::nullopt);
+        if (!done) return done;
+    }
+    return {};
+}
+
+Result<std::vector<CoverageRow>> CoverageLedger::derive_range(
+    std::span<const Expectation> expectations, Timestamp from, Timestamp to, Timestamp now,
+    std::int64_t* closed) {
+    std::vector<CoverageRow> rows;
+    auto done = derive_each(
+        expectations, from, to, now,
+        [&](const CoverageRow& row) -> Result<> {
+            rows.push_back(row);
+            return {};
+        },
+        closed);
+    if (!done) return done.error();
+    return rows;
+}
+
+Result<> CoverageLedger::stored_each(const std::string& feed, Timestamp from, Timestamp to,
+                                     const CoverageSink& sink) {
+    return store_.query({"select slot, instrument, state, reason, what from coverage where "
+                         "feed = $1 and slot >= $2 and slot < $3 order by slot, instrument",
+                         {feed, from, to},
+                         {}},
+                        [&](const RowView& row) -> Result<> {
+                            const auto state = stored_state(row.text(2));
+                            if (!state) return state.error();
+                            return sink({feed,
+                                         row.timestamp(0),
+                                         std::string(row.text(1)),
+                                         {*state, row.is_null(3) ? "" : std::string(row.text(3)),
+                                          row.is_null(4) ? "" : std::string(row.text(4))}});
+                        });
+}
+
+Result<std::vector<CoverageRow>> CoverageLedger::stored(const std::string& feed, Timestamp from,
+                                                        Timestamp to) {
+    std::vector<CoverageRow> rows;
+    auto done = stored_each(feed, from, to, [&](const CoverageRow& row) -> Result<> {
+        rows.push_back(row);
+        return {};
+    });
+    if (!done) return done.error();
+    return rows;
+}
+
+Result<std::vector<Timestamp>> CoverageLedger::pending_slots(const std::string& feed,
+                                                             Timestamp from, Timestamp to) {
+    std::vector<Timestamp> slots;
+    auto done = store_.query({"select distinct slot from coverage where feed = $1 and state = "
+                              "'pending' and slot >= $2 and slot < $3 order by slot",
+                              {feed, from, to},
+                              {}},
+                             [&](const RowView& row) -> Result<> {
+                                 slots.push_back(row.timestamp(0));
+                                 return {};
+                             });
+    if (!done) return done.error();
+    return slots;
+}
+
+Result<std::vector<SlotSpan>> CoverageLedger::open_spans(const std::string& feed, Timestamp from,
+                                                         Timestamp to) {
+    const auto pending = pending_slots(feed, from, to);
+    if (!pending) return pending.error();
+    Timestamp tail = from;
+    auto done =
+        store_.query({"select max(slot) from coverage where feed = $1 and slot >= $2 and slot < $3",
+                      {feed, from, to},
+                      {}},
+                     [&](const RowView& row) -> Result<> {
+                         if (!row.is_null(0)) tail = row.timestamp(0) + kInstant;
+                         return {};
+                     });
+    if (!done) return done.error();
+    std::vector<SlotSpan> spans = spans_around(*pending);
+    if (tail >= to) return spans;
+    if (!spans.empty() && tail - spans.back().to < kOnePart) {
+        spans.back().to = to;
+    } else {
+        spans.push_back({tail, to});
+    }
+    return spans;
+}
+
+Result<> CoverageLedger::save_changes(std::span<const CoverageRow> derived,
+                                      std::span<const CoverageRow> known, Timestamp now,
+                                      Settled& settled) {
+    std::map<std::pair<Timestamp, std::string_view>, const Verdict*> before;
+    for (const CoverageRow& row : known) before[{row.slot, row.instrument}] = &row.verdict;
+    std::vector<Statement> statements;
+    for (const CoverageRow& row : derived) {
+        const auto found = before.find({row.slot, row.instrument});
+        if (found != before.end() && *found->second == row.verdict) continue;
+        statements.push_back(
+            {"insert into coverage (feed, slot, instrument, state, reason, what, settled_at) "
+             "values "
+             "($1, $2, $3, $4, $5, $6, $7) on conflict (feed, slot, instrument) do update set "
+             "state = excluded.state, reason = excluded.reason, what = excluded.what, settled_at = "
+             "excluded.settled_at",
+             {row.feed, row.slot, row.instrument, std::string(to_string(row.verdict.state)),
+              row.verdict.reason, row.verdict.what, now},
+             {}});
+    }
+    if (statements.empty()) return {};
+    auto done = store_.transact(statements);
+    if (!done) return done.error();
+    settled.changed += static_cast<std::int64_t>(statements.size());
+    settled.feeds.insert(derived.front().feed);
+    return {};
+}
+
+Result<> CoverageLedger::settle_feed(std::span<const Expectation> expectations,
+                                     const std::string& feed, SlotSpan span, Timestamp now,
+                                     Settled& settled) {
+    return derive_windows(
+        store_, tape_, feeds_.at(feed), expectations, span.from, span.to, now,
+        [&](const DerivedWindow& window) -> Result<> {
+            if (window.next) {
+                settled.next = std::min(settled.next.value_or(*window.next), *window.next);
+            }
+            if (window.rows.empty()) return {};
+            const auto known = stored(feed, window.from, window.to);
+            if (!known) return known.error();
+            return save_changes(window.rows, *known, now, settled);
+        },
+        {}, waiting_ ? waiting_() : std::nullopt);
+}
+
+// The slots that were tried while nothing was expected, and that the table has passed without them.
+Result<> CoverageLedger::tried_unsettled(const Expectation& tried, std::vector<Timestamp>& slots) {
+    return store_.query(
+        {fmt::format("select distinct o.slot from outcomes o where o.feed = $1 and o.slot < $2 and "
+                     "{} and {}",
+                     kAnswersASlot, kPassedOver),
+         {tried.feed, tried.to},
+         {}},
+        [&](const RowView& row) -> Result<> {
+            slots.push_back(row.timestamp(0));
+            return {};
+        });
+}
+
+// The slots whose state was settled without a price, and for which an outcome came since, or that
+// were tried and have none; at the first look, a row as well. Only outcomes that came since the
+// last look are looked at, and of what was there before this process, the last days.
+Result<std::vector<Timestamp>> CoverageLedger::came_late(const Feed& feed, Timestamp now) {
+    const auto known = looked_.find(feed.name);
+    const bool first_look = known == looked_.end();
+    const auto number = [&](const std::string& sql, std::vector<Value> values) {
+        std::int64_t found = 0;
+        auto done = store_.query({sql, std::move(values), {}}, [&](const RowView& row) -> Result<> {
+            if (!row.is_null(0)) found = row.integer(0);
+            return {};
+        });
+        return done ? Result<std::int64_t>(found) : Result<std::int64_t>(done.error());
+    };
+    const Timestamp since = now - kLookedBack;
+    // "+ 0" keeps PostgreSQL from looking for the first such id in the order of ids, from the
+    // beginning of the history on.
+    const auto from =
+        first_look ? number("select min(id + 0) from outcomes where feed = $1 and slot >= $2",
+                            {feed.name, since})
+                   : Result<std::int64_t>(known->second);
+    if (!from) return from.error();
+    const auto last = number("select max(id) from outcomes", {});
+    if (!last) return last.error();
+    std::vector<Timestamp> slots;
+    const RowSink note = [&](const RowView& row) -> Result<> {
+        slots.push_back(row.timestamp(0));
+        return {};
+    };
+    constexpr std::string_view kGivenUp =
+        "c.feed = $1 and c.state in ('failed', 'missed', 'withdrawn', 'lost')";
+    // An outcome makes no slot missed: where there is one, it came since, whatever the clock said.
+    auto done = store_.query(
+        {fmt::format(
+             "select distinct c.slot from outcomes o join coverage c on c.feed = o.feed and "
+             "c.slot = o.slot and c.instrument = o.instrument where o.id >= $2 and "
+             "(o.recorded_at >= c.settled_at or c.state = 'missed') and {}",
+             kGivenUp),
+         {feed.name, *from},
+         {}},
+        note);
+    if (!done) return done.error();
+    done = store_.query({fmt::format("select distinct o.slot from outcomes o where o.feed = $1 and "
+                                     "o.id >= $2 and {} and {}",
+                                     kAnswersASlot, kPassedOver),
+                         {feed.name, *from},
+                         {}},
+                        note);
+    if (!done) return done.error();
+    if (first_look) {
+        done = store_.query(
+            {fmt::format("select distinct c.slot from coverage c join {} r on r.slot = "
+                         "c.slot and r.instrument = c.instrument where c.slot >= $2 "
+                         "and {}",
+                         feed.table.name, kGivenUp),
+             {feed.name, since},
+             {}},
+            note);
+        if (!done) return done.error();
+    }
+    // Several loaders commit out of order of the ids that they were given.
+    looked_[feed.name] = std::max<std::int64_t>(0, *last - kUnderWay);
+    return slots;
+}
+
+Result<Settled> CoverageLedger::settle(std::span<const Expectation> scheduled, Timestamp now) {
+    Settled settled;
+    const auto all = with_tried(store_, feeds_, {scheduled.begin(), scheduled.end()});
+    if (!all) return all.error();
+    const std::vector<Expectation>& expectations = *all;
+    for (const std::string& feed : feeds_of(expectations)) {
+        const auto open = open_spans(feed, Timestamp(), now);
+        if (!open) return open.error();
+        const bool first_look = !looked_.contains(feed);
+        auto late = came_late(feeds_.at(feed), now);
+        if (!late) return late.error();
+        for (const Expectation& one : expectations) {
+            if (!first_look || one.feed != feed || !one.dag.empty()) continue;
+            if (auto done = tried_unsettled(one, *late); !done) return done.error();
+        }
+        std::ranges::sort(*late);
+        std::vector<SlotSpan> spans = spans_around(*late);
+        spans.insert(spans.end(), open->begin(), open->end());
+        for (const SlotSpan& span : spans) {
+            auto done = settle_feed(expectations, feed, span, now, settled);
+            if (!done) return done.error();
+        }
+    }
+    return settled;
+}
+
+}  // namespace tapedeck

@@ -1,0 +1,67 @@
+#pragma once
+
+#include <functional>
+#include <list>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "base/guarded_by.h"
+#include "collect/collector.h"
+#include "schedule/planner.h"
+
+namespace tapedeck {
+
+// The tries under way, each on a thread of its own with an HTTP client of its own, which is kept
+// for those to come. All functions but the threads' are the schedule thread's.
+class Workers {
+public:
+    struct Parts {
+        Clock& clock;
+        Tape& tape;
+        CaptureStore* captures;
+        SourceStates& states;
+        const SecretLookup& secrets;
+        Log& log;
+        std::function<Result<std::unique_ptr<HttpClient>>()> make_client;
+        std::string name;             // host and process, for people
+        std::function<void()> ended;  // on a worker's thread: there is something to take
+    };
+    struct Ended {
+        StartTask task;
+        std::string feed;
+        Result<RunOutcomes> account;
+    };
+
+    explicit Workers(Parts parts) : parts_(std::move(parts)) {}
+
+    // `feed` must outlive the try.
+    void start(const StartTask& task, const Feed& feed, CollectJob job);
+    // The tries that have ended since the last call.
+    std::vector<Ended> take_ended();
+    // Gives those under way Collector::kLastSeconds, and waits for their ends.
+    void finish();
+
+private:
+    struct Worker {
+        StartTask task;
+        std::jthread thread;
+    };
+    struct Bench {  // what one collecting thread works with
+        std::unique_ptr<HttpClient> client;
+        std::unique_ptr<Collector> collector;
+    };
+    void work(const StartTask& task, const Feed& feed, const CollectJob& job, std::stop_token stop);
+    Bench take_bench();
+    void return_bench(Bench bench);
+
+    Parts parts_;
+    std::mutex mutex_;
+    std::vector<Ended> ended_ TAPEDECK_GUARDED_BY(mutex_);
+    std::vector<Bench> benches_ TAPEDECK_GUARDED_BY(mutex_);
+    std::list<Worker> workers_;  // the schedule thread's; last: they end before the rest
+};
+
+}  // namespace tapedeck

@@ -1,0 +1,68 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "store/postgres/postgres_connection.h"
+#include "store/postgres/postgres_copy.h"
+#include "store/postgres/postgres_encoded.h"
+#include "store/store.h"
+
+namespace tapedeck {
+
+// Writes batches, each in one transaction. What a batch writes is encoded before the transaction
+// begins (Store::prepare, or here where that was not called); then guards of the ledger, COPY
+// BINARY into the tables and accounts travel as one query of several statements, so that a batch
+// costs three round trips with its commit, which waits for the disk unless the batch is followed.
+//
+// A key that is there already makes the batch go again by way of a staging table that keeps what
+// is new and counts the rest, and the next batches too (duplicates come in swarms); data that the
+// database refuses are bisected to the record, which becomes a dead letter. Buffers are kept from
+// batch to batch. One thread at a time.
+class BatchCommitter {
+public:
+    explicit BatchCommitter(std::string loader) : loader_(std::move(loader)) {}
+
+    // Errors as Store::commit; the connection is without a transaction afterwards, or broken.
+    Result<Committed> commit(PostgresConnection& connection, const Batch& batch,
+                             Timestamp recorded_at, const CommitOrder& order);
+
+private:
+    using Part = EncodedBatch::Part;
+
+    void begin(const Batch& batch);
+    void encode_dead_letters(const std::vector<DeadLetter>& letters);
+    std::string guards_sql(const Batch& batch) const;
+    std::string accounts_sql(const Batch& batch) const;
+    std::string batches_sql(const Batch& batch) const;
+
+    Result<Committed> commit_directly(PostgresConnection& connection, const Batch& batch,
+                                      bool is_early, const CommitOrder& order);
+    Result<> move_ledger(PostgresConnection& connection, const Batch& batch);
+    Result<> read_guards(PostgresConnection& connection, const Batch& batch);
+    Result<> read_answers(PostgresConnection& connection, const Batch& batch, bool has_guards);
+    Result<Committed> commit_staged(PostgresConnection& connection, const Batch& batch,
+                                    const CommitOrder& order);
+    Result<> stage(PostgresConnection& connection, const Batch& batch, const Part& part);
+    Result<> load_staged(PostgresConnection& connection, const Batch& batch, const Part& part,
+                         std::size_t from, std::size_t to);
+    Result<> settle_staged(PostgresConnection& connection, const Batch& batch, const Part& part,
+                           std::size_t from, std::size_t to);
+    Result<> count_losers(PostgresConnection& connection, const Batch& batch, const Part& part);
+    Error not_at(PostgresConnection& connection, const Batch::Advance& advance);
+
+    const std::string loader_;
+    Timestamp recorded_at_;
+    EncodedBatch own_;                 // for a batch that was not prepared
+    EncodedBatch* encoded_ = nullptr;  // the batch in hand
+    std::vector<DeadLetter> refused_by_database_;
+    CopyBuffer staged_;
+    CopyBuffer letters_;
+    std::string_view letters_bytes_;
+    std::vector<std::int64_t> rows_of_;  // new rows by advance
+    Committed counts_;
+    int staged_batches_left_ = 0;
+};
+
+}  // namespace tapedeck

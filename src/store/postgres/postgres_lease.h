@@ -1,0 +1,64 @@
+#pragma once
+
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <stop_token>
+#include <string>
+#include <thread>
+
+#include "store/postgres/postgres_connection.h"
+#include "store/store.h"
+
+namespace tapedeck {
+
+// The lease of a database: a session's advisory lock on a connection of its own, whose
+// application_name names the holder for everybody's conflict. The server lets go of it when the
+// holder's connection ends, by death or by a cut line, and somebody else may take it then.
+//
+// So that a holder learns of that before it does harm, each taking of the lease counts up an epoch
+// in the table `leases`, and a store that holds it checks lock and epoch before each transaction
+// (`still_held`), taking the lock again where only the line was cut. One that comes too late is
+// told `conflict`, and writes nothing any more.
+//
+// A thread of its own waits for the line's end, so that a lease that was cut is taken up again at
+// once: until then everybody else sees nobody who records, and might take it.
+class HeldLease {
+public:
+    // `conflict`, naming the holder, where another session has it.
+    static Result<std::shared_ptr<HeldLease>> take(const PostgresUrl& url,
+                                                   const ConnectionSettings& settings,
+                                                   const std::string& holder, Timestamp now);
+
+    ~HeldLease();  // lets go of it, and has the server say so before the next one asks
+    HeldLease(const HeldLease&) = delete;
+    HeldLease& operator=(const HeldLease&) = delete;
+
+    // `conflict` for ever once somebody else has had the lease; `unavailable` where that cannot be
+    // told now. Any thread.
+    Result<> still_held();
+
+    // An SQL statement that changes one row where the epoch is still ours, and none otherwise.
+    Statement guard() const;
+
+private:
+    HeldLease(PostgresUrl url, ConnectionSettings settings, std::string holder);
+    Result<> lock();
+    Result<> end_former(PostgresConnection& connection);
+    Result<> check_epoch();
+    void keep(std::stop_token stop);
+    int line();
+
+    const PostgresUrl url_;
+    const ConnectionSettings settings_;
+    const std::string holder_;
+    std::int64_t epoch_ = 0;  // constant once taken
+    std::mutex mutex_;
+    std::unique_ptr<PostgresConnection> connection_;  // guarded by mutex_
+    int former_ = 0;                                  // guarded by mutex_: who last had the lock
+    std::optional<Error> lost_;                       // guarded by mutex_
+    const int wake_;                                  // an eventfd: ends the keeper's waiting
+    std::jthread keeper_;                             // begins once the lease is taken
+};
+
+}  // namespace tapedeck

@@ -1,0 +1,543 @@
+#include "store/postgres/postgres_store.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <map>
+#include <mutex>
+
+#include "store/loader_name.h"
+#include "store/postgres/postgres_backup.h"
+#include "store/postgres/postgres_commit.h"
+#include "store/postgres/postgres_connection.h"
+#include "store/postgres/postgres_lease.h"
+#include "store/postgres/postgres_rows.h"
+#include "store/postgres/postgres_schema.h"
+#include "tape/tape_rules.h"
+
+namespace tapedeck {
+namespace {
+
+using namespace std::chrono_literals;
+using std::chrono::milliseconds;
+
+constexpr std::size_t kIdleReaders = 2;
+constexpr int kOldestServer = 130'000;
+// The server's own limit comes after the moment at which our own blockers are ended.
+constexpr milliseconds kAfterBlockers = 1s;
+constexpr milliseconds kSchemaLock = 60s;
+constexpr milliseconds kLeaseAnswer = 5s;
+constexpr milliseconds kHelperAnswer = 2s;
+// A reader that waits for a lock says so, and by whom it is held; one that works may take longer.
+constexpr milliseconds kReadersLock = 10s;
+
+class PostgresLease : public Lease {
+public:
+    explicit PostgresLease(std::shared_ptr<HeldLease> held) : held_(std::move(held)) {}
+
+private:
+    std::shared_ptr<HeldLease> held_;  // shared: the store asks it before it writes
+};
+
+Result<LedgerEntry> entry_of(const PostgresConnection& connection, const TopicPartition& at,
+                             const PostgresRow& row) {
+    LedgerEntry entry{at, Offset(row.integer(2)), std::nullopt, std::nullopt};
+    if (!row.is_null(3)) entry.last_timestamp = row.timestamp(3);
+    if (row.is_null(4)) return entry;
+    entry.last_digest = sha256_from_hex(row.text(4));
+    if (!entry.last_digest) {
+        return Error{ErrorKind::corrupt,
+                     fmt::format("{}: the ledger of {} holds no digest: {}", connection.place(),
+                                 to_string(at), in_quotes(row.text(4)))};
+    }
+    return entry;
+}
+
+// The ledger's rows that are there, by partition.
+Result<std::map<TopicPartition, LedgerEntry>> read_ledger(PostgresConnection& connection,
+                                                          std::span<const TopicPartition> wanted) {
+    std::string sql =
+        "select topic, partition, next_offset, last_timestamp, last_digest from offsets where";
+    std::vector<Value> values;
+    for (std::size_t i = 0; i < wanted.size(); ++i) {
+        sql += fmt::format("{} (topic = ${} and partition = ${})", i == 0 ? "" : " or", 2 * i + 1,
+                           2 * i + 2);
+        values.emplace_back(wanted[i].topic);
+        values.emplace_back(static_cast<std::int64_t>(wanted[i].partition.value()));
+    }
+    const auto found = connection.run(sql, values);
+    if (!found) return found.error();
+    std::map<TopicPartition, LedgerEntry> out;
+    for (int i = 0; i < PQntuples(found->get()); ++i) {
+        const PostgresRow row(found->get(), i);
+        const TopicPartition at{std::string(row.text(0)),
+                                Partition(static_cast<std::int32_t>(row.integer(1)))};
+        auto entry = entry_of(connection, at, row);
+        if (!entry) return entry.error();
+        out.insert_or_assign(at, *std::move(entry));
+    }
+    return out;
+}
+
+// Rows of the ledger at offset 0 for what is not there, in one order for everybody.
+Result<> make_ledger_rows(PostgresConnection& connection, std::vector<TopicPartition> missing) {
+    std::ranges::sort(missing);
+    std::string sql = "insert into offsets (topic, partition, next_offset) values ";
+    for (std::size_t i = 0; i < missing.size(); ++i) {
+        sql += fmt::format("{}({}, {}, 0)", i == 0 ? "" : ", ", literal(missing[i].topic),
+                           missing[i].partition.value());
+    }
+    return connection.execute(sql + " on conflict do nothing");
+}
+
+}  // namespace
+
+// Connections that write, each behind its mutex, and a pool of those that read.
+class PostgresStore::Impl {
+public:
+    Impl(PostgresUrl url, const Clock& clock, PostgresStoreOptions options)
+        : url_(std::move(url)), clock_(clock), options_(std::move(options)) {}
+
+    Result<> open();
+    void prepare(Batch& batch);
+    Result<std::vector<LedgerEntry>> ledger(std::span<const TopicPartition> partitions,
+                                            const Patience& patience);
+    Result<Committed> commit(const Batch& batch, const CommitOrder& order,
+                             const Patience& patience);
+    Result<> query(const Statement& statement, const RowSink& sink, const Patience& patience);
+    Result<std::vector<std::int64_t>> transact(std::span<const Statement> statements,
+                                               const Patience& patience);
+    Result<std::unique_ptr<Lease>> acquire_lease(const std::string& holder);
+    Result<> ensure_table(const PriceTable& table);
+    Result<> backup(const std::string& path, const std::function<void(int)>& progress);
+    Result<std::vector<std::string>> pending_migrations(std::span<const PriceTable> tables);
+    Result<std::int64_t> prune_rows(const PriceTable& table, Timestamp before);
+
+private:
+    // A connection that writes, and who stood in its way last.
+    struct Writer {
+        std::string name;
+        std::mutex mutex;
+        std::unique_ptr<PostgresConnection> connection;  // guarded by mutex
+        std::string blocker;                             // guarded by mutex
+    };
+
+    // One of those that commit batches.
+    struct Committing {
+        explicit Committing(const std::string& loader) : committer(loader) {}
+        Writer writer{"load", {}, {}, {}};
+        BatchCommitter committer;  // guarded by writer.mutex
+    };
+
+    Result<Committed> commit_by(Committing& one, const Batch& batch, const CommitOrder& order,
+                                const Patience& patience);
+    ConnectionSettings settings(const std::string& purpose) const;
+    Result<std::unique_ptr<PostgresConnection>> open_for_schema() const;
+    Result<> make_ready(Writer& writer, const Patience& patience);
+    void end_blockers(Writer& writer);
+    Error explained(const Writer& writer, Error error) const;
+    void end_abandoned(const PostgresConnection& connection, Error& error) const;
+    Result<std::vector<std::int64_t>> run_all(PostgresConnection& connection,
+                                              std::span<const Statement> statements);
+    Result<std::unique_ptr<PostgresConnection>> borrow();
+    void give_back(std::unique_ptr<PostgresConnection> reader);
+
+    const PostgresUrl url_;
+    const Clock& clock_;
+    const PostgresStoreOptions options_;
+
+    std::array<Committing, 2> commits_{Committing(options_.loader), Committing(options_.loader)};
+    EncodedBatchPool encoded_;
+    Writer transacts_{"write", {}, {}, {}};
+
+    std::mutex pool_mutex_;
+    std::vector<std::unique_ptr<PostgresConnection>> pool_;  // guarded by pool_mutex_
+
+    std::mutex lease_mutex_;
+    std::weak_ptr<HeldLease> lease_;  // guarded by lease_mutex_; owned by the Lease given out
+};
+
+ConnectionSettings PostgresStore::Impl::settings(const std::string& purpose) const {
+    ConnectionSettings out;
+    out.application_name = fmt::format("tapedeck {}: {}", purpose, options_.loader);
+    out.connect_timeout = options_.connect_timeout;
+    return out;
+}
+
+Result<std::unique_ptr<PostgresConnection>> PostgresStore::Impl::open_for_schema() const {
+    ConnectionSettings own = settings("schema");
+    own.lock_timeout = kSchemaLock;
+    return PostgresConnection::open(url_, own);
+}
+
+Result<> PostgresStore::Impl::open() {
+    auto connection = open_for_schema();
+    if (!connection) return connection.error();
+    const int version = PQserverVersion((*connection)->handle());
+    if (version < kOldestServer) {
+        return Error{ErrorKind::rejected,
+                     fmt::format("{}: PostgreSQL {} is too old: 13 is the oldest that will do",
+                                 (*connection)->place(), version / 10'000)};
+    }
+    return make_schema(**connection, clock_.now());
+}
+
+Result<> PostgresStore::Impl::make_ready(Writer& writer, const Patience& patience) {
+    writer.blocker.clear();
+    if (writer.connection && writer.connection->usable() && writer.connection->alive()) {
+        writer.connection->be_patient(patience);
+        return {};
+    }
+    writer.connection = nullptr;
+    ConnectionSettings own = settings(writer.name);
+    own.lock_timeout = options_.lock_timeout + kAfterBlockers;
+    own.statement_timeout = options_.statement_timeout;
+    auto opened = PostgresConnection::open(url_, own);
+    if (!opened) return opened.error();
+    writer.connection = *std::move(opened);
+    writer.connection->watch(options_.lock_timeout, [this, &writer] { end_blockers(writer); });
+    writer.connection->be_patient(patience);
+    return {};
+}
+
+// Looks who holds what the writer waits for. A tapedeck whose server process waits for it to say
+// something is stalled, and is ended: what it had not committed, the ledger does not know of.
+void PostgresStore::Impl::end_blockers(Writer& writer) {
+    auto helper = PostgresConnection::open(url_, settings("watch"));
+    if (!helper) return;  // the wait goes on, and ends by the server's limit
+    const auto pid = static_cast<std::int64_t>(writer.connection->backend_pid());
+    const std::vector<Value> values{pid};
+    (*helper)->be_patient({kHelperAnswer, {}});
+    const auto found = (*helper)->run(
+        "select a.pid, coalesce(a.application_name, ''), coalesce(a.usename::text, ''),"
+        " a.application_name like 'tapedeck%' and (a.wait_event_type = 'Client' or a.state like"
+        " 'idle in transaction%') from unnest(pg_blocking_pids($1::bigint::integer)) as b (pid)"
+        " join pg_stat_activity a on a.pid = b.pid",
+        values);
+    if (!found) return;
+    writer.blocker.clear();
+    for (int i = 0; i < PQntuples(found->get()); ++i) {
+        const PostgresRow row(found->get(), i);
+        const std::int64_t blocker = row.integer(0);
+        if (!row.is_null(3) && row.integer(3) != 0) {
+            const auto ended =
+                (*helper)->execute(fmt::format("select pg_terminate_backend({})", blocker));
+            if (ended) continue;
+        }
+        writer.blocker +=
+            fmt::format("{}process {} of {}{}", writer.blocker.empty() ? "" : ", ", blocker,
+                        row.text(2), row.text(1).empty() ? "" : fmt::format(" ({})", row.text(1)));
+    }
+}
+
+Error PostgresStore::Impl::explained(const Writer& writer, Error error) const {
+    if (!writer.connection) return error;
+    if (hangs_on_no_value(writer.connection->sqlstate())) error.kind = ErrorKind::unavailable;
+    if (writer.connection->has_given_up()) {
+        end_abandoned(*writer.connection, error);
+    } else if (writer.connection->sqlstate() == "55P03" && !writer.blocker.empty()) {
+        error.what += "; the lock is held by " + writer.blocker;
+    }
+    return error;
+}
+
+// The server may go on with what nobody waits for any more: it, and its locks, are ended.
+void PostgresStore::Impl::end_abandoned(const PostgresConnection& connection, Error& error) const {
+    ConnectionSettings own = settings("watch");
+    own.connect_timeout = kHelperAnswer;
+    auto helper = PostgresConnection::open(url_, own);
+    if (!helper) return;  // the whole server is away, and notices by itself that we are gone
+    (*helper)->be_patient({kHelperAnswer, {}});
+    const std::vector<Value> values{static_cast<std::int64_t>(connection.backend_pid())};
+    const auto blockers = (*helper)->run(
+        "select string_agg('process ' || a.pid || ' of ' || coalesce(a.usename::text, '?') ||"
+        " coalesce(' (' || nullif(a.application_name, '') || ')', ''), ', ') from"
+        " unnest(pg_blocking_pids($1::bigint::integer)) as b (pid) join pg_stat_activity a"
+        " on a.pid = b.pid",
+        values);
+    if (blockers && PQntuples(blockers->get()) == 1) {
+        const PostgresRow row(blockers->get(), 0);
+        if (!row.is_null(0)) error.what += "; a lock is held by " + std::string(row.text(0));
+    }
+    const auto ended = (*helper)->run("select pg_terminate_backend($1::bigint::integer)", values);
+    static_cast<void>(ended);  // else it ends when it tries to answer
+}
+
+Result<std::vector<LedgerEntry>> PostgresStore::Impl::ledger(
+    std::span<const TopicPartition> partitions, const Patience& patience) {
+    std::vector<LedgerEntry> out;
+    if (partitions.empty()) return out;
+    const std::lock_guard lock(transacts_.mutex);
+    if (auto ready = make_ready(transacts_, patience); !ready) return ready.error();
+    PostgresConnection& connection = *transacts_.connection;
+    auto known = read_ledger(connection, partitions);
+    if (!known) return explained(transacts_, known.error());
+    std::vector<TopicPartition> missing;
+    for (const TopicPartition& at : partitions) {
+        if (!known->contains(at)) missing.push_back(at);
+    }
+    if (!missing.empty()) {
+        if (auto made = make_ledger_rows(connection, missing); !made) {
+            return explained(transacts_, made.error());
+        }
+        known = read_ledger(connection, partitions);
+        if (!known) return explained(transacts_, known.error());
+    }
+    for (const TopicPartition& at : partitions) {
+        const auto found = known->find(at);
+        if (found == known->end()) {
+            return Error{ErrorKind::unavailable, fmt::format("{}: the ledger of {} went away",
+                                                             connection.place(), to_string(at))};
+        }
+        out.push_back(found->second);
+    }
+    return out;
+}
+
+void PostgresStore::Impl::prepare(Batch& batch) {
+    auto encoded = encoded_.take();
+    encoded->encode(batch);
+    batch.prepared = std::move(encoded);
+}
+
+Result<Committed> PostgresStore::Impl::commit(const Batch& batch, const CommitOrder& order,
+                                              const Patience& patience) {
+    for (Committing& one : commits_) {
+        const std::unique_lock lock(one.writer.mutex, std::try_to_lock);
+        if (lock.owns_lock()) return commit_by(one, batch, order, patience);
+    }
+    Committing& first = commits_.front();
+    const std::lock_guard lock(first.writer.mutex);
+    return commit_by(first, batch, order, patience);
+}
+
+Result<Committed> PostgresStore::Impl::commit_by(Committing& one, const Batch& batch,
+                                                 const CommitOrder& order,
+                                                 const Patience& patience) {
+    if (auto ready = make_ready(one.writer, patience); !ready) return ready.error();
+    auto committed = one.committer.commit(*one.writer.connection, batch, clock_.now(), order);
+    if (!committed) return explained(one.writer, committed.error());
+    return committed;
+}
+
+Result<std::unique_ptr<PostgresConnection>> PostgresStore::Impl::borrow() {
+    for (;;) {
+        std::unique_ptr<PostgresConnection> reader;
+        {
+            const std::lock_guard lock(pool_mutex_);
+            if (pool_.empty()) break;
+            reader = std::move(pool_.back());
+            pool_.pop_back();
+        }
+        if (reader->usable() && reader->alive()) return reader;
+    }
+    ConnectionSettings own = settings("read");
+    own.reads_only = true;
+    own.lock_timeout = kReadersLock;
+    return PostgresConnection::open(url_, own);
+}
+
+void PostgresStore::Impl::give_back(std::unique_ptr<PostgresConnection> reader) {
+    if (!reader->usable()) return;
+    const std::lock_guard lock(pool_mutex_);
+    if (pool_.size() < kIdleReaders) pool_.push_back(std::move(reader));
+}
+
+Result<> PostgresStore::Impl::query(const Statement& statement, const RowSink& sink,
+                                    const Patience& patience) {
+    auto reader = borrow();
+    if (!reader) return reader.error();
+    (*reader)->be_patient(patience);
+    auto done = stream_rows(**reader, statement, sink);
+    if (!done && (*reader)->has_given_up()) {
+        Error error = done.error();
+        end_abandoned(**reader, error);
+        return error;
+    }
+    const bool wrote = (*reader)->sqlstate() == "25006";
+    give_back(*std::move(reader));
+    if (!done && wrote) {
+        return Error{ErrorKind::rejected, "not a statement that only reads: " + statement.sql};
+    }
+    return done;
+}
+
+Result<std::vector<std::int64_t>> PostgresStore::Impl::run_all(
+    PostgresConnection& connection, std::span<const Statement> statements) {
+    std::vector<std::int64_t> changes;
+    for (const Statement& statement : statements) {
+        const auto result = connection.run(statement.sql, statement.values);
+        if (!result) {
+            Error error = result.error();
+            error.what += ", by: " + statement.sql;
+            return error;
+        }
+        const std::int64_t changed = changed_rows(result->get());
+        if (statement.expected_changes && *statement.expected_changes != changed) {
+            return Error{ErrorKind::conflict,
+                         fmt::format("{}: {} rows changed, not {}, by: {}", connection.place(),
+                                     changed, *statement.expected_changes, statement.sql)};
+        }
+        changes.push_back(changed);
+    }
+    return changes;
+}
+
+Result<std::vector<std::int64_t>> PostgresStore::Impl::transact(
+    std::span<const Statement> statements, const Patience& patience) {
+    std::shared_ptr<HeldLease> lease;
+    {
+        const std::lock_guard lock(lease_mutex_);
+        lease = lease_.lock();
+    }
+    if (lease) {
+        if (auto held = lease->still_held(); !held) return held.error();
+    }
+    const std::lock_guard lock(transacts_.mutex);
+    if (auto ready = make_ready(transacts_, patience); !ready) return ready.error();
+    PostgresConnection& connection = *transacts_.connection;
+    auto done = connection.execute("begin");
+    if (done && lease) {
+        const std::vector<Statement> guard{lease->guard()};
+        if (auto held = run_all(connection, guard); !held) done = held.error();
+    }
+    Result<std::vector<std::int64_t>> changes = std::vector<std::int64_t>();
+    if (done) {
+        changes = run_all(connection, statements);
+        done = changes ? connection.execute("commit") : changes.error();
+    }
+    if (done) return changes;
+    connection.reset();
+    return explained(transacts_, done.error());
+}
+
+Result<std::unique_ptr<Lease>> PostgresStore::Impl::acquire_lease(const std::string& holder) {
+    ConnectionSettings own = settings("lease");
+    own.statement_timeout = kLeaseAnswer;
+    auto held = HeldLease::take(url_, own, holder, clock_.now());
+    if (!held) return held.error();
+    const std::lock_guard lock(lease_mutex_);
+    lease_ = *held;
+    return std::unique_ptr<Lease>(std::make_unique<PostgresLease>(*std::move(held)));
+}
+
+Result<> PostgresStore::Impl::ensure_table(const PriceTable& table) {
+    auto connection = open_for_schema();
+    if (!connection) return connection.error();
+    return make_price_table(**connection, table, options_.keep_types, options_.say);
+}
+
+Result<> PostgresStore::Impl::backup(const std::string& path,
+                                     const std::function<void(int)>& progress) {
+    std::int64_t tables = 0;
+    auto counted = query({"select count(*) from pg_class where relkind = 'r' and relnamespace not"
+                          " in ('pg_catalog'::regnamespace, 'information_schema'::regnamespace)",
+                          {},
+                          {}},
+                         [&](const RowView& row) -> Result<> {
+                             tables = row.integer(0);
+                             return {};
+                         },
+                         {});
+    if (!counted) return counted;
+    return dump_database(url_, path, static_cast<int>(tables), progress);
+}
+
+Result<std::vector<std::string>> PostgresStore::Impl::pending_migrations(
+    std::span<const PriceTable> tables) {
+    std::vector<std::string> out;
+    auto connection = open_for_schema();
+    if (!connection) return connection.error();
+    for (const PriceTable& table : tables) {
+        const auto found = find_table(**connection, table);
+        if (!found) return found.error();
+        if (found->kind != FoundTable::Kind::original || !found->problems.empty()) continue;
+        out.push_back(migration_sentence(table, *found, options_.keep_types));
+    }
+    return out;
+}
+
+Result<std::int64_t> PostgresStore::Impl::prune_rows(const PriceTable& table, Timestamp before) {
+    auto connection = PostgresConnection::open(url_, settings("prune"));
+    if (!connection) return connection.error();
+    const auto found = find_table(**connection, table);
+    if (!found) return found.error();
+    if (found->kind == FoundTable::Kind::missing || !found->problems.empty()) {
+        return Error{ErrorKind::rejected, fmt::format("{}: {} is no table of prices",
+                                                      (*connection)->place(), table.name)};
+    }
+    const std::vector<Value> values{before};
+    const auto deleted =
+        (*connection)->run(fmt::format("delete from \"{}\" where date < $1", table.name), values);
+    if (!deleted) return deleted.error();
+    return changed_rows(deleted->get());
+}
+
+PostgresStore::PostgresStore(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+PostgresStore::~PostgresStore() = default;
+
+Result<std::unique_ptr<PostgresStore>> PostgresStore::open(const PostgresUrl& url,
+                                                           const Clock& clock,
+                                                           PostgresStoreOptions options) {
+    if (options.loader.empty()) options.loader = loader_name();
+    auto impl = std::make_unique<Impl>(url, clock, std::move(options));
+    if (auto ready = impl->open(); !ready) {
+        return in_context("opening the store", ready.error());
+    }
+    return std::unique_ptr<PostgresStore>(new PostgresStore(std::move(impl)));
+}
+
+Result<std::vector<LedgerEntry>> PostgresStore::ledger(std::span<const TopicPartition> partitions,
+                                                       const Patience& patience) {
+    auto out = impl_->ledger(partitions, patience);
+    if (!out) return in_context("reading the ledger", out.error());
+    return out;
+}
+
+void PostgresStore::prepare(Batch& batch) { impl_->prepare(batch); }
+
+Result<Committed> PostgresStore::commit(const Batch& batch, const CommitOrder& order,
+                                        const Patience& patience) {
+    auto committed = impl_->commit(batch, order, patience);
+    if (!committed) return in_context("committing a batch", committed.error());
+    return committed;
+}
+
+Result<> PostgresStore::query(const Statement& statement, const RowSink& sink,
+                              const Patience& patience) {
+    return impl_->query(statement, sink, patience);
+}
+
+Result<std::vector<std::int64_t>> PostgresStore::transact(std::span<const Statement> statements,
+                                                          const Patience& patience) {
+    return impl_->transact(statements, patience);
+}
+
+Result<std::unique_ptr<Lease>> PostgresStore::acquire_lease(const std::string& holder) {
+    return impl_->acquire_lease(holder);
+}
+
+Result<> PostgresStore::ensure_table(const PriceTable& table) {
+    auto made = impl_->ensure_table(table);
+    if (!made) return in_context("making table " + table.name, made.error());
+    return made;
+}
+
+Result<> PostgresStore::backup(const std::string& path,
+                               const std::function<void(int percent)>& progress) {
+    auto done = impl_->backup(path, progress);
+    if (!done) return in_context("backing up", done.error());
+    return done;
+}
+
+Result<std::vector<std::string>> PostgresStore::pending_migrations(
+    std::span<const PriceTable> tables) {
+    return impl_->pending_migrations(tables);
+}
+
+Result<std::int64_t> PostgresStore::prune_rows(const PriceTable& table, Timestamp before) {
+    return impl_->prune_rows(table, before);
+}
+
+}  // namespace tapedeck
