@@ -8,7 +8,7 @@
 #include <fmt/format.h>
 
 #include "bench/slow_server.h"
-#include "captures/capture_store.h"
+#include "captures/sqlite/sqlite_captures.h"
 #include "collect/collector.h"
 #include "net/curl_client.h"
 #include "tape/sqlite/sqlite_tape.h"
@@ -132,8 +132,8 @@ private:
         TAPEDECK_ASSERT(tape);
         return *std::move(tape);
     }
-    std::unique_ptr<CaptureStore> open_captures(const TempFolder& folder) {
-        auto captures = CaptureStore::open(folder.file("t.captures.db"), clock_);
+    std::unique_ptr<SqliteCaptures> open_captures(const TempFolder& folder) {
+        auto captures = SqliteCaptures::open(folder.file("t.captures.db"), clock_);
         TAPEDECK_ASSERT(captures);
         return *std::move(captures);
     }
@@ -144,7 +144,7 @@ private:
         return Error{ErrorKind::rejected, "none"};
     };
     std::unique_ptr<SqliteTape> tape_;
-    std::unique_ptr<CaptureStore> captures_;
+    std::unique_ptr<SqliteCaptures> captures_;
     SourceStates states_;
     Collector collector_;
     Feed feed_;

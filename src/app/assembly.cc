@@ -11,6 +11,7 @@
 #include "app/former_tapes.h"
 #include "app/learn_secrets.h"
 #include "app/output.h"
+#include "captures/sqlite/sqlite_captures.h"
 #include "config/layers.h"
 #include "events/recording.h"
 #include "store/deployment.h"
@@ -264,12 +265,12 @@ Result<> Assembly::open_captures(const Options& options) {
     const std::string path = captures_path(settings());
     if (options.only_look && !std::filesystem::exists(path)) return {};  // nothing was kept yet
     if (!options.only_look) {
-        captures_ = CaptureStore::open_for_recording(path, *clock_, [this](const Error& error) {
+        captures_ = SqliteCaptures::open_for_recording(path, *clock_, [this](const Error& error) {
             log_.emit(StepFailed{"captures", error.what});
         });
         return {};
     }
-    auto captures = CaptureStore::open_looking(path, *clock_, look_beside(settings(), *store_));
+    auto captures = SqliteCaptures::open_looking(path, *clock_, look_beside(settings(), *store_));
     if (!captures && captures.error().kind == ErrorKind::corrupt) {
         captures_fault_ = captures.error().what;
         return {};

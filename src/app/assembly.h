@@ -10,7 +10,7 @@
 #include "app/open_parts.h"
 #include "app/output.h"
 #include "base/clock.h"
-#include "captures/capture_store.h"
+#include "captures/captures.h"
 #include "coverage/coverage.h"
 #include "events/log.h"
 #include "load/loader.h"
@@ -80,13 +80,12 @@ public:
     bool has_store() const { return store_ != nullptr; }
     Store& store() { return *store_; }
     Tape& tape() { return *tape_.tape; }
-    KafkaTape* kafka() { return tape_.kafka; }            // none: the tape is embedded
-    SpoolTape* spool() { return tape_.spool; }            // none: nothing may wait
-    CaptureStore* captures() { return captures_.get(); }  // none where they are not kept
+    KafkaTape* kafka() { return tape_.kafka; }        // none: the tape is embedded
+    SpoolTape* spool() { return tape_.spool; }        // none: nothing may wait
+    Captures* captures() { return captures_.get(); }  // none where they are not kept
     // Why a file of captures that is there cannot be read; empty: it can, or there is none.
     const std::string& captures_fault() const { return captures_fault_; }
     const Sources& sources() const { return made_.sources; }
-    const std::vector<BrokenSource>& broken_sources() const { return made_.broken; }
     const std::map<std::string, Feed>& feeds() const { return feeds_; }
     const std::vector<DagSpec>& dags() const { return dags_; }
     const SecretLookup& secrets() const { return secrets_; }
@@ -150,7 +149,7 @@ private:
     std::unique_ptr<Store> store_;
     SqliteStore* sqlite_ = nullptr;  // `store_` itself, where it is a file
     OpenedTape tape_;
-    std::unique_ptr<CaptureStore> captures_;
+    std::unique_ptr<Captures> captures_;
     std::string captures_fault_;
 };
 

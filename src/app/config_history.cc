@@ -153,17 +153,6 @@ Result<std::vector<Expectation>> expectations_in(std::span<const ConfigEntry> hi
     return all;
 }
 
-Result<std::vector<Expectation>> expectations_of(const Settings& settings, Timestamp from,
-                                                 Timestamp to) {
-    std::vector<Expectation> all;
-    for (const DagSpec& dag : make_dags(settings)) {
-        if (auto done = expect(settings, dag, {from, to, {}, from}, all); !done) {
-            return done.error();
-        }
-    }
-    return all;
-}
-
 Result<> begin_schedule(Store& store, const Settings& settings, const ConfigEntry& now,
                         std::optional<Timestamp> stood_still) {
     auto history = config_history(store);

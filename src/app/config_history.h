@@ -40,10 +40,6 @@ Result<FirstSeen> first_seen_in(std::span<const ConfigEntry> history);
 Result<std::vector<Expectation>> expectations_in(std::span<const ConfigEntry> history,
                                                  const FirstSeen& seen);
 
-// What one configuration expects in [from, to), each DAG seen first at `from`.
-Result<std::vector<Expectation>> expectations_of(const Settings& settings, Timestamp from,
-                                                 Timestamp to);
-
 // Writes, in one transaction, the configuration into the history where it differs from the last
 // one there, and since when each of its DAGs is scheduled. With `stood_still`, nothing was expected
 // from that moment until `at`, and nothing of that time is started.

@@ -166,8 +166,8 @@ void show(const AuditReport& report, const Parity& parity) {
 
 // Where collectors keep their captures on machines of their own, a file that a restore has begun
 // and nobody has put any into is none of theirs.
-Result<CaptureStore*> captures_to_compare(Assembly& assembly, bool kept_here) {
-    CaptureStore* captures = assembly.captures();
+Result<Captures*> captures_to_compare(Assembly& assembly, bool kept_here) {
+    Captures* captures = assembly.captures();
     if (kept_here || captures == nullptr) return captures;
     const auto sizes = captures->sizes();
     // What damages the file is the audit's to tell.

@@ -16,7 +16,7 @@
 #include "base/clock.h"
 #include "base/json_writer.h"
 #include "base/part_file.h"
-#include "captures/capture_store.h"
+#include "captures/sqlite/sqlite_captures.h"
 #include "config/secrets.h"
 #include "sqlite/sqlite.h"
 #include "store/deployment.h"
@@ -203,7 +203,7 @@ Result<> note_left_out_captures(const Globals& globals, const std::vector<HeldPa
         if (!passed) return passed.error();
         if (*passed) until = std::max(until, **passed);
     }
-    auto captures = CaptureStore::open(path, reader->assembly->clock());
+    auto captures = SqliteCaptures::open(path, reader->assembly->clock());
     if (!captures) return captures.error();
     return (*captures)->note_left_out(until);
 }

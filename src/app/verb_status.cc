@@ -10,7 +10,7 @@
 #include "app/spans.h"
 #include "app/verbs.h"
 #include "base/json_writer.h"
-#include "captures/capture_file.h"
+#include "captures/sqlite/capture_file.h"
 #include "demo/demo_sources.h"
 #include "store/deployment.h"
 #include "views/last_prices.h"

@@ -4,7 +4,7 @@
 #include <memory>
 #include <stop_token>
 
-#include "captures/capture_store.h"
+#include "captures/captures.h"
 #include "collect/collect_plan.h"
 #include "events/log.h"
 #include "net/http_client.h"
@@ -21,7 +21,7 @@ public:
         Clock& clock;
         Tape& tape;
         HttpClient& client;
-        CaptureStore* captures;  // none: captures are not kept
+        Captures* captures;  // none: captures are not kept
         SourceStates& states;
         const SecretLookup& secrets;  // its redactor learns what is sent before it is answered
         Log& log;

@@ -86,15 +86,6 @@ Result<> look_for_other_letters(AuditWork& work,
 
 std::string_view to_string(AuditKind kind) { return kNames[static_cast<std::size_t>(kind)].name; }
 
-std::span<const AuditKind> audit_kinds() {
-    static const auto kinds = [] {
-        std::array<AuditKind, kNames.size()> all{};
-        for (std::size_t i = 0; i < all.size(); ++i) all[i] = kNames[i].kind;
-        return all;
-    }();
-    return kinds;
-}
-
 void AuditWork::differs(AuditDifference difference) {
     if (!difference.feed.empty() && !is_asked(difference.feed)) return;
     ++report.differences_found;

@@ -9,7 +9,7 @@
 #include <string_view>
 #include <vector>
 
-#include "captures/capture_store.h"
+#include "captures/captures.h"
 #include "coverage/coverage.h"
 
 namespace tapedeck {
@@ -42,7 +42,6 @@ enum class AuditKind {
     capture_unnamed,  // an answer that no account tells of
 };
 std::string_view to_string(AuditKind kind);
-std::span<const AuditKind> audit_kinds();
 
 // RFC 3339, or the microseconds where it is no time of the years 0 to 9999: rows may hold anything.
 std::string audit_time(Timestamp time);
@@ -95,7 +94,7 @@ struct AuditReport {
 struct AuditParts {
     Store& store;
     Tape& tape;
-    CaptureStore* captures;  // none: they are kept elsewhere, or not at all
+    Captures* captures;  // none: they are kept elsewhere, or not at all
     const std::map<std::string, Feed>& feeds;
     std::span<const Expectation> expectations;
     std::string captures_file = {};   // where they must be if any are named; empty: not known

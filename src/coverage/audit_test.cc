@@ -2,6 +2,7 @@
 
 #include <gmock/gmock.h>
 
+#include "captures/sqlite/sqlite_captures.h"
 #include "store/sqlite/sqlite_store.h"
 #include "tape/sqlite/sqlite_tape.h"
 #include "tests/conformance/temp_folder.h"
@@ -27,7 +28,7 @@ protected:
         auto opened = SqliteTape::open(folder.file("tape.db"), clock);
         ASSERT_TRUE(opened) << opened.error().what;
         tape = *std::move(opened);
-        auto kept = CaptureStore::open(folder.file("captures.db"), clock);
+        auto kept = SqliteCaptures::open(folder.file("captures.db"), clock);
         ASSERT_TRUE(kept) << kept.error().what;
         captures = *std::move(kept);
         day = std::make_unique<AuditedDay>(*store, *tape, captures.get(), clock);
@@ -52,7 +53,7 @@ protected:
     testing::SkippingClock clock{kSlot};
     std::unique_ptr<Store> store;
     std::unique_ptr<SqliteTape> tape;
-    std::unique_ptr<CaptureStore> captures;
+    std::unique_ptr<SqliteCaptures> captures;
     std::unique_ptr<AuditedDay> day;
 };
 

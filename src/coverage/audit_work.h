@@ -18,7 +18,7 @@ public:
 
     Store& store() { return parts_.store; }
     Tape& tape() { return parts_.tape; }
-    CaptureStore* captures() { return parts_.captures; }
+    Captures* captures() { return parts_.captures; }
     const std::string& captures_file() const { return parts_.captures_file; }
     const std::string& captures_fault() const { return parts_.captures_fault; }
     const std::map<std::string, Feed>& feeds() const { return parts_.feeds; }

@@ -178,9 +178,6 @@ public:
     // closed ones.
     Result<> derive_each(std::span<const Expectation> expectations, Timestamp from, Timestamp to,
                          Timestamp now, const CoverageSink& sink, std::int64_t* closed = nullptr);
-    Result<std::vector<CoverageRow>> derive_range(std::span<const Expectation> expectations,
-                                                  Timestamp from, Timestamp to, Timestamp now,
-                                                  std::int64_t* closed = nullptr);
 
     // Brings the table up to `now`: new slots, those still pending, those given up for which
     // something came late, from a spool or another loader, and those that were tried besides.

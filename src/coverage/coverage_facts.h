@@ -8,6 +8,9 @@
 
 namespace tapedeck {
 
+// Of a run that the schedule had to begin and could not: its first tries say why.
+inline constexpr std::string_view kRunMissed = "missed";
+
 // What store and tape know of the slots of one window: what `derive` is asked about.
 struct WindowFacts {
     struct Run {

@@ -56,21 +56,6 @@ Result<> CoverageLedger::derive_each(std::span<const Expectation> expectations, 
     return {};
 }
 
-Result<std::vector<CoverageRow>> CoverageLedger::derive_range(
-    std::span<const Expectation> expectations, Timestamp from, Timestamp to, Timestamp now,
-    std::int64_t* closed) {
-    std::vector<CoverageRow> rows;
-    auto done = derive_each(
-        expectations, from, to, now,
-        [&](const CoverageRow& row) -> Result<> {
-            rows.push_back(row);
-            return {};
-        },
-        closed);
-    if (!done) return done.error();
-    return rows;
-}
-
 Result<> CoverageLedger::stored_each(const std::string& feed, Timestamp from, Timestamp to,
                                      const CoverageSink& sink) {
     return store_.query({"select slot, instrument, state, reason, what from coverage where "

@@ -37,9 +37,15 @@ TEST(Derive, EveryStateFollowsFromFactsAlone) {
     InstrumentFacts sent;
     sent.sent = sent_at(7);
     EXPECT_EQ(state(slot, sent, Offset(7), true, late), CoverageState::pending);
-    EXPECT_EQ(state(slot, sent, Offset(8), true, late), CoverageState::lost);
+    const auto lost_by = [&](const std::string& reason, std::string what) {
+        return Verdict{CoverageState::lost, reason, std::move(what)};
+    };
+    EXPECT_EQ(derive(slot, sent, Offset(8), true, late),
+              lost_by("no_row", "the ledger is past coin_topic[0] offset 7"));
     sent.in_gap = true;
-    EXPECT_EQ(state(slot, sent, Offset(8), true, late), CoverageState::lost);
+    EXPECT_EQ(
+        derive(slot, sent, Offset(8), true, late),
+        lost_by("tape_gap", "coin_topic[0] offset 7 was gone from the tape before it was loaded"));
     sent.in_gap = false;
     sent.dead_letter = true;
     EXPECT_EQ(state(slot, sent, Offset(8), true, late), CoverageState::failed);
@@ -224,7 +230,7 @@ TEST_F(CoverageTest, NothingIsGivenUpWhileTheTapeIsAway) {
         }
     } away;
     CoverageLedger ledger(*store, away, feeds);
-    auto rows = ledger.derive_range(expected, kSlot, kSlot + 6min, kSlot + 6min);
+    auto rows = testing::derived(ledger, expected, kSlot, kSlot + 6min, kSlot + 6min);
     ASSERT_TRUE(rows) << rows.error().what;
     ASSERT_EQ(rows->size(), 4U);
     const std::string why = "the tape cannot be asked: no broker answers";

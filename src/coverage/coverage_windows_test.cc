@@ -43,7 +43,7 @@ protected:
     Verdict first_verdict(Timestamp now) {
         CoverageLedger ledger(*store, tape, feeds);
         const std::vector<Expectation> expected{testing::expected_of(feeds["coin"])};
-        auto rows = ledger.derive_range(expected, kSlot, kSlot + 1min, now);
+        auto rows = testing::derived(ledger, expected, kSlot, kSlot + 1min, now);
         EXPECT_TRUE(rows && !rows->empty());
         return rows && !rows->empty() ? rows->front().verdict : Verdict{};
     }

@@ -124,15 +124,6 @@ std::string clock_text(const PriceView& view) {
                        hour < 12 ? "AM" : "PM", zone_text(view));
 }
 
-std::string date_text(const PriceView& view) {
-    constexpr std::array<std::string_view, 12> kMonths = {
-        "January", "February", "March",     "April",   "May",      "June",
-        "July",    "August",   "September", "October", "November", "December"};
-    const std::chrono::year_month_day date(std::chrono::floor<std::chrono::days>(view.local_as_of));
-    return fmt::format("{} {}", kMonths[static_cast<unsigned>(date.month()) - 1],
-                       static_cast<unsigned>(date.day()));
-}
-
 Filler::Filler(std::size_t page_bytes) {
     const std::size_t part = page_bytes / 3;
     for (std::uint64_t i = 0; styles_.size() < part; ++i) {

@@ -25,7 +25,6 @@ std::string unix_seconds(Timestamp time);
 // "4:00PM EST", "04:00:01 PM EST" and the like are made of these.
 std::string clock_text(const PriceView& view);  // "4:00PM EST"
 std::string zone_text(const PriceView& view);   // "EST", "EDT", "UTC"
-std::string date_text(const PriceView& view);   // "November 24"
 
 // What every page says of itself, once for programs and once for readers.
 inline constexpr std::string_view kDemoMeta = "<meta name=\"generator\" content=\"tapedeck demo\">";

@@ -89,7 +89,6 @@ bool CircuitBreaker::allow(Time now) {
 
 void CircuitBreaker::succeeded() {
     failures_ = 0;
-    last_reason_.reset();
     rests_until_.reset();
     trial_began_.reset();
     next_rest_ = limits_.first_rest;
@@ -107,7 +106,6 @@ void CircuitBreaker::failed(Reason reason, Time now) {
         return;
     }
     failures_ = std::min(failures_ + 1, 1'000'000);
-    last_reason_ = reason;
     const bool too_many =
         state(now) == BreakerState::closed && failures_ >= limits_.failures_to_open;
     if (trial_ended || too_many) open(now);

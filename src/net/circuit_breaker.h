@@ -52,15 +52,13 @@ public:
 
     BreakerState state(Time now) const;
     int failures() const { return failures_; }  // in a row
-    std::optional<Reason> last_reason() const { return last_reason_; }
-    Time rest_left(Time now) const;  // zero unless open
+    Time rest_left(Time now) const;             // zero unless open
 
 private:
     void open(Time now);
 
     const BreakerLimits limits_;
     int failures_ = 0;
-    std::optional<Reason> last_reason_;
     std::optional<Time> rests_until_;  // set while open or half open
     std::optional<Time> trial_began_;  // set while a trial is under way
     std::chrono::milliseconds next_rest_;

@@ -25,7 +25,6 @@ TEST(CircuitBreaker, OpensAfterFiveFailuresInARow) {
     EXPECT_EQ(breaker.state(0s), open);
     EXPECT_FALSE(breaker.allow(0s));
     EXPECT_EQ(breaker.failures(), 5);
-    EXPECT_EQ(breaker.last_reason(), Reason::refused);
     EXPECT_EQ(breaker.rest_left(20s), Time(40s));
 }
 

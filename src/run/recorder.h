@@ -39,7 +39,7 @@ public:
         Clock& clock;
         Store& store;
         Tape& tape;
-        CaptureStore* captures;
+        Captures* captures;
         const SecretLookup& secrets;
         Log& log;
         std::function<Result<std::unique_ptr<HttpClient>>()> make_client;

@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "base/assert.h"
+#include "coverage/coverage_facts.h"
 
 namespace tapedeck {
 namespace {

@@ -9,9 +9,6 @@
 
 namespace tapedeck {
 
-// Of a run that the schedule had to begin and could not: its first tries say why.
-inline constexpr std::string_view kRunMissed = "missed";
-
 // One run of a DAG, as the table dag_runs keeps it. States: running, success, failed, missed.
 struct RunRow {
     std::string run_id;

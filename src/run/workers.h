@@ -21,7 +21,7 @@ public:
     struct Parts {
         Clock& clock;
         Tape& tape;
-        CaptureStore* captures;
+        Captures* captures;
         SourceStates& states;
         const SecretLookup& secrets;
         Log& log;

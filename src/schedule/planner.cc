@@ -185,12 +185,6 @@ private:
 
 std::string_view to_string(TaskPhase phase) { return kPhases[static_cast<std::size_t>(phase)]; }
 
-std::optional<TaskPhase> task_phase_named(std::string_view name) {
-    const auto at = std::find(kPhases.begin(), kPhases.end(), name);
-    if (at == kPhases.end()) return {};
-    return static_cast<TaskPhase>(at - kPhases.begin());
-}
-
 Plan plan(std::span<const PlannedDag> dags, Timestamp now) {
     Plan plan;
     for (const PlannedDag& dag : dags) plan.after.push_back(DagPlanner(dag, now, plan).run());

@@ -23,7 +23,6 @@ namespace tapedeck {
 enum class TaskPhase { waiting, running, retrying, succeeded, failed };
 
 std::string_view to_string(TaskPhase phase);
-std::optional<TaskPhase> task_phase_named(std::string_view name);
 
 struct TaskState {
     std::string name;

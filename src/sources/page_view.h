@@ -57,7 +57,6 @@ public:
     bool looks_like_html() const;
     // The body as JSON; null where it is none.
     const LoadedJson* body_json();
-    const std::string& body_json_error() const { return body_json_error_; }
 
     // The instrument's entries of a document, in order. With none, `why` says what was there.
     std::vector<EntryRef> entries(std::size_t document, const Names& names, Failure& why);

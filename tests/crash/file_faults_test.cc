@@ -10,7 +10,7 @@
 #include <fstream>
 #include <functional>
 
-#include "captures/capture_store.h"
+#include "captures/sqlite/sqlite_captures.h"
 #include "store/journal/statement_journal.h"
 #include "store/sqlite/sqlite_store.h"
 #include "tape/spool/spool_file.h"
@@ -181,9 +181,9 @@ TEST_F(FileFaults, AFileStaysLockedHoweverOftenItsProcessOpensIt) {
     EXPECT_TRUE(locked_for_others(file));
 
     const std::string captures_file = folder.file("t.captures.db");
-    const auto captures = CaptureStore::open(captures_file, kClock);
+    const auto captures = SqliteCaptures::open(captures_file, kClock);
     ASSERT_TRUE(captures);
-    ASSERT_TRUE(CaptureStore::open(captures_file, kClock));
+    ASSERT_TRUE(SqliteCaptures::open(captures_file, kClock));
     EXPECT_TRUE(locked_for_others(captures_file));
     const std::string journal_file = folder.file("t.journal.db");
     const auto journal = StatementJournal::open(journal_file, kClock);
@@ -211,10 +211,10 @@ TEST_F(FileFaults, ARefusalLetsGoOfNobodysLocks) {
 
 TEST_F(FileFaults, CapturesThatAreDamagedAreRefusedAndLeftAsTheyAre) {
     const std::string captures = folder.file("t.captures.db");
-    ASSERT_TRUE(CaptureStore::open(captures, kClock));
+    ASSERT_TRUE(SqliteCaptures::open(captures, kClock));
     change(captures, 0, "not a database");
     const std::string before = bytes_of(captures);
-    const auto opened = CaptureStore::open(captures, kClock);
+    const auto opened = SqliteCaptures::open(captures, kClock);
     ASSERT_FALSE(opened);
     EXPECT_EQ(opened.error().kind, ErrorKind::corrupt);
     EXPECT_TRUE(bytes_of(captures) == before);

@@ -11,7 +11,7 @@
 #include <functional>
 #include <map>
 
-#include "captures/capture_store.h"
+#include "captures/sqlite/sqlite_captures.h"
 #include "store/sqlite/sqlite_store.h"
 #include "tape/spool/spool_file.h"
 #include "tape/sqlite/sqlite_tape.h"
@@ -319,7 +319,7 @@ TEST_F(Looking, CapturesAndSpoolAreReadByAnotherUser) {
     const std::string captures = folder.file("t.captures.db");
     const std::string spool = folder.file("t.spool.db");
     ASSERT_EQ(ended(start([&] {
-                  auto opened = CaptureStore::open(captures, kClock);
+                  auto opened = SqliteCaptures::open(captures, kClock);
                   if (!opened) return 1;
                   const std::vector<std::pair<std::string, std::string>> none;
                   if (!(*opened)->put({"https://a", 200, none, "body", kClock.now()})) return 2;
@@ -330,7 +330,7 @@ TEST_F(Looking, CapturesAndSpoolAreReadByAnotherUser) {
               0);
     const auto before = picture_of(folder.path());
     EXPECT_EQ(as_nobody([&] {
-                  auto looked = CaptureStore::open_looking(captures, kClock, {});
+                  auto looked = SqliteCaptures::open_looking(captures, kClock, {});
                   if (!looked) return 1;
                   const auto sizes = (*looked)->sizes();
                   if (!sizes || sizes->captures != 1) return 2;

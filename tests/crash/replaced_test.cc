@@ -10,8 +10,8 @@
 #include <functional>
 
 #include "base/sha256.h"
-#include "captures/capture_file.h"
-#include "captures/capture_store.h"
+#include "captures/sqlite/capture_file.h"
+#include "captures/sqlite/sqlite_captures.h"
 #include "store/journal/statement_journal.h"
 #include "store/sqlite/file_lease.h"
 #include "store/sqlite/replaced_note.h"
@@ -191,7 +191,7 @@ TEST(ReplacedCaptures, AreKeptInAFreshFileAfterwards) {
     for (const char* suffix : {"", "-wal"}) {
         const TempFolder folder;
         const std::string file = folder.file("t.captures.db");
-        const auto captures = CaptureStore::open(file, kClock);
+        const auto captures = SqliteCaptures::open(file, kClock);
         ASSERT_TRUE(captures);
         const std::vector<std::pair<std::string, std::string>> none;
         ASSERT_TRUE((*captures)->put({"https://a", 200, none, "first", kClock.now()}));
@@ -233,7 +233,7 @@ TEST(ReplacedCaptures, ThatWereMovedComeBackWholeThoughTheRecorderWasKilled) {
     const std::string file = folder.file("t.captures.db");
     std::string first;
     in_a_killed_process([&] {
-        auto captures = CaptureStore::open(file, kClock);
+        auto captures = SqliteCaptures::open(file, kClock);
         if (!captures || !(*captures)->put(answer_of("first"))) return false;
         std::filesystem::rename(file, file + ".moved");
         if ((*captures)->put(answer_of("second"))) return false;
@@ -247,7 +247,7 @@ TEST(ReplacedCaptures, ThatWereMovedComeBackWholeThoughTheRecorderWasKilled) {
         return true;
     });
     std::vector<std::string> told;
-    const auto captures = CaptureStore::open_for_recording(
+    const auto captures = SqliteCaptures::open_for_recording(
         file, kClock, [&](const Error& error) { told.push_back(error.what); });
     EXPECT_TRUE(told.empty()) << told.front();
     for (const char* body : {"first", "second"}) {
@@ -267,7 +267,7 @@ TEST(ReplacedCaptures, ThatWereMovedComeBackWholeThoughTheRecorderWasKilled) {
 TEST(ReplacedCaptures, ThatComeBackAreWrittenOn) {
     const TempFolder folder;
     const std::string file = folder.file("t.captures.db");
-    const auto captures = CaptureStore::open(file, kClock);
+    const auto captures = SqliteCaptures::open(file, kClock);
     ASSERT_TRUE(captures && (*captures)->put(answer_of("first")));
     std::filesystem::rename(file, file + ".moved");
     EXPECT_FALSE((*captures)->put(answer_of("second")));
@@ -286,14 +286,14 @@ TEST(DamagedCaptures, AreSetAsideAsTheyAreAndANewFileIsBegun) {
     const TempFolder folder;
     const std::string file = folder.file("t.captures.db");
     {
-        const auto captures = CaptureStore::open(file, kClock);
+        const auto captures = SqliteCaptures::open(file, kClock);
         ASSERT_TRUE(captures && (*captures)->put(answer_of("first")));
     }
     std::filesystem::resize_file(file, 5000);
     for (const int size : {5000, 50}) {
         std::vector<std::string> told;
-        EXPECT_FALSE(CaptureStore::open(file, kClock)) << "it is whole";
-        const auto captures = CaptureStore::open_for_recording(
+        EXPECT_FALSE(SqliteCaptures::open(file, kClock)) << "it is whole";
+        const auto captures = SqliteCaptures::open_for_recording(
             file, kClock, [&](const Error& error) { told.push_back(error.what); });
         ASSERT_EQ(told.size(), 1U);
         const auto aside = files_set_aside(file);
@@ -311,7 +311,7 @@ TEST(DamagedCaptures, ThatAreAnotherProgramsAreLeftAndTriedAgain) {
     const std::string file = folder.file("t.captures.db");
     std::filesystem::create_directory(file);
     std::vector<std::string> told;
-    const auto captures = CaptureStore::open_for_recording(
+    const auto captures = SqliteCaptures::open_for_recording(
         file, kClock, [&](const Error& error) { told.push_back(error.what); });
     EXPECT_EQ(told.size(), 1U);
     EXPECT_FALSE(captures->put(answer_of("first")));

@@ -17,7 +17,7 @@ OPENERS = {
     "src/config/secrets.cc": "a secret",
     "src/demo/page_folder.cc": "saved pages",
     "src/sources/load.cc": "sources",
-    "src/captures/capture_file.cc": "the note of which WAL is the captures'",
+    "src/captures/sqlite/capture_file.cc": "the note of which WAL is the captures'",
     "src/store/sqlite/file_lease.cc": "the lease",
     "src/store/sqlite/lease_row.cc": "what the kernel says of processes",
     "src/base/part_file.cc": "a backup that SQLite has closed",

@@ -1,6 +1,6 @@
 #pragma once
 
-#include "captures/capture_store.h"
+#include "captures/captures.h"
 #include "coverage/audit.h"
 #include "tests/parts/test_parts.h"
 
@@ -11,7 +11,7 @@ class AuditedDay {
 public:
     static constexpr int kSlots = 3;
 
-    AuditedDay(Store& store, Tape& tape, CaptureStore* captures, ManualClock& clock)
+    AuditedDay(Store& store, Tape& tape, Captures* captures, ManualClock& clock)
         : store_(store), tape_(tape), captures_(captures), clock_(clock) {
         feeds["coin"] = feed_of({"bitcoin", "ethereum"}, {});
         Feed stock = feed_of({"AAPL"}, {});
@@ -170,7 +170,7 @@ private:
 
     Store& store_;
     Tape& tape_;
-    CaptureStore* captures_;
+    Captures* captures_;
     ManualClock& clock_;
     Log log_{-1, LogFormat::text, Severity::error, clock_};
     Timestamp slot_;

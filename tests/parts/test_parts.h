@@ -99,4 +99,18 @@ inline LoaderOptions loading_of(const Feed& feed) {
     return options;
 }
 
+// All that is derived for the slots of [from, to).
+inline Result<std::vector<CoverageRow>> derived(CoverageLedger& ledger,
+                                                std::span<const Expectation> expected,
+                                                Timestamp from, Timestamp to, Timestamp now) {
+    std::vector<CoverageRow> rows;
+    auto done =
+        ledger.derive_each(expected, from, to, now, [&](const CoverageRow& row) -> Result<> {
+            rows.push_back(row);
+            return {};
+        });
+    if (!done) return done.error();
+    return rows;
+}
+
 }  // namespace tapedeck::testing

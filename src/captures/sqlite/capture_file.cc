@@ -1,4 +1,4 @@
-#include "captures/capture_file.h"
+#include "captures/sqlite/capture_file.h"
 
 #include <fmt/format.h>
 #include <sys/stat.h>

@@ -1,4 +1,4 @@
-#include "captures/capture_store.h"
+#include "captures/sqlite/sqlite_captures.h"
 
 #include <fmt/format.h>
 #include <zstd.h>
@@ -7,7 +7,7 @@
 #include <limits>
 
 #include "base/sha256.h"
-#include "captures/capture_file.h"
+#include "captures/sqlite/capture_file.h"
 
 namespace tapedeck {
 namespace {
@@ -53,19 +53,6 @@ Result<std::string> pack(std::string_view body) {
     return packed;
 }
 
-// A session's cookies are as good as its password.
-std::string header_lines(const CapturedAnswer& answer) {
-    std::string lines;
-    for (const auto& [name, value] : answer.headers) {
-        if (name == "set-cookie" || name == "authorization" || name == "proxy-authorization" ||
-            name == "authentication-info" || name == "cookie") {
-            continue;
-        }
-        lines.append(name).append(": ").append(value).append("\n");
-    }
-    return lines;
-}
-
 // `bytes` is what was noted beside the body: a damaged frame cannot ask for more memory.
 std::optional<std::string> unpack(std::string_view packed, std::int64_t bytes) {
     if (bytes < 0 || ZSTD_getFrameContentSize(packed.data(), packed.size()) !=
@@ -81,8 +68,8 @@ std::optional<std::string> unpack(std::string_view packed, std::int64_t bytes) {
 
 }  // namespace
 
-Result<std::unique_ptr<Database>> CaptureStore::open_to_write(const std::string& path,
-                                                              const Clock& clock) {
+Result<std::unique_ptr<Database>> SqliteCaptures::open_to_write(const std::string& path,
+                                                                const Clock& clock) {
     FileOptions options;
     options.every_commit_synced = false;
     options.shrinks = true;
@@ -92,25 +79,25 @@ Result<std::unique_ptr<Database>> CaptureStore::open_to_write(const std::string&
     return database;
 }
 
-Result<std::unique_ptr<CaptureStore>> CaptureStore::open(const std::string& path,
-                                                         const Clock& clock) {
+Result<std::unique_ptr<SqliteCaptures>> SqliteCaptures::open(const std::string& path,
+                                                             const Clock& clock) {
     auto database = open_to_write(path, clock);
     if (!database) return in_context("opening the captures", database.error());
-    return std::unique_ptr<CaptureStore>(new CaptureStore(path, *std::move(database), clock));
+    return std::unique_ptr<SqliteCaptures>(new SqliteCaptures(path, *std::move(database), clock));
 }
 
-std::unique_ptr<CaptureStore> CaptureStore::open_for_recording(
+std::unique_ptr<SqliteCaptures> SqliteCaptures::open_for_recording(
     const std::string& path, const Clock& clock, std::function<void(const Error&)> tell) {
-    std::unique_ptr<CaptureStore> store(new CaptureStore(path, nullptr, clock));
+    std::unique_ptr<SqliteCaptures> store(new SqliteCaptures(path, nullptr, clock));
     store->tell_ = std::move(tell);
     const std::lock_guard lock(store->mutex_);
     if (auto opened = store->open_anew(std::nullopt); !opened) store->tell_(opened.error());
     return store;
 }
 
-Result<std::unique_ptr<CaptureStore>> CaptureStore::open_looking(const std::string& path,
-                                                                 const Clock& clock,
-                                                                 const LookOptions& options) {
+Result<std::unique_ptr<SqliteCaptures>> SqliteCaptures::open_looking(const std::string& path,
+                                                                     const Clock& clock,
+                                                                     const LookOptions& options) {
     if (has_foreign_wal(path)) {
         return Error{ErrorKind::corrupt, path +
                                              ": another file has taken the place of the captures "
@@ -120,10 +107,10 @@ Result<std::unique_ptr<CaptureStore>> CaptureStore::open_looking(const std::stri
     if (!reading) return in_context("opening the captures", reading.error());
     auto database = reading->open();
     if (!database) return in_context("opening the captures", database.error());
-    return std::unique_ptr<CaptureStore>(new CaptureStore(path, *std::move(database), clock));
+    return std::unique_ptr<SqliteCaptures>(new SqliteCaptures(path, *std::move(database), clock));
 }
 
-Result<> CaptureStore::put_one(const CapturedAnswer& answer, const std::string& sha256_hex) {
+Result<> SqliteCaptures::put_one(const CapturedAnswer& answer, const std::string& sha256_hex) {
     // Seen before, and the body still here: only the date moves on.
     auto seen = database_->prepare(
         "update captures set last_seen_at = max(last_seen_at, ?2)"
@@ -136,7 +123,7 @@ Result<> CaptureStore::put_one(const CapturedAnswer& answer, const std::string& 
     if (database_->total_changes() != before) return {};
     const auto packed = pack(answer.body);
     if (!packed) return packed.error();
-    const std::string headers = header_lines(answer);
+    const std::string headers = kept_headers(answer.headers);
     auto insert = database_->prepare(
         "insert into captures (sha256, url, status, headers, fetched_at, last_seen_at, bytes,"
         " packed_bytes, body) values (?1, ?2, ?3, ?4, ?5, ?5, ?6, ?7, ?8)"
@@ -154,13 +141,7 @@ Result<> CaptureStore::put_one(const CapturedAnswer& answer, const std::string& 
     return insert->run();
 }
 
-Result<std::string> CaptureStore::put(const CapturedAnswer& answer) {
-    auto kept = put_all({&answer, 1});
-    if (!kept) return kept.error();
-    return std::move(kept->front());
-}
-
-Result<std::vector<std::string>> CaptureStore::put_all(std::span<const CapturedAnswer> answers) {
+Result<std::vector<std::string>> SqliteCaptures::put_all(std::span<const CapturedAnswer> answers) {
     std::vector<std::string> out;
     for (const CapturedAnswer& answer : answers) out.push_back(hex(sha256(answer.body)));
     if (answers.empty()) return out;
@@ -186,7 +167,7 @@ Result<std::vector<std::string>> CaptureStore::put_all(std::span<const CapturedA
 
 // What is still in the WAL of a file that was taken away is brought into it, wherever it is now:
 // both are open here. Then nothing of it is left beside the name.
-void CaptureStore::close_file() {
+void SqliteCaptures::close_file() {
     if (!database_) return;
     int moved = 0;
     sqlite3_file_control(database_->handle(), "main", SQLITE_FCNTL_HAS_MOVED, &moved);
@@ -198,7 +179,7 @@ void CaptureStore::close_file() {
     database_ = nullptr;
 }
 
-Result<> CaptureStore::put_aside(const Error& damage) {
+Result<> SqliteCaptures::put_aside(const Error& damage) {
     const auto name = set_aside(path_, clock_.now());
     if (!name) return name.error();
     tell_({damage.kind,
@@ -208,7 +189,7 @@ Result<> CaptureStore::put_aside(const Error& damage) {
 
 // No price hangs on the bytes in a file that somebody has taken away: the next ones go to a file of
 // the same name. The old one is closed first, as the two would share what is beside them.
-Result<> CaptureStore::open_anew(std::optional<Error> damage) {
+Result<> SqliteCaptures::open_anew(std::optional<Error> damage) {
     close_file();
     if (damage) {
         if (auto done = put_aside(*damage); !done) return done;
@@ -223,12 +204,12 @@ Result<> CaptureStore::open_anew(std::optional<Error> damage) {
     return {};
 }
 
-Error CaptureStore::not_open() const {
+Error SqliteCaptures::not_open() const {
     return {ErrorKind::unavailable, path_ + ": the captures could not be opened"};
 }
 
-Result<> CaptureStore::put_all_in_transaction(std::span<const CapturedAnswer> answers,
-                                              std::span<const std::string> digests) {
+Result<> SqliteCaptures::put_all_in_transaction(std::span<const CapturedAnswer> answers,
+                                                std::span<const std::string> digests) {
     auto transaction = Transaction::begin(*database_);
     if (!transaction) return transaction.error();
     for (std::size_t i = 0; i < answers.size(); ++i) {
@@ -237,7 +218,7 @@ Result<> CaptureStore::put_all_in_transaction(std::span<const CapturedAnswer> an
     return transaction->commit();
 }
 
-Result<std::optional<Capture>> CaptureStore::get(std::string_view sha256_hex) {
+Result<std::optional<Capture>> SqliteCaptures::get(std::string_view sha256_hex) {
     const std::lock_guard lock(mutex_);
     if (!database_) return not_open();
     auto find = database_->prepare(
@@ -263,9 +244,9 @@ Result<std::optional<Capture>> CaptureStore::get(std::string_view sha256_hex) {
 }
 
 // Those after the id `after`; the last one's id, or `after` where there are no more.
-Result<std::int64_t> CaptureStore::look_at_some(std::int64_t after,
-                                                const std::function<bool(Timestamp)>& hashes,
-                                                std::vector<LookedAtCapture>& out) {
+Result<std::int64_t> SqliteCaptures::look_at_some(std::int64_t after,
+                                                  const std::function<bool(Timestamp)>& hashes,
+                                                  std::vector<LookedAtCapture>& out) {
     const std::lock_guard lock(mutex_);
     if (!database_) return not_open();
     auto next = database_->prepare(
@@ -300,8 +281,8 @@ Result<std::int64_t> CaptureStore::look_at_some(std::int64_t after,
     }
 }
 
-Result<> CaptureStore::look_through(const std::function<bool(Timestamp fetched_at)>& hashes,
-                                    const std::function<Result<>(const LookedAtCapture&)>& sink) {
+Result<> SqliteCaptures::look_through(const std::function<bool(Timestamp fetched_at)>& hashes,
+                                      const std::function<Result<>(const LookedAtCapture&)>& sink) {
     std::vector<LookedAtCapture> some;
     for (std::int64_t after = std::numeric_limits<std::int64_t>::min();;) {
         some.clear();
@@ -315,7 +296,7 @@ Result<> CaptureStore::look_through(const std::function<bool(Timestamp fetched_a
     }
 }
 
-Result<std::int64_t> CaptureStore::used_bytes() {
+Result<std::int64_t> SqliteCaptures::used_bytes() {
     std::int64_t values[3];
     const char* const asks[3] = {"pragma page_count", "pragma freelist_count", "pragma page_size"};
     for (int i = 0; i < 3; ++i) {
@@ -326,7 +307,7 @@ Result<std::int64_t> CaptureStore::used_bytes() {
     return (values[0] - values[1]) * values[2];
 }
 
-Result<std::int64_t> CaptureStore::drop_older(Timestamp keep_since) {
+Result<std::int64_t> SqliteCaptures::drop_older(Timestamp keep_since) {
     auto drop = database_->prepare(
         "update captures set body = null where id in (select id from captures where body is not "
         "null and last_seen_at < ?1 order by last_seen_at limit ?2)");
@@ -338,7 +319,7 @@ Result<std::int64_t> CaptureStore::drop_older(Timestamp keep_since) {
     return database_->total_changes() - before;
 }
 
-Result<std::int64_t> CaptureStore::drop_over(std::int64_t budget_bytes) {
+Result<std::int64_t> SqliteCaptures::drop_over(std::int64_t budget_bytes) {
     const auto used = used_bytes();
     if (!used) return used.error();
     if (*used <= budget_bytes) return 0;
@@ -356,8 +337,8 @@ Result<std::int64_t> CaptureStore::drop_over(std::int64_t budget_bytes) {
     return database_->total_changes() - before;  // 0: what remains is what is known about them
 }
 
-Result<std::int64_t> CaptureStore::drop_some(std::chrono::milliseconds retention,
-                                             std::int64_t budget_bytes) {
+Result<std::int64_t> SqliteCaptures::drop_some(std::chrono::milliseconds retention,
+                                               std::int64_t budget_bytes) {
     const std::lock_guard lock(mutex_);
     if (!database_) return not_open();
     auto transaction = Transaction::begin(*database_);
@@ -370,7 +351,7 @@ Result<std::int64_t> CaptureStore::drop_some(std::chrono::milliseconds retention
     return dropped;
 }
 
-Result<std::int64_t> CaptureStore::shrink_some() {
+Result<std::int64_t> SqliteCaptures::shrink_some() {
     const std::lock_guard lock(mutex_);
     if (!database_) return not_open();
     const auto done =
@@ -381,8 +362,8 @@ Result<std::int64_t> CaptureStore::shrink_some() {
     return left->value_or(0);
 }
 
-Result<std::int64_t> CaptureStore::prune(std::chrono::milliseconds retention,
-                                         std::int64_t budget_bytes) {
+Result<std::int64_t> SqliteCaptures::prune(std::chrono::milliseconds retention,
+                                           std::int64_t budget_bytes) {
     std::int64_t dropped = 0;
     for (;;) {
         const auto some = drop_some(retention, budget_bytes);
@@ -401,7 +382,7 @@ Result<std::int64_t> CaptureStore::prune(std::chrono::milliseconds retention,
     return dropped;
 }
 
-Result<> CaptureStore::note_left_out(Timestamp until) {
+Result<> SqliteCaptures::note_left_out(Timestamp until) {
     const std::lock_guard lock(mutex_);
     if (!database_) return not_open();
     auto insert = database_->prepare("insert into left_out (until) values (?1)");
@@ -410,7 +391,7 @@ Result<> CaptureStore::note_left_out(Timestamp until) {
     return insert->run();
 }
 
-Result<std::optional<Timestamp>> CaptureStore::left_out_until() {
+Result<std::optional<Timestamp>> SqliteCaptures::left_out_until() {
     const std::lock_guard lock(mutex_);
     if (!database_) return not_open();
     auto query = database_->prepare("select max(until) from left_out");
@@ -422,7 +403,7 @@ Result<std::optional<Timestamp>> CaptureStore::left_out_until() {
     return std::optional(query->timestamp(0));
 }
 
-Result<CaptureSizes> CaptureStore::sizes() {
+Result<CaptureSizes> SqliteCaptures::sizes() {
     const std::lock_guard lock(mutex_);
     if (!database_) return not_open();
     auto query = database_->prepare(
