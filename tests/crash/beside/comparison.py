@@ -188,7 +188,8 @@ def final_ledger(truth, rows):
     gaps = world.expect((0, 4), "gaps", "--json").json()
     audit = world.expect((0, 4), "audit", "--json")
     now = seconds(status.json()["now"])
-    first = (int(world.recorders[0].started) // 60 + 1) * 60
+    # Nothing is expected before the first recorder knew its configuration; it is ready soon afterwards.
+    first = (int(world.recorders[0].ready_at or world.recorders[0].started) // 60 + 1) * 60
     slots = [slot for slot in range(first, int(now) + 1, 60) if slot + DRAINED < now]
     expected = {(instrument, float(slot)) for slot in slots for instrument in FEED_OF}
     keys = {(row.instrument, row.slot) for row in rows}

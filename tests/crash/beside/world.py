@@ -33,9 +33,11 @@ url = "{store}"
 {tape}[sources]
 folder = "sources"
 [feed.coin]
+topic = "coin_{topics}"
 instruments = {coins}
 sources = ["beside"]
 [feed.stock]
+topic = "stock_{topics}"
 instruments = {stocks}
 sources = ["beside"]
 currency = "USD"
@@ -163,6 +165,7 @@ class World:
         if store == "kafka":
             self.tape = f'[tape]\nurl = "kafka://{servers.kafka()}"\n'
         self.kind = store
+        self.topics = f"topic_{os.getpid()}_{seed}"  # all worlds share one Kafka
         self.write_config("sqlite:tapedeck.db" if store == "sqlite" else self.store.url)
 
     @property
@@ -174,7 +177,7 @@ class World:
     def write_config(self, url):
         (self.data / "sources/beside.toml").write_text(SOURCE.format(port=self.site.server_port))
         (self.data / "tapedeck.toml").write_text(CONFIG.format(
-            store=url, tape=self.tape, coins=json.dumps(FEEDS["coin"]), stocks=json.dumps(FEEDS["stock"])))
+            store=url, tape=self.tape, topics=self.topics, coins=json.dumps(FEEDS["coin"]), stocks=json.dumps(FEEDS["stock"])))
 
     def say(self, what):
         self.done.append(f"{time.strftime('%H:%M:%S', time.gmtime())} {what}")
