@@ -69,13 +69,15 @@ Capture* MemoryCaptures::unseen_for_longest() {
 Result<std::int64_t> MemoryCaptures::prune(std::chrono::milliseconds retention,
                                            std::int64_t budget_bytes) {
     const std::lock_guard lock(mutex_);
+    std::int64_t used = used_bytes();
     const auto is_due = [&](const Capture& oldest) {
         return (retention.count() > 0 && oldest.last_seen_at < clock_.now() - retention) ||
-               (budget_bytes > 0 && used_bytes() > budget_bytes);
+               (budget_bytes > 0 && used > budget_bytes);
     };
     std::int64_t dropped = 0;
     for (Capture* oldest = unseen_for_longest(); oldest != nullptr && is_due(*oldest);
          oldest = unseen_for_longest()) {
+        used -= oldest->bytes;
         oldest->body.reset();
         ++dropped;
     }

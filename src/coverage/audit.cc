@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <array>
+
 #include "coverage/audit_captures.h"
 #include "coverage/audit_work.h"
 

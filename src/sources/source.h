@@ -120,7 +120,7 @@ public:
     // A part of the body as UTF-8, for people: what stands about a reading's evidence.
     std::string as_utf8(std::string_view part) const;
 
-    // What each rule by itself reads, in their order: what `why` and `extract --all` show.
+    // What each rule by itself reads, in their order: what `why` and `extract --every-rule` show.
     std::vector<std::pair<std::string, ReadResult>> read_every_rule(std::string_view instrument);
 
 private:

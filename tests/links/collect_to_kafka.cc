@@ -15,13 +15,12 @@ using namespace tapedeck;
 
 int main(int argc, char** argv) {
     if (argc != 4) return 2;
-    const std::string_view arguments[] = {argv[1], argv[2], argv[3]};
     SystemClock clock;
     Log log(STDERR_FILENO, LogFormat::text, Severity::info, clock);
-    auto source = parse_source(arguments[1], "source.toml");
+    auto source = parse_source(argv[2], "source.toml");
     auto client = CurlClient::open(clock);
     KafkaOptions options;
-    options.brokers = arguments[0];
+    options.brokers = argv[1];
     auto tape = KafkaTape::open(std::move(options));
     if (!source || !client || !tape) return 2;
     MemoryCaptures captures(clock);
@@ -30,7 +29,7 @@ int main(int argc, char** argv) {
         return Error{ErrorKind::rejected, name + ": no secret has this name"};
     });
     Feed feed{"coin",
-              {std::string(arguments[2])},
+              {argv[3]},
               {std::make_shared<const Source>(*std::move(source))},
               "coin_topic",
               {"coin_records", RecordForm::coin},
