@@ -373,6 +373,17 @@ TEST_F(Holder, IsNamedInTheDatabaseTooAndKeepsOthersAwayWithoutTheFileOfTheLease
     EXPECT_TRUE(third) << "a dead holder is none: " << third.error().what;
 }
 
+// As in a container whose first process takes its time to take note of the dead, or never does.
+TEST_F(Holder, HoldsNothingOnceItIsDeadThoughItsParentHasNotTakenNoteOfIt) {
+    ASSERT_EQ(::kill(holder, SIGKILL), 0);
+    siginfo_t died{};
+    ASSERT_EQ(::waitid(P_PID, static_cast<id_t>(holder), &died, WEXITED | WNOWAIT), 0);
+    const auto store = SqliteStore::open(file, kClock);
+    ASSERT_TRUE(store) << store.error().what;
+    const auto next = (*store)->acquire_lease("the next");
+    EXPECT_TRUE(next) << next.error().what;
+}
+
 TEST_F(Holder, DoesNotHoldACopyOfTheFile) {
     const std::string copy = folder.file("copy.db");
     {

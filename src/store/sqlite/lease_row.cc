@@ -19,13 +19,15 @@ std::string boot_id() {
 }
 
 // When the process was started, in ticks since the machine was: field 22 of /proc/PID/stat, the
-// 20th after the name in brackets. None where there is no such process.
+// 20th after the name in brackets. None where there is no such process, or only what its parent has
+// not yet taken note of: it holds nothing any more.
 std::optional<std::int64_t> started_of(std::int64_t pid) {
     std::ifstream file(fmt::format("/proc/{}/stat", pid));
     std::string text;
     std::getline(file, text);
     std::size_t at = text.rfind(')');
-    if (at == std::string::npos) return std::nullopt;
+    if (at == std::string::npos || at + 2 >= text.size()) return std::nullopt;
+    if (const char state = text[at + 2]; state == 'Z' || state == 'X') return std::nullopt;
     for (int field = 0; field < 20; ++field) {
         at = text.find(' ', at + 1);
         if (at == std::string::npos) return std::nullopt;
