@@ -71,6 +71,7 @@ Feed feed_of(const FeedSettings& settings) {
     feed.instruments = settings.instruments;
     feed.topic = settings.topic;
     feed.table = {settings.table, settings.form};
+    feed.sends_arrays = settings.message == FeedSettings::Message::array;
     feed.currency = settings.currency;
     feed.max_age = settings.max_age;
     feed.max_attempts = settings.max_attempts;

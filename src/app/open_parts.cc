@@ -19,6 +19,8 @@ KafkaCompression compression_of(TapeSettings::Compression compression) {
     switch (compression) {
         case TapeSettings::Compression::none:
             return KafkaCompression::none;
+        case TapeSettings::Compression::gzip:
+            return KafkaCompression::gzip;
         case TapeSettings::Compression::lz4:
             return KafkaCompression::lz4;
         case TapeSettings::Compression::zstd:
@@ -142,6 +144,8 @@ Result<OpenedStore> open_store(const Settings& settings, const Clock& clock, Sto
     if (!url) return url.error();
     PostgresStoreOptions options;
     options.loader = process_name();
+    options.keep_types = settings.store.keep_types;
+    options.original_zone = settings.store.original_zone;
     options.say = [](const std::string& sentence) { fail(Exit::fine, sentence); };
     auto store = PostgresStore::open(std::get<PostgresUrl>(url->target), clock, std::move(options));
     if (!store) return store.error();

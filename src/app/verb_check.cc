@@ -87,8 +87,9 @@ private:
         feeds_ = *std::move(feeds);
         for (const auto& [name, feed] : feeds_) {
             add("feed " + name, !feed.sources.empty(),
-                fmt::format("{} instruments, {} sources", feed.instruments.size(),
-                            feed.sources.size()));
+                fmt::format("{} instruments, {} sources; on {}, {}", feed.instruments.size(),
+                            feed.sources.size(), feed.topic,
+                            feed.sends_arrays ? "an array a run" : "an object a price"));
         }
     }
 

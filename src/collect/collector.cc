@@ -17,6 +17,8 @@ using std::chrono::milliseconds;
 
 constexpr int kTriesOfTheTape = 3;
 constexpr std::size_t kLeastCookie = 16;
+// Of a message, which Kafka takes up to 1,000,000 bytes of, headers and all.
+constexpr std::size_t kMostOfAnArray = 900'000;
 
 // What of an answer is kept: no secret, in whatever form the site repeats it.
 struct CleanAnswer {
@@ -124,35 +126,64 @@ std::vector<std::string> Collector::keep(std::span<const Answer> answers, const 
     return digests;
 }
 
+std::vector<Parcel> parcels_of(const Feed& feed, std::optional<Timestamp> slot,
+                               std::vector<Found> found) {
+    std::vector<Parcel> parcels;
+    for (Found& one : found) {
+        OutgoingMessage message = message_of(feed, slot, one);
+        if (feed.sends_arrays) {
+            const bool has_room =
+                !parcels.empty() &&
+                parcels.back().message.value.size() + message.value.size() < kMostOfAnArray;
+            if (has_room) {
+                Parcel& last = parcels.back();
+                last.message.value.back() = ',';
+                last.message.value += message.value + "]";
+                last.message.timestamp = std::max(last.message.timestamp, message.timestamp);
+                last.found.push_back(std::move(one));
+                continue;
+            }
+            // Arrays of a feed stay in order.
+            message.key = feed.name;
+            message.value = "[" + message.value + "]";
+        }
+        Parcel& parcel = parcels.emplace_back();
+        parcel.message = std::move(message);
+        parcel.found.push_back(std::move(one));
+    }
+    return parcels;
+}
+
 void Collector::put_on_tape(const Feed& feed, const CollectJob& job, std::vector<Found> found,
                             CollectPlan& plan) {
-    std::vector<OutgoingMessage> messages;
     const auto slot = job.off_schedule ? std::nullopt : std::optional(job.slot);
-    for (const Found& one : found) messages.push_back(message_of(feed, slot, one));
-    for (int tries = 1; !messages.empty(); ++tries) {
+    std::vector<Parcel> parcels = parcels_of(feed, slot, std::move(found));
+    for (int tries = 1; !parcels.empty(); ++tries) {
+        std::vector<OutgoingMessage> messages;
+        for (const Parcel& parcel : parcels) messages.push_back(parcel.message);
         auto appended = parts_.tape.append(messages);
         const bool last = tries == kTriesOfTheTape;
-        std::vector<Found> left;
-        std::vector<OutgoingMessage> again;
-        for (std::size_t i = 0; i < messages.size(); ++i) {
+        std::vector<Parcel> left;
+        for (std::size_t i = 0; i < parcels.size(); ++i) {
             const auto* position = appended && (*appended)[i] ? &*(*appended)[i] : nullptr;
             if (position != nullptr) {
-                plan.sent(found[i].subject,
-                          {position->at.topic, position->at.partition, position->offset,
-                           found[i].source, found[i].reading.rule});
+                for (const Found& one : parcels[i].found) {
+                    plan.sent(one.subject, {position->at.topic, position->at.partition,
+                                            position->offset, one.source, one.reading.rule});
+                }
                 continue;
             }
             const Error& error = appended ? (*appended)[i].error() : appended.error();
             if (last || !retryable(error.kind)) {
-                plan.not_sent(found[i].subject, {Reason::tape, error.what});
+                for (const Found& one : parcels[i].found) {
+                    plan.not_sent(one.subject, {Reason::tape, error.what});
+                }
                 continue;
             }
-            left.push_back(std::move(found[i]));
-            again.push_back(std::move(messages[i]));
+            left.push_back(std::move(parcels[i]));
         }
-        found = std::move(left);
-        messages = std::move(again);
-        if (!messages.empty()) parts_.clock.sleep_until(parts_.clock.now() + 200ms, {});
+        parcels = std::move(left);
+        if (!parcels.empty()) parts_.clock.sleep_until(parts_.clock.now() + 200ms, {});
     }
 }
 
@@ -172,6 +203,7 @@ Result<RunOutcomes> Collector::collect(const Feed& feed, const CollectJob& job,
                     .deployment = job.deployment};
     CollectPlan plan(feed, job, parts_.states, sessions_, parts_.secrets, now());
     std::size_t settled = 0;
+    std::vector<Found> gathered;  // of a feed that sends one array
     std::optional<std::chrono::microseconds> last_moment;
     while (!plan.done()) {
         if (stop.stop_requested() && !last_moment) {
@@ -218,9 +250,14 @@ Result<RunOutcomes> Collector::collect(const Feed& feed, const CollectJob& job,
             }
         }
         settled += found.size();
-        put_on_tape(feed, job, std::move(found), plan);
+        if (feed.sends_arrays) {
+            std::ranges::move(found, std::back_inserter(gathered));
+        } else {
+            put_on_tape(feed, job, std::move(found), plan);
+        }
         if (progress) progress(settled);
     }
+    put_on_tape(feed, job, std::move(gathered), plan);
     run.ended = parts_.clock.now();
     run.outcomes = plan.outcomes();
     clean(run.outcomes, parts_.secrets.redactor());

@@ -55,4 +55,13 @@ private:
 // The message that carries a found price; without a slot where it answers none.
 OutgoingMessage message_of(const Feed& feed, std::optional<Timestamp> slot, const Found& found);
 
+// A message with the prices that it carries: one, or those of a run.
+struct Parcel {
+    OutgoingMessage message;
+    std::vector<Found> found;
+};
+// What `found` is sent in: of a feed that sends arrays as few as Kafka's limit of a message allows.
+std::vector<Parcel> parcels_of(const Feed& feed, std::optional<Timestamp> slot,
+                               std::vector<Found> found);
+
 }  // namespace tapedeck

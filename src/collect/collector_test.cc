@@ -78,6 +78,67 @@ protected:
     std::map<std::string, std::vector<Timestamp>> asked_at;
 };
 
+// Issue 11: the original's Spark job takes a message's value for an array of records.
+TEST_F(CollectorTest, AFeedOfArraysSendsOneMessageARun) {
+    feed.sends_arrays = true;
+    script["https://alpha.example/price/solana"] = {failing(Reason::timeout)};
+    const auto run = collect(job_of(feed));
+    ASSERT_TRUE(run) << run.error().what;
+    EXPECT_EQ(messages(feed.topic), 1);
+    for (const Outcome& outcome : run->outcomes) {
+        ASSERT_TRUE(outcome.sent) << outcome.what;
+        EXPECT_EQ(outcome.sent->offset, Offset(0));
+    }
+    EXPECT_EQ(run->outcomes[2].sent->source, "beta");
+    const auto chunk = tape.read({feed.topic, Partition(0)}, Offset(0), 1);
+    ASSERT_TRUE(chunk && chunk->messages.size() == 1);
+    EXPECT_EQ(chunk->messages[0].key, "coin");
+    RecordDecoder decoder;
+    TextArena arena;
+    std::vector<Record> records;
+    ASSERT_EQ(chunk->messages[0].value.front(), '[');
+    ASSERT_TRUE(decoder.decode(chunk->messages[0].value, RecordForm::coin, arena, records));
+    ASSERT_EQ(records.size(), 3U);
+    for (const Record& record : records) EXPECT_EQ(record.slot, kSlot);
+    EXPECT_EQ(chunk->messages[0].timestamp->time_since_epoch() % 1ms, 0us);
+    // Loaded, each is a row, and accounted for.
+    const auto store = testing::store_in_memory(clock);
+    ASSERT_TRUE(store->ensure_table(feed.table));
+    Loader loader(tape, *store, clock, log, testing::loading_of(feed));
+    const auto loaded = loader.run({}, true);
+    ASSERT_TRUE(loaded) << loaded.error().what;
+    EXPECT_EQ(loaded->rows, 3);
+    const std::map<std::string, Feed> feeds{{"coin", feed}};
+    CoverageLedger ledger(*store, tape, feeds);
+    const std::vector<Expectation> expected{testing::expected_of(feed)};
+    ASSERT_TRUE(ledger.settle(expected, kSlot + 4min));
+    const auto rows = ledger.stored("coin", kSlot, kSlot + 1min);
+    ASSERT_TRUE(rows && rows->size() == 3);
+    for (const CoverageRow& row : *rows) EXPECT_EQ(to_string(row.verdict.state), "recorded");
+}
+
+TEST_F(CollectorTest, AnArrayIsNoLongerThanAMessageMayBe) {
+    feed.sends_arrays = true;
+    std::vector<Found> found;
+    for (int i = 0; i < 10'000; ++i) {
+        Found one{static_cast<std::size_t>(i), {}, "alpha", std::string(64, 'a'), kSlot};
+        one.reading.instrument = "coin-" + std::to_string(i);
+        one.reading.price = *Decimal::parse("1.50");
+        found.push_back(std::move(one));
+    }
+    const auto parcels = parcels_of(feed, kSlot, found);
+    EXPECT_GT(parcels.size(), 1U);
+    std::size_t next = 0;
+    for (const Parcel& parcel : parcels) {
+        EXPECT_LT(parcel.message.value.size(), 1'000'000U);
+        EXPECT_EQ(parcel.message.value.back(), ']');
+        for (const Found& one : parcel.found) EXPECT_EQ(one.subject, next++);
+    }
+    EXPECT_EQ(next, 10'000U);
+    feed.sends_arrays = false;
+    EXPECT_EQ(parcels_of(feed, kSlot, found).size(), 10'000U);
+}
+
 TEST_F(CollectorTest, PutsEveryPriceOnTheTapeAndAccountsForIt) {
     auto run = collect(job_of(feed));
     ASSERT_TRUE(run) << run.error().what;

@@ -20,6 +20,7 @@ struct Feed {
     std::string currency;                  // what prices must be in; empty: whatever is shown
     std::chrono::milliseconds max_age{0};  // of a price; 0: as the source says
     int max_attempts = 2;                  // questions to one source for one instrument in a slot
+    bool sends_arrays = false;             // one array a run, as the original's readers take them
     bool lift_age_checks = false;          // saved pages are as old as they are
 };
 

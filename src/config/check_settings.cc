@@ -35,6 +35,7 @@ public:
     void check_all() {
         check_secrets();
         check_tape();
+        check_take_over();
         check_feeds();
         check_tables_and_topics();
         check_calendars();
@@ -112,6 +113,17 @@ private:
             !(tape.ca_file.empty() && tape.certificate_file.empty() && tape.key_file.empty());
         if (files && !tape.tls) {
             fault({"tape"}, "tls", "tls is false, and files for it are named: write tls = true");
+        }
+    }
+
+    void check_take_over() {
+        const StoreSettings& store = settings().store;
+        if (const auto zone = Zone::named(store.original_zone); !zone) {
+            fault({"store"}, "original_zone",
+                  fmt::format("original_zone is wrong: {}", zone.error().what));
+        } else if (store.keep_types && store.original_zone != "UTC") {
+            fault({"store"}, "original_zone",
+                  "original_zone goes with times that are brought to UTC: not with keep_types");
         }
     }
 

@@ -26,8 +26,11 @@ constexpr auto kFormats =
                                                 {LogSettings::Format::text, "text"},
                                                 {LogSettings::Format::json, "json"}});
 
+constexpr auto kMessages = std::to_array<Choice<FeedSettings::Message>>(
+    {{FeedSettings::Message::object, "object"}, {FeedSettings::Message::array, "array"}});
 constexpr auto kCompressions =
     std::to_array<Choice<TapeSettings::Compression>>({{TapeSettings::Compression::none, "none"},
+                                                      {TapeSettings::Compression::gzip, "gzip"},
                                                       {TapeSettings::Compression::lz4, "lz4"},
                                                       {TapeSettings::Compression::zstd, "zstd"}});
 constexpr auto kMechanisms = std::to_array<Choice<TapeSettings::Mechanism>>(
@@ -74,6 +77,7 @@ std::span<const Choice<TapeSettings::Compression>> choices(TapeSettings::Compres
 std::span<const Choice<TapeSettings::Mechanism>> choices(TapeSettings::Mechanism) {
     return kMechanisms;
 }
+std::span<const Choice<FeedSettings::Message>> choices(FeedSettings::Message) { return kMessages; }
 
 std::string must_be_instrument(std::string_view text) {
     // Tickers hold all kinds of signs (BRK-B, ^GSPC, EURUSD=X, M&M.NS, XBT/USD); those that would

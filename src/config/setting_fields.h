@@ -14,6 +14,7 @@ std::span<const Choice<LogSettings::Level>> choices(LogSettings::Level);
 std::span<const Choice<LogSettings::Format>> choices(LogSettings::Format);
 std::span<const Choice<TapeSettings::Compression>> choices(TapeSettings::Compression);
 std::span<const Choice<TapeSettings::Mechanism>> choices(TapeSettings::Mechanism);
+std::span<const Choice<FeedSettings::Message>> choices(FeedSettings::Message);
 
 // What a text must be; "" or the end of a sentence.
 std::string must_be_instrument(std::string_view text);
@@ -40,6 +41,13 @@ inline constexpr auto kStore = std::tuple{
           "Name of the [secret] that holds the database's password.")
         .checked(must_be_name)
         .if_unset("the URL's own, PGPASSWORD or the password file"),
+    field(
+        "keep_types", &StoreSettings::keep_types,
+        "Whether serial, timestamp and primary key of the earlier pipeline's tables in PostgreSQL "
+        "stay as they are when the tables are taken over; their timestamps are read as UTC then."),
+    field("original_zone", &StoreSettings::original_zone,
+          "Time zone that the timestamps of the earlier pipeline's tables are in: its JVM's.")
+        .for_example("\"Europe/Istanbul\""),
 };
 
 inline constexpr auto kTape = std::tuple{
@@ -59,7 +67,10 @@ inline constexpr auto kTape = std::tuple{
     field("topic_retention", &TapeSettings::topic_retention,
           "How long Kafka keeps the messages of a topic that tapedeck makes; \"0\" is for ever.")
         .between(0ms, kYears),
-    field("compression", &TapeSettings::compression, "How messages travel to Kafka."),
+    field(
+        "compression", &TapeSettings::compression,
+        "How messages travel to Kafka. gzip is read by every client; lz4 and zstd are cheaper, and "
+        "some clients need a package more for them."),
     field("tls", &TapeSettings::tls,
           "Whether the way to the brokers is encrypted; their names are checked."),
     field("ca_file", &TapeSettings::ca_file, "PEM file of the authorities that vouch for brokers.")
@@ -212,6 +223,9 @@ inline constexpr auto kFeed = std::tuple{
         .if_unset("NAME_records"),
     field("form", &FeedSettings::form,
           "Shape of messages and rows; stock has a name and a previous close."),
+    field("message", &FeedSettings::message,
+          "What a message of the topic is: object, one price; array, the prices of one run, as the "
+          "earlier pipeline's readers take them. Loaders read either."),
     field("currency", &FeedSettings::currency, "Currency that every price must be in.")
         .checked(must_be_currency)
         .if_unset("any known one"),

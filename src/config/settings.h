@@ -20,11 +20,14 @@ namespace tapedeck {
 struct StoreSettings {
     StoreUrl url;
     std::string secret;  // name of the [secret] with the database's password; empty: none
+    // Of the original's tables in PostgreSQL, when they are taken over:
+    bool keep_types = false;            // serial, timestamp and primary key stay
+    std::string original_zone = "UTC";  // that their timestamps are in
     friend bool operator==(const StoreSettings&, const StoreSettings&) = default;
 };
 
 struct TapeSettings {
-    enum class Compression { none, lz4, zstd };
+    enum class Compression { none, gzip, lz4, zstd };
     enum class Mechanism { plain, scram_sha_256, scram_sha_512 };
     TapeUrl url;
     std::int32_t partitions = 3;
@@ -32,7 +35,7 @@ struct TapeSettings {
     // Of Kafka only:
     std::int32_t replication = 0;  // 0: as the broker has it
     std::chrono::milliseconds topic_retention{std::chrono::hours(24 * 90)};  // 0: for ever
-    Compression compression = Compression::lz4;
+    Compression compression = Compression::gzip;  // which every client reads
     bool tls = false;
     std::string ca_file;           // PEM; empty: the machine's own
     std::string certificate_file;  // PEM, with key_file; empty: none is shown
@@ -110,12 +113,14 @@ struct ClassListSettings {
 };
 
 struct FeedSettings {
+    enum class Message { object, array };
     std::string name;
     std::vector<std::string> instruments;  // no two alike; empty: the feed asks for nothing
     std::vector<std::string> sources;      // the chain, first choice first
     std::string topic;                     // never empty once loaded
     std::string table;                     // never empty once loaded
     RecordForm form = RecordForm::stock;
+    Message message = Message::object;
     std::string currency;                  // that every price must be in; empty: any known one
     std::chrono::milliseconds max_age{0};  // of the source's own time of a price; 0: not checked
     std::optional<std::chrono::milliseconds> stale_after;  // unset: three intervals

@@ -203,7 +203,7 @@ Result<std::string> primary_key(PostgresConnection& connection, const std::strin
 }
 
 Result<> migrate(PostgresConnection& connection, const PriceTable& table, const TableFacts& facts,
-                 bool keep_types) {
+                 const TakeOver& how) {
     const auto key = primary_key(connection, table.name);
     if (!key) return key.error();
     std::vector<std::string> steps;
@@ -214,11 +214,13 @@ Result<> migrate(PostgresConnection& connection, const PriceTable& table, const 
             steps.push_back(fmt::format("alter column {} type numeric", price));
         }
     }
-    if (!keep_types) {
+    if (!how.keep_types) {
         if (!key->empty()) steps.push_back(fmt::format("drop constraint \"{}\"", *key));
         if (facts.column("id")->type != "bigint") steps.push_back("alter column id type bigint");
         if (facts.column("date")->type != "timestamp with time zone") {
-            steps.push_back("alter column date type timestamptz using date at time zone 'UTC'");
+            steps.push_back(
+                fmt::format("alter column date type timestamptz using date at time zone {}",
+                            literal(how.zone)));
         }
     }
     for (const std::string_view column : added_columns()) {
@@ -226,7 +228,7 @@ Result<> migrate(PostgresConnection& connection, const PriceTable& table, const 
     }
     auto done = connection.execute(
         fmt::format("alter table \"{}\" {}", table.name, fmt::join(steps, ", ")));
-    if (!done || keep_types) return done;
+    if (!done || how.keep_types) return done;
     // A serial's sequence would end at 2^31 - 1.
     return connection.execute(fmt::format(
         "do $$ declare s text := pg_get_serial_sequence('\"{}\"', 'id'); begin"
@@ -272,8 +274,9 @@ Result<FoundTable> find_table(PostgresConnection& connection, const PriceTable& 
     return judged(*facts, table);
 }
 
-std::string migration_sentence(const PriceTable& table, const FoundTable& found, bool keep_types) {
-    if (keep_types || found.wide_types) {
+std::string migration_sentence(const PriceTable& table, const FoundTable& found,
+                               const TakeOver& how) {
+    if (how.keep_types || found.wide_types) {
         return fmt::format(
             "table {} of the original gets seven columns, a key and an index; its {} MiB stay as "
             "they are, and nobody else can use it for a moment",
@@ -282,19 +285,19 @@ std::string migration_sentence(const PriceTable& table, const FoundTable& found,
     return fmt::format(
         "table {} of the original is migrated in place: its {} MiB are written anew, which takes "
         "that much space once more, and nobody else can use it meanwhile; its timestamps are read "
-        "as UTC, and its primary key on id gives way to a key that refuses doubles (keep_types "
-        "leaves serial, timestamp and primary key as they are)",
-        table.name, found.bytes / 1'048'576);
+        "as {} ([store] original_zone), and its primary key on id gives way to a key that refuses "
+        "doubles ([store] keep_types leaves serial, timestamp and primary key as they are)",
+        table.name, found.bytes / 1'048'576, how.zone);
 }
 
-Result<> make_price_table(PostgresConnection& connection, const PriceTable& table, bool keep_types,
-                          const std::function<void(const std::string&)>& say) {
+Result<> make_price_table(PostgresConnection& connection, const PriceTable& table,
+                          const TakeOver& how, const std::function<void(const std::string&)>& say) {
     auto found = find_table(connection, table);
     if (!found) return found.error();
     if (!found->problems.empty()) return taken(connection, table.name, found->problems);
     if (found->kind == FoundTable::Kind::ours && found->whole) return {};
     if (found->kind == FoundTable::Kind::original && say) {
-        say(migration_sentence(table, *found, keep_types));
+        say(migration_sentence(table, *found, how));
     }
     return under_lock(connection, [&]() -> Result<> {
         auto facts = facts_of(connection, table.name);  // somebody else may have been first
@@ -304,7 +307,7 @@ Result<> make_price_table(PostgresConnection& connection, const PriceTable& tabl
         Result<> done;
         if (now.kind == FoundTable::Kind::missing) done = connection.execute(table_sql(table));
         if (now.kind == FoundTable::Kind::original) {
-            done = migrate(connection, table, *facts, keep_types);
+            done = migrate(connection, table, *facts, how);
         }
         if (!done || (now.kind == FoundTable::Kind::ours && now.whole)) return done;
         return connection.execute(indexes_sql(table.name) + views_sql(table));

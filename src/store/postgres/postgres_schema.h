@@ -29,13 +29,20 @@ struct FoundTable {
 };
 Result<FoundTable> find_table(PostgresConnection& connection, const PriceTable& table);
 
+// How a table of the original is taken over.
+struct TakeOver {
+    bool keep_types = false;   // serial, timestamp and primary key stay
+    std::string zone = "UTC";  // that its timestamps are in
+};
+
 // In people's words, what `make_price_table` would do to a table of the original.
-std::string migration_sentence(const PriceTable& table, const FoundTable& found, bool keep_types);
+std::string migration_sentence(const PriceTable& table, const FoundTable& found,
+                               const TakeOver& how);
 
 // Makes the table, its key, its BRIN index and its views where they are missing, or adds to a
 // table of the original what it lacks, its rows kept; in one transaction, under the advisory lock.
 // `say` gets the sentence of a migration before it begins.
-Result<> make_price_table(PostgresConnection& connection, const PriceTable& table, bool keep_types,
-                          const std::function<void(const std::string&)>& say);
+Result<> make_price_table(PostgresConnection& connection, const PriceTable& table,
+                          const TakeOver& how, const std::function<void(const std::string&)>& say);
 
 }  // namespace tapedeck

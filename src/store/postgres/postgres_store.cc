@@ -425,7 +425,8 @@ Result<std::unique_ptr<Lease>> PostgresStore::Impl::acquire_lease(const std::str
 Result<> PostgresStore::Impl::ensure_table(const PriceTable& table) {
     auto connection = open_for_schema();
     if (!connection) return connection.error();
-    return make_price_table(**connection, table, options_.keep_types, options_.say);
+    return make_price_table(**connection, table, {options_.keep_types, options_.original_zone},
+                            options_.say);
 }
 
 Result<> PostgresStore::Impl::backup(const std::string& path,
@@ -453,7 +454,8 @@ Result<std::vector<std::string>> PostgresStore::Impl::pending_migrations(
         const auto found = find_table(**connection, table);
         if (!found) return found.error();
         if (found->kind != FoundTable::Kind::original || !found->problems.empty()) continue;
-        out.push_back(migration_sentence(table, *found, options_.keep_types));
+        out.push_back(
+            migration_sentence(table, *found, {options_.keep_types, options_.original_zone}));
     }
     return out;
 }

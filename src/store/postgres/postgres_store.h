@@ -22,6 +22,7 @@ struct PostgresStoreOptions {
     std::chrono::milliseconds statement_timeout{60'000};
     // Of an original's table that is migrated: its serial, timestamp and primary key stay.
     bool keep_types = false;
+    std::string original_zone = "UTC";  // that its timestamps are in
     // Gets a sentence for people before something long begins: a table's migration.
     std::function<void(const std::string& sentence)> say;
 };

@@ -10,7 +10,7 @@
 
 namespace tapedeck {
 
-enum class KafkaCompression { none, lz4, zstd };
+enum class KafkaCompression { none, gzip, lz4, zstd };
 
 // Encrypted connections; the broker's name is checked against its certificate. Empty: the
 // system's authorities, and no certificate of our own.
@@ -43,7 +43,7 @@ struct KafkaOptions {
     std::int16_t replication = -1;
     std::chrono::milliseconds retention = std::chrono::days(90);
 
-    KafkaCompression compression = KafkaCompression::lz4;
+    KafkaCompression compression = KafkaCompression::gzip;
     std::size_t max_message_bytes = 1'000'000;          // a larger message is refused, alone
     std::chrono::milliseconds message_timeout{30'000};  // retries of one message end here
     std::chrono::milliseconds request_timeout{10'000};  // of everything else

@@ -14,6 +14,8 @@ std::string_view name_of(KafkaCompression compression) {
     switch (compression) {
         case KafkaCompression::none:
             return "none";
+        case KafkaCompression::gzip:
+            return "gzip";
         case KafkaCompression::lz4:
             return "lz4";
         case KafkaCompression::zstd:

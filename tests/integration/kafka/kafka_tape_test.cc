@@ -374,8 +374,8 @@ TEST_F(KafkaTapeTest, TakesAMessageFromAClockThatIsADayAhead) {
 }
 
 TEST_F(KafkaTapeTest, EveryCompressionIsReadBack) {
-    for (const auto compression :
-         {KafkaCompression::none, KafkaCompression::lz4, KafkaCompression::zstd}) {
+    for (const auto compression : {KafkaCompression::none, KafkaCompression::gzip,
+                                   KafkaCompression::lz4, KafkaCompression::zstd}) {
         KafkaOptions options = options_;
         options.compression = compression;
         const auto tape = open_tape(options);

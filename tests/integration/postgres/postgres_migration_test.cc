@@ -133,6 +133,17 @@ TEST_F(PostgresMigration, LeavesSerialTimestampAndPrimaryKeyWhereAskedTo) {
     EXPECT_EQ(read, std::vector<std::string>{"2025-11-24T16:00:00.412913Z"});
 }
 
+// Issue 11: a JVM that was not in UTC wrote its own clock's times.
+TEST_F(PostgresMigration, ReadsTimestampsInTheZoneOfTheOriginal) {
+    PostgresStoreOptions options;
+    options.original_zone = "America/New_York";
+    const auto store = open_store(url_, clock_, options);
+    const auto made = store->ensure_table(kCoins);
+    ASSERT_TRUE(made) << made.error().what;
+    EXPECT_EQ(outsider_.value("select date at time zone 'UTC' from coin_records where id = 1"),
+              "2023-03-01 19:05:00.123456");
+}
+
 TEST_F(PostgresMigration, WidensAPriceThatWouldBeRounded) {
     outsider_.execute("alter table coin_records alter column price type numeric(10, 2)");
     const auto store = migrated(true);
