@@ -281,28 +281,50 @@ Result<> Assembly::open_captures(const Options& options) {
     return {};
 }
 
-Result<> Assembly::open_parts(const Options& options) {
-    OpenedStore opened;
-    if (options.store || !is_kafka(settings())) {
-        const StoreUse use = options.only_look    ? StoreUse::look
-                             : options.must_exist ? StoreUse::write
-                                                  : StoreUse::make;
-        auto store = open_store(settings(), *clock_, use);
-        if (!store) return store.error();
-        opened = *std::move(store);
-        if (opened.sqlite != nullptr && opened.sqlite->is_unchanging()) {
-            fail(
-                Exit::fine,
-                fmt::format("{}: read as a copy that nobody changes, as nothing can be made beside "
-                            "it here",
-                            to_string(settings().store.url)));
-        }
+Result<OpenedStore> Assembly::open_own_store(const Options& options) {
+    if (!options.store && is_kafka(settings())) return OpenedStore{};
+    const StoreUse use = options.only_look    ? StoreUse::look
+                         : options.must_exist ? StoreUse::write
+                                              : StoreUse::make;
+    const PostgresTables tables = options.only_look    ? PostgresTables::look
+                                  : options.take_over  ? PostgresTables::take_over
+                                  : options.must_exist ? PostgresTables::leave
+                                                       : PostgresTables::make;
+    auto opened = open_store(settings(), *clock_, use, tables);
+    if (opened && opened->sqlite != nullptr && opened->sqlite->is_unchanging()) {
+        fail(Exit::fine,
+             fmt::format("{}: read as a copy that nobody changes, as nothing can be made beside "
+                         "it here",
+                         to_string(settings().store.url)));
     }
+    return opened;
+}
+
+// Said once by whoever meets tables that somebody is yet to take over.
+void Assembly::note_pending(const OpenedStore& opened, bool quiet) {
+    if (opened.sqlite != nullptr && opened.sqlite->is_older()) {
+        pending_ = {"the file is an older program's, and gets the tables that it lacks"};
+        return;
+    }
+    if (opened.postgres == nullptr) return;
+    pending_ = opened.postgres->pending();
+    if (pending_.empty() || quiet) return;
+    fail(Exit::fine,
+         fmt::format("{}: tables are read as an older program, or the original, has left them; "
+                     "`tapedeck check` says what `run`, `load` or `check --migrate` does to them",
+                     to_string(settings().store.url)));
+}
+
+Result<> Assembly::open_parts(const Options& options) {
+    auto store = open_own_store(options);
+    if (!store) return store.error();
+    OpenedStore opened = *std::move(store);
     auto tape = open_tape(settings(), *clock_, log_, options.tape, opened, options.only_look);
     store_ = std::move(opened.store);
     sqlite_ = opened.sqlite;
     // Before the tape: whoever makes a server's tables once need not record on this machine.
     if (auto done = make_tables(); !done) return done;
+    note_pending(opened, options.quiet);
     if (!tape) return tape.error();
     tape_ = *std::move(tape);
     return {};
@@ -391,6 +413,7 @@ Result<std::unique_ptr<Assembly>> open_patiently(const LoadedConfig& config,
         Assembly::Options opening;
         opening.must_exist = options.must_exist;
         opening.only_look = options.only_look;
+        opening.take_over = options.take_over;
         opening.captures = options.captures;
         opening.tape = options.tape;
         opening.store = options.store;

@@ -59,6 +59,9 @@ public:
         // Nothing is made, changed or taken: files are read as look_at has it, and what an older
         // one lacks, or a new configuration names, reads as empty.
         bool only_look = false;
+        // A server's tables of an older program, or of the original, are brought up to date. All
+        // others leave the original's as they are, and read them so.
+        bool take_over = false;
         bool captures = true;
         TapeUse tape = TapeUse::append;
         bool store = true;     // false: none is opened where the tape is in Kafka
@@ -83,6 +86,8 @@ public:
     KafkaTape* kafka() { return tape_.kafka; }        // none: the tape is embedded
     SpoolTape* spool() { return tape_.spool; }        // none: nothing may wait
     Captures* captures() { return captures_.get(); }  // none where they are not kept
+    // What whoever takes over would do to the tables that were left as they are, in sentences.
+    const std::vector<std::string>& pending() const { return pending_; }
     // Why a file of captures that is there cannot be read; empty: it can, or there is none.
     const std::string& captures_fault() const { return captures_fault_; }
     const Sources& sources() const { return made_.sources; }
@@ -133,7 +138,9 @@ private:
     bool shares_file() const {
         return std::holds_alternative<EmbeddedUrl>(settings().tape.url.target);
     }
+    Result<OpenedStore> open_own_store(const Options& options);
     Result<> make_tables();
+    void note_pending(const OpenedStore& opened, bool quiet);
     Result<> prepare(const Options& options);
     Result<> open_captures(const Options& options);
     Result<> note_first_tape();
@@ -151,6 +158,7 @@ private:
     OpenedTape tape_;
     std::unique_ptr<Captures> captures_;
     std::string captures_fault_;
+    std::vector<std::string> pending_;
 };
 
 // As Assembly::open with what can be copied of `options`. With `wait`, a server's store that is

@@ -183,6 +183,8 @@ private:
     void add_settings() {
         auto* check = verb("check", "Whether all is ready to record", told_.check, verb_check);
         check->add_flag("--online", told_.check.online, "Ask the sites as well");
+        check->add_flag("--migrate", told_.check.migrate,
+                        "First bring the store's tables up to date, the earlier pipeline's too");
 
         auto* config = verb("config", "The configuration", told_.config, verb_config);
         config->add_option("action", told_.config.action, "show, explain, check or reference")

@@ -300,6 +300,7 @@ Exit run_demo(const Globals& globals, const RunOptions& options, StopOnSignal& s
         serve_by_demo(sources, demo->server->port(), saved);
     };
     opening.lift_age_checks = saved;
+    opening.take_over = true;
     LiveScreen screen;
     opening.quiet = globals.quiet;
     if (live) opening.log_least = Severity::warn;

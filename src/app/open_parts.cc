@@ -7,7 +7,6 @@
 
 #include "app/output.h"
 #include "config/secrets.h"
-#include "store/postgres/postgres_store.h"
 #include "store/sqlite/file_lease.h"
 
 namespace tapedeck {
@@ -115,7 +114,8 @@ Result<KafkaOptions> kafka_options(const Settings& settings) {
     return options;
 }
 
-Result<OpenedStore> open_store(const Settings& settings, const Clock& clock, StoreUse use) {
+Result<OpenedStore> open_store(const Settings& settings, const Clock& clock, StoreUse use,
+                               PostgresTables tables) {
     if (const auto* file = std::get_if<SqliteUrl>(&settings.store.url.target)) {
         if (use == StoreUse::write && !std::filesystem::exists(file->path)) {
             return nothing_yet(file->path);
@@ -143,13 +143,17 @@ Result<OpenedStore> open_store(const Settings& settings, const Clock& clock, Sto
     const auto url = store_url_with_secret(settings);
     if (!url) return url.error();
     PostgresStoreOptions options;
+    options.tables = tables;
     options.loader = process_name();
     options.keep_types = settings.store.keep_types;
     options.original_zone = settings.store.original_zone;
     options.say = [](const std::string& sentence) { fail(Exit::fine, sentence); };
     auto store = PostgresStore::open(std::get<PostgresUrl>(url->target), clock, std::move(options));
     if (!store) return store.error();
-    return OpenedStore{*std::move(store), nullptr};
+    OpenedStore opened;
+    opened.postgres = store->get();
+    opened.store = *std::move(store);
+    return opened;
 }
 
 Result<bool> lease_is_held(const Settings& settings, Store& store) {

@@ -4,6 +4,7 @@
 
 #include "config/settings.h"
 #include "events/log.h"
+#include "store/postgres/postgres_store.h"
 #include "store/sqlite/sqlite_store.h"
 #include "tape/kafka/kafka_options.h"
 #include "tape/kafka/kafka_tape.h"
@@ -24,15 +25,18 @@ std::string process_name();
 
 struct OpenedStore {
     std::unique_ptr<Store> store;
-    SqliteStore* sqlite = nullptr;  // `store` itself
+    SqliteStore* sqlite = nullptr;      // `store` itself
+    PostgresStore* postgres = nullptr;  // `store` itself
 };
 enum class StoreUse {
     make,   // an SQLite file that is not there is made
     write,  // one that is not there is `rejected`
     look,   // the same, and only read: SqliteStore::open_looking
 };
+// What is done about a server's tables; a file's are brought up to date by whoever writes it.
 // `unavailable` where a server does not answer.
-Result<OpenedStore> open_store(const Settings& settings, const Clock& clock, StoreUse use);
+Result<OpenedStore> open_store(const Settings& settings, const Clock& clock, StoreUse use,
+                               PostgresTables tables);
 
 // Whether a recorder, a loader or a collection holds the lease, seen without taking it.
 Result<bool> lease_is_held(const Settings& settings, Store& store);

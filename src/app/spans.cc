@@ -65,6 +65,7 @@ Result<Reader> open_reader(const Globals& globals, bool writes) {
     opening.must_exist = true;
     opening.only_look = !writes;
     opening.log_least = Severity::error;
+    opening.quiet = globals.quiet;
     auto assembly = Assembly::open(*std::move(config), std::move(opening));
     if (!assembly) return assembly.error();
     Reader reader{*std::move(assembly), {}, {}, {}};

@@ -257,6 +257,7 @@ Exit verb_backup(const Globals& globals, const BackupOptions& options) {
     opening.only_look = true;
     opening.captures = false;
     opening.log_least = Severity::error;
+    opening.quiet = globals.quiet;
     auto assembly = Assembly::open(*std::move(config), std::move(opening));
     if (!assembly) return fail_opening(assembly.error());
     const Settings& settings = (*assembly)->settings();

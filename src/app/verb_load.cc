@@ -98,6 +98,7 @@ Exit verb_load(const Globals& globals, const LoadVerbOptions& options) {
     Assembly::Options opening;
     opening.captures = false;
     opening.must_exist = true;
+    opening.take_over = true;
     opening.tape = TapeUse::load;
     opening.patient = !options.until_end;
     opening.quiet = globals.quiet;

@@ -176,7 +176,12 @@ Result<> put_dump(const std::vector<Move>& moves, const Settings& settings) {
         auto restored = restore_database(std::get<PostgresUrl>(url->target), move.from.path);
         if (!restored || !is_kafka(settings)) return restored;
         const SystemClock clock;
-        auto store = open_store(settings, clock, StoreUse::write);
+        const auto looked = open_store(settings, clock, StoreUse::look, PostgresTables::look);
+        if (!looked) return looked.error();
+        const auto id = deployment_id(*looked->store);
+        if (!id) return id.error();
+        if (id->empty()) return {};  // it has none to leave, and need not be touched
+        auto store = open_store(settings, clock, StoreUse::write, PostgresTables::make);
         if (!store) return store.error();
         const std::vector<Statement> statements{end_deployments(clock.now())};
         const auto left = store->store->transact(statements);

@@ -236,6 +236,7 @@ Exit verb_run(const Globals& globals, const RunOptions& options) {
     opening.quiet = globals.quiet;
     if (live) opening.log_least = Severity::warn;
     if (live) opening.log_sink = screen.sink();
+    opening.take_over = true;
     opening.patient = true;
     // A server may be about to start; a file that is not there will not come by waiting.
     const bool wait = !std::holds_alternative<SqliteUrl>(config->settings.store.url.target);

@@ -100,6 +100,7 @@ Exit verb_slots(const Globals& globals, const SlotsOptions& options);
 
 struct CheckOptions {
     bool online = false;
+    bool migrate = false;
 };
 Exit verb_check(const Globals& globals, const CheckOptions& options);
 

@@ -71,9 +71,8 @@ Result<> under_lock(PostgresConnection& connection, const std::function<Result<>
 }
 
 Result<> bring_up_to_date(PostgresConnection& connection, Timestamp now) {
-    const auto version = schema_version(connection);  // somebody else may have been first
+    const auto version = find_schema(connection);  // somebody else may have been first
     if (!version) return version.error();
-    if (auto fine = check_not_newer(connection, *version); !fine) return fine;
     auto done = connection.execute(
         "create table if not exists schema_version (part text collate \"C\" not null,"
         " version bigint not null, at timestamptz not null, primary key (part, version))");
@@ -96,11 +95,13 @@ struct Column {
 
 struct TableFacts {
     std::string kind;  // pg_class.relkind; empty where nothing has the name
+    std::string address;
     std::int64_t bytes = 0;
     std::vector<Column> columns;
     bool has_key = false;
     bool has_brin = false;
-    bool has_views = false;
+    bool has_view = false;
+    bool has_latest = false;
     bool is_keyword = false;
 
     const Column* column(std::string_view name) const {
@@ -117,15 +118,19 @@ Result<TableFacts> facts_of(PostgresConnection& connection, const std::string& n
                     "select c.relkind::text, case when c.relkind in ('r', 'p') then"
                     " pg_total_relation_size(c.oid) else 0 end,"
                     " to_regclass($2) is not null, to_regclass($3) is not null,"
-                    " to_regclass($4) is not null and to_regclass($5) is not null"
-                    " from pg_class c where c.oid = to_regclass($1)",
+                    " to_regclass($4) is not null, to_regclass($5) is not null,"
+                    " format('%I.%I', n.nspname, c.relname)"
+                    " from pg_class c join pg_namespace n on n.oid = c.relnamespace"
+                    " where c.oid = to_regclass($1)",
                     {name, name + "_key", name + "_brin", view_of(name), latest_view_of(name)},
                     [&](const RowView& row) -> Result<> {
                         facts.kind = row.text(0);
                         facts.bytes = row.integer(1);
                         facts.has_key = row.integer(2) != 0;
                         facts.has_brin = row.integer(3) != 0;
-                        facts.has_views = row.integer(4) != 0;
+                        facts.has_view = row.integer(4) != 0;
+                        facts.has_latest = row.integer(5) != 0;
+                        facts.address = row.text(6);
                         return {};
                     });
     if (!done) return done.error();
@@ -180,12 +185,6 @@ std::vector<std::string> problems_of(const TableFacts& facts, const PriceTable& 
     if (stock) expect("previous_close", is_exact, "numeric, which alone is exact");
     expect("date", is_time, "a timestamp");
     return out;
-}
-
-Error taken(const PostgresConnection& connection, const std::string& name,
-            const std::vector<std::string>& problems) {
-    return {ErrorKind::rejected, fmt::format("{}: {} is no table of prices of this form: {}",
-                                             connection.place(), name, fmt::join(problems, ", "))};
 }
 
 // The primary key's name; empty where there is none.
@@ -244,20 +243,31 @@ FoundTable judged(const TableFacts& facts, const PriceTable& table) {
     found.kind =
         facts.column("slot") == nullptr ? FoundTable::Kind::original : FoundTable::Kind::ours;
     found.bytes = facts.bytes;
-    found.whole = facts.has_key && facts.has_brin && facts.has_views;
+    found.address = facts.address;
+    for (const Column& column : facts.columns) found.columns.push_back(column.name);
+    found.has_view = facts.has_view;
+    found.has_latest = facts.has_latest;
+    found.whole = facts.has_key && facts.has_brin && facts.has_view && facts.has_latest;
     const Column* id = facts.column("id");
     const Column* date = facts.column("date");
     found.wide_types = id != nullptr && id->type == "bigint" && date != nullptr &&
                        date->type == "timestamp with time zone";
+    found.zoneless = date != nullptr && date->type == "timestamp without time zone";
     return found;
 }
 
 }  // namespace
 
-Result<> make_schema(PostgresConnection& connection, Timestamp now) {
+Result<std::int64_t> find_schema(PostgresConnection& connection) {
     const auto version = schema_version(connection);
+    if (!version) return version;
+    if (auto fine = check_not_newer(connection, *version); !fine) return fine.error();
+    return version;
+}
+
+Result<> make_schema(PostgresConnection& connection, Timestamp now) {
+    const auto version = find_schema(connection);
     if (!version) return version.error();
-    if (auto fine = check_not_newer(connection, *version); !fine) return fine;
     if (*version == static_cast<std::int64_t>(schema_steps().size())) return {};
     auto done = under_lock(connection, [&] { return bring_up_to_date(connection, now); });
     if (done || done.error().kind != ErrorKind::rejected) return done;
@@ -274,8 +284,19 @@ Result<FoundTable> find_table(PostgresConnection& connection, const PriceTable& 
     return judged(*facts, table);
 }
 
+Result<> check_found(const PostgresConnection& connection, const PriceTable& table,
+                     const FoundTable& found) {
+    if (found.problems.empty()) return {};
+    return Error{ErrorKind::rejected,
+                 fmt::format("{}: {} is no table of prices of this form: {}", connection.place(),
+                             table.name, fmt::join(found.problems, ", "))};
+}
+
 std::string migration_sentence(const PriceTable& table, const FoundTable& found,
                                const TakeOver& how) {
+    if (found.kind == FoundTable::Kind::ours) {
+        return fmt::format("table {} lacks its key, an index or a view, which it gets", table.name);
+    }
     if (how.keep_types || found.wide_types) {
         return fmt::format(
             "table {} of the original gets seven columns, a key and an index; its {} MiB stay as "
@@ -294,7 +315,7 @@ Result<> make_price_table(PostgresConnection& connection, const PriceTable& tabl
                           const TakeOver& how, const std::function<void(const std::string&)>& say) {
     auto found = find_table(connection, table);
     if (!found) return found.error();
-    if (!found->problems.empty()) return taken(connection, table.name, found->problems);
+    if (auto fine = check_found(connection, table, *found); !fine) return fine;
     if (found->kind == FoundTable::Kind::ours && found->whole) return {};
     if (found->kind == FoundTable::Kind::original && say) {
         say(migration_sentence(table, *found, how));
@@ -303,7 +324,7 @@ Result<> make_price_table(PostgresConnection& connection, const PriceTable& tabl
         auto facts = facts_of(connection, table.name);  // somebody else may have been first
         if (!facts) return facts.error();
         const FoundTable now = judged(*facts, table);
-        if (!now.problems.empty()) return taken(connection, table.name, now.problems);
+        if (auto fine = check_found(connection, table, now); !fine) return fine;
         Result<> done;
         if (now.kind == FoundTable::Kind::missing) done = connection.execute(table_sql(table));
         if (now.kind == FoundTable::Kind::original) {

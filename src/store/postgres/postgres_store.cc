@@ -7,13 +7,16 @@
 #include <map>
 #include <mutex>
 
+#include "sqlite/sqlite_looking.h"
 #include "store/loader_name.h"
 #include "store/postgres/postgres_backup.h"
 #include "store/postgres/postgres_commit.h"
 #include "store/postgres/postgres_connection.h"
 #include "store/postgres/postgres_lease.h"
+#include "store/postgres/postgres_lens.h"
 #include "store/postgres/postgres_rows.h"
 #include "store/postgres/postgres_schema.h"
+#include "store/postgres/postgres_tables.h"
 #include "tape/tape_rules.h"
 
 namespace tapedeck {
@@ -31,6 +34,7 @@ constexpr milliseconds kLeaseAnswer = 5s;
 constexpr milliseconds kHelperAnswer = 2s;
 // A reader that waits for a lock says so, and by whom it is held; one that works may take longer.
 constexpr milliseconds kReadersLock = 10s;
+constexpr std::string_view kNoSuchFunction = "42883";
 
 class PostgresLease : public Lease {
 public:
@@ -111,7 +115,7 @@ public:
     Result<std::unique_ptr<Lease>> acquire_lease(const std::string& holder);
     Result<> ensure_table(const PriceTable& table);
     Result<> backup(const std::string& path, const std::function<void(int)>& progress);
-    Result<std::vector<std::string>> pending_migrations(std::span<const PriceTable> tables);
+    std::vector<std::string> pending();
     Result<std::int64_t> prune_rows(const PriceTable& table, Timestamp before);
 
 private:
@@ -140,6 +144,12 @@ private:
     void end_abandoned(const PostgresConnection& connection, Error& error) const;
     Result<std::vector<std::int64_t>> run_all(PostgresConnection& connection,
                                               std::span<const Statement> statements);
+    TakeOver take_over() const { return {options_.keep_types, options_.original_zone}; }
+    Result<> look_at_own_tables(PostgresConnection& connection);
+    Result<> look_at(const PriceTable& table);
+    Result<PostgresLens> look_again(PostgresConnection& connection);
+    Result<> stream(PostgresConnection& reader, const Statement& statement, const RowSink& sink);
+    Result<> check_writes() const;
     Result<std::unique_ptr<PostgresConnection>> borrow();
     void give_back(std::unique_ptr<PostgresConnection> reader);
 
@@ -153,6 +163,11 @@ private:
 
     std::mutex pool_mutex_;
     std::vector<std::unique_ptr<PostgresConnection>> pool_;  // guarded by pool_mutex_
+
+    std::mutex lens_mutex_;
+    PostgresLens lens_;                   // guarded by lens_mutex_: of the tables that are left
+    std::vector<PriceTable> left_;        // guarded by lens_mutex_: those of prices
+    std::vector<std::string> pending_{};  // guarded by lens_mutex_
 
     std::mutex lease_mutex_;
     std::weak_ptr<HeldLease> lease_;  // guarded by lease_mutex_; owned by the Lease given out
@@ -172,7 +187,8 @@ Result<std::unique_ptr<PostgresConnection>> PostgresStore::Impl::open_for_schema
 }
 
 Result<> PostgresStore::Impl::open() {
-    auto connection = open_for_schema();
+    const bool writes = options_.tables != PostgresTables::look;
+    auto connection = writes ? open_for_schema() : borrow();
     if (!connection) return connection.error();
     const int version = PQserverVersion((*connection)->handle());
     if (version < kOldestServer) {
@@ -180,10 +196,46 @@ Result<> PostgresStore::Impl::open() {
                      fmt::format("{}: PostgreSQL {} is too old: 13 is the oldest that will do",
                                  (*connection)->place(), version / 10'000)};
     }
-    return make_schema(**connection, clock_.now());
+    if (options_.tables == PostgresTables::take_over || options_.tables == PostgresTables::make) {
+        return make_schema(**connection, clock_.now());
+    }
+    auto done = look_at_own_tables(**connection);
+    if (!writes) give_back(*std::move(connection));
+    return done;
+}
+
+Result<> PostgresStore::Impl::look_at_own_tables(PostgresConnection& connection) {
+    const auto version = find_schema(connection);
+    if (!version) return version.error();
+    const auto newest = static_cast<std::int64_t>(schema_steps().size());
+    if (*version == newest) return {};
+    const std::string older =
+        fmt::format("tapedeck's own tables are of version {}, and become those of version {}",
+                    *version, newest);
+    if (options_.tables == PostgresTables::leave) {
+        return Error{ErrorKind::rejected,
+                     *version > 0 ? fmt::format("{}: {}, by `tapedeck check --migrate`, `run` or "
+                                                "`load`",
+                                                connection.place(), older)
+                                  : fmt::format("there are no tables of tapedeck's in {} yet: "
+                                                "`tapedeck run` makes them",
+                                                connection.place())};
+    }
+    auto lens = PostgresLens::of_own_tables(connection);
+    if (!lens) return lens.error();
+    const std::lock_guard lock(lens_mutex_);
+    lens_ = *std::move(lens);
+    if (*version > 0) pending_.push_back(older);
+    return {};
+}
+
+Result<> PostgresStore::Impl::check_writes() const {
+    if (options_.tables != PostgresTables::look) return {};
+    return only_looked_at(fmt::format("the database {}", url_.database));
 }
 
 Result<> PostgresStore::Impl::make_ready(Writer& writer, const Patience& patience) {
+    if (auto writes = check_writes(); !writes) return writes;
     writer.blocker.clear();
     if (writer.connection && writer.connection->usable() && writer.connection->alive()) {
         writer.connection->be_patient(patience);
@@ -344,12 +396,40 @@ void PostgresStore::Impl::give_back(std::unique_ptr<PostgresConnection> reader) 
     if (pool_.size() < kIdleReaders) pool_.push_back(std::move(reader));
 }
 
+// Through the lens; and once more where a table has been taken over since.
+Result<> PostgresStore::Impl::stream(PostgresConnection& reader, const Statement& statement,
+                                     const RowSink& sink) {
+    PostgresLens lens;
+    {
+        const std::lock_guard lock(lens_mutex_);
+        lens = lens_;
+    }
+    if (lens.empty()) return stream_rows(reader, statement, sink);
+    auto done = stream_rows(reader, {lens.before(statement.sql), statement.values, {}}, sink);
+    if (done || reader.sqlstate() != kNoSuchFunction || !reader.usable()) return done;
+    auto newer = look_again(reader);
+    if (!newer) return newer.error();
+    return stream_rows(reader, {newer->before(statement.sql), statement.values, {}}, sink);
+}
+
+Result<PostgresLens> PostgresStore::Impl::look_again(PostgresConnection& connection) {
+    const std::lock_guard lock(lens_mutex_);
+    auto lens = PostgresLens::of_own_tables(connection);
+    for (const PriceTable& table : left_) {
+        if (!lens) break;
+        auto done = lens->look_at(connection, table, options_.original_zone);
+        if (!done) return done.error();
+    }
+    if (lens) lens_ = *lens;
+    return lens;
+}
+
 Result<> PostgresStore::Impl::query(const Statement& statement, const RowSink& sink,
                                     const Patience& patience) {
     auto reader = borrow();
     if (!reader) return reader.error();
     (*reader)->be_patient(patience);
-    auto done = stream_rows(**reader, statement, sink);
+    auto done = stream(**reader, statement, sink);
     if (!done && (*reader)->has_given_up()) {
         Error error = done.error();
         end_abandoned(**reader, error);
@@ -413,6 +493,7 @@ Result<std::vector<std::int64_t>> PostgresStore::Impl::transact(
 }
 
 Result<std::unique_ptr<Lease>> PostgresStore::Impl::acquire_lease(const std::string& holder) {
+    if (auto writes = check_writes(); !writes) return writes.error();
     ConnectionSettings own = settings("lease");
     own.statement_timeout = kLeaseAnswer;
     auto held = HeldLease::take(url_, own, holder, clock_.now());
@@ -423,10 +504,38 @@ Result<std::unique_ptr<Lease>> PostgresStore::Impl::acquire_lease(const std::str
 }
 
 Result<> PostgresStore::Impl::ensure_table(const PriceTable& table) {
+    if (options_.tables == PostgresTables::leave || options_.tables == PostgresTables::look) {
+        return look_at(table);
+    }
     auto connection = open_for_schema();
     if (!connection) return connection.error();
-    return make_price_table(**connection, table, {options_.keep_types, options_.original_zone},
-                            options_.say);
+    if (options_.tables == PostgresTables::make) {
+        const auto found = find_table(**connection, table);
+        if (!found) return found.error();
+        if (found->kind != FoundTable::Kind::missing) return look_at(table);
+    }
+    return make_price_table(**connection, table, take_over(), options_.say);
+}
+
+// A table of prices that is left as it is, or is not there.
+Result<> PostgresStore::Impl::look_at(const PriceTable& table) {
+    auto reader = borrow();
+    if (!reader) return reader.error();
+    const std::lock_guard lock(lens_mutex_);
+    const auto found = find_table(**reader, table);
+    auto done =
+        found ? lens_.look_at(**reader, table, options_.original_zone) : Result<>(found.error());
+    give_back(*std::move(reader));
+    if (!done) return done;
+    left_.push_back(table);
+    const bool is_whole = found->kind == FoundTable::Kind::missing || found->whole;
+    if (!is_whole) pending_.push_back(migration_sentence(table, *found, take_over()));
+    return {};
+}
+
+std::vector<std::string> PostgresStore::Impl::pending() {
+    const std::lock_guard lock(lens_mutex_);
+    return pending_;
 }
 
 Result<> PostgresStore::Impl::backup(const std::string& path,
@@ -443,21 +552,6 @@ Result<> PostgresStore::Impl::backup(const std::string& path,
                          {});
     if (!counted) return counted;
     return dump_database(url_, path, static_cast<int>(tables), progress);
-}
-
-Result<std::vector<std::string>> PostgresStore::Impl::pending_migrations(
-    std::span<const PriceTable> tables) {
-    std::vector<std::string> out;
-    auto connection = open_for_schema();
-    if (!connection) return connection.error();
-    for (const PriceTable& table : tables) {
-        const auto found = find_table(**connection, table);
-        if (!found) return found.error();
-        if (found->kind != FoundTable::Kind::original || !found->problems.empty()) continue;
-        out.push_back(
-            migration_sentence(table, *found, {options_.keep_types, options_.original_zone}));
-    }
-    return out;
 }
 
 Result<std::int64_t> PostgresStore::Impl::prune_rows(const PriceTable& table, Timestamp before) {
@@ -533,10 +627,7 @@ Result<> PostgresStore::backup(const std::string& path,
     return done;
 }
 
-Result<std::vector<std::string>> PostgresStore::pending_migrations(
-    std::span<const PriceTable> tables) {
-    return impl_->pending_migrations(tables);
-}
+std::vector<std::string> PostgresStore::pending() const { return impl_->pending(); }
 
 Result<std::int64_t> PostgresStore::prune_rows(const PriceTable& table, Timestamp before) {
     return impl_->prune_rows(table, before);

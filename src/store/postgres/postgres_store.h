@@ -14,7 +14,18 @@
 
 namespace tapedeck {
 
+// What a store does about tables that are missing or as an older program, or the original, made
+// them. Those that it leaves are read as they are: PostgresLens.
+enum class PostgresTables {
+    take_over,  // they are made and brought up to date
+    make,       // what is missing is made and tapedeck's own brought up to date; the original's are
+                // left as they are
+    leave,      // all are left: `rejected` where tapedeck's own are older than this program
+    look,       // all are left, and nothing is written at all
+};
+
 struct PostgresStoreOptions {
+    PostgresTables tables = PostgresTables::take_over;
     std::string loader;  // who commits, for the table `batches`; empty: host and process
     std::chrono::milliseconds connect_timeout{10'000};
     // How long a commit waits for a lock; then a blocker that is tapedeck's own is terminated.
@@ -37,8 +48,8 @@ struct PostgresStoreOptions {
 class PostgresStore : public Store {
 public:
     // Makes the tables where they are missing, under an advisory lock, and takes an older schema
-    // up to date; `rejected` where the schema is newer than this program. `clock` gives
-    // recorded_at and must outlive the store.
+    // up to date, where `options.tables` has it so; `rejected` where the schema is newer than this
+    // program. `clock` gives recorded_at and must outlive the store.
     static Result<std::unique_ptr<PostgresStore>> open(const PostgresUrl& url, const Clock& clock,
                                                        PostgresStoreOptions options = {});
     ~PostgresStore() override;
@@ -57,9 +68,9 @@ public:
     Result<> backup(const std::string& path,
                     const std::function<void(int percent)>& progress) override;
 
-    // What ensure_table would do to tables that the original made: a sentence for each, with what
-    // it costs. Empty where there is nothing to migrate.
-    Result<std::vector<std::string>> pending_migrations(std::span<const PriceTable> tables);
+    // What a store that takes over would do to the tables that this one was shown and has left as
+    // they are: a sentence for each, with what it costs.
+    std::vector<std::string> pending() const;
 
     // Deletes rows whose `date` is before `before`; their number. A range of the BRIN on date is
     // read, and nothing is rewritten; autovacuum gives the space to later rows.

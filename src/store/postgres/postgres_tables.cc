@@ -245,24 +245,43 @@ std::string latest_view_of(const std::string& table) {
     return prices.substr(0, prices.size() - std::string_view("prices").size()) + "latest";
 }
 
-std::string views_sql(const PriceTable& table) {
-    const bool stock = table.form == RecordForm::stock;
-    const std::string name = stock ? "stock" : "coin";
-    const std::string columns = fmt::format(
-        "id, {}, price, {}date, instrument, slot, source, revision, recorded_at,"
-        " capture, currency",
-        name, stock ? "previous_close, " : "");
+namespace {
+
+std::string name_column(const PriceTable& table) {
+    return table.form == RecordForm::stock ? "stock" : "coin";
+}
+
+std::string view_columns(const PriceTable& table) {
     return fmt::format(
-        // The original's messages have no slot: each of them is a price of its own.
-        "create or replace view \"{1}\" as select {3} from \"{0}\" r where r.slot is null"
-        " or r.id = (select o.id from \"{0}\" o where o.slot = r.slot and o.instrument ="
-        " r.instrument order by o.revision desc, o.recorded_at, o.id limit 1);"
-        // The newest price of each instrument seen in the week before the newest slot.
-        "create or replace view \"{2}\" as select distinct on (coalesce(instrument, {4})) {3}"
+        "id, {}, price, {}date, instrument, slot, source, revision, recorded_at, capture, currency",
+        name_column(table), table.form == RecordForm::stock ? "previous_close, " : "");
+}
+
+}  // namespace
+
+// The original's messages have no slot: each of them is a price of its own.
+std::string prices_query(const PriceTable& table) {
+    return fmt::format(
+        "select {1} from \"{0}\" r where r.slot is null or r.id = (select o.id from \"{0}\" o"
+        " where o.slot = r.slot and o.instrument = r.instrument"
+        " order by o.revision desc, o.recorded_at, o.id limit 1)",
+        table.name, view_columns(table));
+}
+
+// Of each instrument seen in the week before the newest slot.
+std::string latest_query(const PriceTable& table) {
+    return fmt::format(
+        "select distinct on (coalesce(instrument, {2})) {1}"
         " from \"{0}\" where date >= coalesce((select max(slot) from \"{0}\" where slot is not"
-        " null), now()) - interval '7 days' order by coalesce(instrument, {4}), date desc,"
-        " revision desc nulls last, recorded_at, id;",
-        table.name, view_of(table.name), latest_view_of(table.name), columns, name);
+        " null), now()) - interval '7 days' order by coalesce(instrument, {2}), date desc,"
+        " revision desc nulls last, recorded_at, id",
+        table.name, view_columns(table), name_column(table));
+}
+
+std::string views_sql(const PriceTable& table) {
+    return fmt::format("create or replace view \"{}\" as {};create or replace view \"{}\" as {};",
+                       view_of(table.name), prices_query(table), latest_view_of(table.name),
+                       latest_query(table));
 }
 
 // No index of `id` or `date` but one BRIN of both: a few pages, and a row costs it next to nothing.

@@ -20,6 +20,9 @@ std::span<const std::string_view> added_columns();
 std::string table_sql(const PriceTable& table);
 // The unique key and the BRIN index, where they are missing.
 std::string indexes_sql(const std::string& table);
+// What the views show: one price a slot and instrument, and the newest price of each instrument.
+std::string prices_query(const PriceTable& table);
+std::string latest_query(const PriceTable& table);
 // The views of one price a slot and instrument, and of the newest price of each instrument.
 std::string views_sql(const PriceTable& table);
 

@@ -61,6 +61,9 @@ public:
     // Read as a file that nobody writes, without locks.
     bool is_unchanging() const { return reading_.watch.has_value(); }
 
+    // Opened to look, and of an older program: what it lacks is read as empty.
+    bool is_older() const { return reading_.older; }
+
     // For the tape in the same file (SqliteTapeOptions::gate).
     std::shared_ptr<WriteGate> gate() const { return gate_; }
 

@@ -1,8 +1,11 @@
 // The original's tables, taken over in place: rows kept, old writers and readers still at work.
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <thread>
 
+#include "store/postgres/postgres_lens.h"
 #include "store/postgres/postgres_tables.h"
 #include "tests/integration/postgres/database.h"
 
@@ -34,18 +37,28 @@ protected:
         PostgresStoreOptions options;
         options.keep_types = keep_types;
         options.say = [this](const std::string& sentence) { said_.push_back(sentence); };
-        auto store = open_store(url_, clock_, options);
         const std::vector<PriceTable> tables{kCoins, kStocks};
-        const auto pending = store->pending_migrations(tables);
-        EXPECT_TRUE(pending) << pending.error().what;
-        EXPECT_EQ(pending->size(), 2U);
+        const auto pending = looked_at(options)->pending();
+        EXPECT_EQ(pending.size(), 2U);
+        EXPECT_TRUE(said_.empty());
+        auto store = open_store(url_, clock_, options);
         for (const PriceTable& table : tables) {
             const auto made = store->ensure_table(table);
             EXPECT_TRUE(made) << made.error().what;
         }
-        EXPECT_EQ(said_, *pending);
-        const auto left = store->pending_migrations(tables);
-        EXPECT_TRUE(left && left->empty());
+        EXPECT_EQ(said_, pending);
+        EXPECT_TRUE(store->pending().empty());
+        EXPECT_TRUE(looked_at(options)->pending().empty());
+        return store;
+    }
+
+    std::unique_ptr<PostgresStore> looked_at(PostgresStoreOptions options) {
+        options.tables = PostgresTables::look;
+        auto store = open_store(url_, clock_, options);
+        for (const PriceTable& table : {kCoins, kStocks}) {
+            const auto seen = store->ensure_table(table);
+            EXPECT_TRUE(seen) << seen.error().what;
+        }
         return store;
     }
 
@@ -142,6 +155,169 @@ TEST_F(PostgresMigration, ReadsTimestampsInTheZoneOfTheOriginal) {
     ASSERT_TRUE(made) << made.error().what;
     EXPECT_EQ(outsider_.value("select date at time zone 'UTC' from coin_records where id = 1"),
               "2023-03-01 19:05:00.123456");
+}
+
+// What a look shows of the original's tables is what it shows once they are taken over.
+TEST_F(PostgresMigration, ALookReadsTheOriginalsTablesAsTheyAre) {
+    outsider_.execute(
+        "create table offsets (of_somebody_else text);"
+        "insert into coin_records (coin, price, date) values ('solana', 21.50, now())");
+    PostgresStoreOptions options;
+    options.original_zone = "America/New_York";
+    const auto read = [](Store& store) {
+        std::vector<std::string> out;
+        for (const std::string& from : std::vector<std::string>{
+                 "coin_records r order by id", "coin_prices r where date >= $1 order by date, id",
+                 "coin_latest r order by coin",
+                 "(with recursive n(i) as (select 1 union all select i + 1 from n where i < 2)"
+                 " select r.* from n join coin_records r on r.id = n.i) r order by id",
+                 "(select id, stock as coin, price + previous_close as price, date, instrument, "
+                 "slot"
+                 " from stock_prices) r order by id"}) {
+            const auto done = store.query(
+                {"select id, coin, price, date, instrument, slot from " + from,
+                 from.find('$') == std::string::npos ? std::vector<Value>{}
+                                                     : std::vector<Value>{Timestamp()},
+                 {}},
+                [&](const RowView& row) -> Result<> {
+                    out.push_back(fmt::format(
+                        "{} {} {} {} {}", row.integer(0), row.text(1), row.decimal(2).to_string(),
+                        format_rfc3339(row.timestamp(3)), row.is_null(4) && row.is_null(5)));
+                    return {};
+                });
+            EXPECT_TRUE(done) << done.error().what;
+        }
+        return out;
+    };
+    const auto shape = [&] {
+        return outsider_.rows(
+            "select table_name, column_name, data_type, is_nullable, coalesce(column_default, '')"
+            " from information_schema.columns where table_schema = 'public'"
+            " union all select indexname, indexdef, '', '', '' from pg_indexes where schemaname ="
+            " 'public' order by 1, 2");
+    };
+    const auto before = shape();
+    const auto store = looked_at(options);
+    const auto shown = read(*store);
+    EXPECT_EQ(shape(), before);
+    EXPECT_EQ(shown.size(), 10U);
+    EXPECT_EQ(shown.at(0), "1 bitcoin 22470.5 2023-03-01T19:05:00.123456Z true");
+    EXPECT_EQ(shown.at(1), "2 ethereum 1566.10 2023-03-01T19:05:00.123456Z true");
+    // Tapedeck's own are empty, and what has the name of one is not read.
+    std::int64_t entries = -1;
+    ASSERT_TRUE(store->query({"select count(*) from offsets where next_offset >= 0", {}, {}},
+                             [&](const RowView& row) -> Result<> {
+                                 entries = row.integer(0);
+                                 return {};
+                             }));
+    EXPECT_EQ(entries, 0);
+    // Nothing is written.
+    const std::vector<TopicPartition> partitions{kAt};
+    EXPECT_FALSE(store->ledger(partitions));
+    const std::vector<Statement> statements{{"delete from coin_records", {}, {}}};
+    EXPECT_FALSE(store->transact(statements));
+    EXPECT_FALSE(store->acquire_lease("somebody"));
+    // Taken over while somebody looks: no time is read in the wrong zone.
+    outsider_.execute("drop table offsets");
+    const auto taker = open_store(url_, clock_, options);
+    for (const PriceTable& table : {kCoins, kStocks}) ASSERT_TRUE(taker->ensure_table(table));
+    EXPECT_EQ(read(*store), shown);
+    EXPECT_EQ(read(*taker), shown);
+}
+
+// A collection or a pause is no reason to rewrite a table either.
+TEST_F(PostgresMigration, WhoOnlyMakesWhatIsMissingLeavesTheOriginalsTables) {
+    PostgresStoreOptions options;
+    options.tables = PostgresTables::make;
+    const auto store = open_store(url_, clock_, options);
+    for (const PriceTable& table : {kCoins, PriceTable{"metal_records", RecordForm::stock}}) {
+        const auto made = store->ensure_table(table);
+        ASSERT_TRUE(made) << made.error().what;
+    }
+    EXPECT_EQ(store->pending().size(), 1U);
+    EXPECT_EQ(outsider_.value("select count(*) from information_schema.columns where table_name ="
+                              " 'coin_records'"),
+              "4");
+    EXPECT_EQ(outsider_.value("select count(*) from metal_records"), "0");
+    std::int64_t slots = -1;
+    ASSERT_TRUE(store->query({"select count(slot) + count(*) from coin_records", {}, {}},
+                             [&](const RowView& row) -> Result<> {
+                                 slots = row.integer(0);
+                                 return {};
+                             }));
+    EXPECT_EQ(slots, 2);
+}
+
+TEST_F(PostgresMigration, WhoLeavesTheTablesIsRefusedWhereTheyAreMissingOrOlder) {
+    PostgresStoreOptions options;
+    options.tables = PostgresTables::leave;
+    const auto missing = PostgresStore::open(url_, clock_, options);
+    ASSERT_FALSE(missing);
+    EXPECT_NE(missing.error().what.find("yet"), std::string::npos) << missing.error().what;
+    ASSERT_TRUE(open_store(url_, clock_));
+    EXPECT_TRUE(PostgresStore::open(url_, clock_, options));
+    outsider_.execute("delete from schema_version where version > 1");
+    const auto older = PostgresStore::open(url_, clock_, options);
+    ASSERT_FALSE(older);
+    EXPECT_NE(older.error().what.find("check --migrate"), std::string::npos) << older.error().what;
+}
+
+// Every version there ever was is read by a program of today, and none is changed by that.
+TEST(PostgresSchema, EveryOlderVersionIsReadAsItIs) {
+    const auto columns = [](Outsider& outsider, const std::string& of) {
+        return outsider.rows(
+            "select table_name, column_name from information_schema.columns where"
+            " table_schema = 'public' and table_name " +
+            of + " order by 1, ordinal_position");
+    };
+    ManualClock clock(kTestStart);
+    for (std::size_t version = 1; version <= schema_steps().size(); ++version) {
+        SCOPED_TRACE(version);
+        const PostgresUrl url = new_database();
+        Outsider outsider(url);
+        outsider.execute("create table schema_version (part text, version bigint, at timestamptz)");
+        for (std::size_t i = 0; i < version; ++i) {
+            outsider.execute(std::string(schema_steps()[i]));
+            outsider.execute(
+                fmt::format("insert into schema_version values ('store', {}, now())", i + 1));
+        }
+        outsider.execute(
+            "insert into offsets (topic, partition, next_offset) values ('coin_topic', 0, 7)");
+        const auto before = columns(outsider, "<> ''");
+        PostgresStoreOptions options;
+        options.tables = PostgresTables::look;
+        const auto store = open_store(url, clock, options);
+        EXPECT_EQ(store->pending().empty(), version == schema_steps().size());
+        for (const OwnTable& table : own_tables()) {
+            std::vector<std::string> names;
+            for (const OwnTable::Column& column : table.columns) names.push_back(column.name);
+            std::int64_t rows = -1;
+            const auto done =
+                store->query({fmt::format("select count(*) from (select {} from {}) t",
+                                          fmt::join(names, ", "), table.name),
+                              {},
+                              {}},
+                             [&](const RowView& row) -> Result<> {
+                                 rows = row.integer(0);
+                                 return {};
+                             });
+            EXPECT_TRUE(done) << done.error().what;
+            const bool made = table.name == "deployments" && version >= 6;
+            EXPECT_EQ(rows, table.name == "offsets" || made ? 1 : 0) << table.name;
+        }
+        EXPECT_EQ(columns(outsider, "<> ''"), before);
+        // And what this program takes a table for is what the server makes of it.
+        if (version < schema_steps().size()) continue;
+        std::vector<std::string> wanted;
+        auto tables = own_tables();
+        std::ranges::sort(tables, {}, &OwnTable::name);
+        for (const OwnTable& table : tables) {
+            for (const OwnTable::Column& column : table.columns) {
+                wanted.push_back(table.name + "|" + column.name);
+            }
+        }
+        EXPECT_EQ(columns(outsider, "<> 'schema_version'"), wanted);
+    }
 }
 
 TEST_F(PostgresMigration, WidensAPriceThatWouldBeRounded) {
