@@ -300,15 +300,9 @@ Result<OpenedStore> Assembly::open_own_store(const Options& options) {
     return opened;
 }
 
-// Said once by whoever meets tables that somebody is yet to take over.
+// Said once by whoever meets a server's tables that somebody is yet to take over.
 void Assembly::note_pending(const OpenedStore& opened, bool quiet) {
-    if (opened.sqlite != nullptr && opened.sqlite->is_older()) {
-        pending_ = {"the file is an older program's, and gets the tables that it lacks"};
-        return;
-    }
-    if (opened.postgres == nullptr) return;
-    pending_ = opened.postgres->pending();
-    if (pending_.empty() || quiet) return;
+    if (quiet || opened.postgres == nullptr || pending_in(opened).empty()) return;
     fail(Exit::fine,
          fmt::format("{}: tables are read as an older program, or the original, has left them; "
                      "`tapedeck check` says what `run`, `load` or `check --migrate` does to them",

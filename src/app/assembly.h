@@ -86,8 +86,6 @@ public:
     KafkaTape* kafka() { return tape_.kafka; }        // none: the tape is embedded
     SpoolTape* spool() { return tape_.spool; }        // none: nothing may wait
     Captures* captures() { return captures_.get(); }  // none where they are not kept
-    // What whoever takes over would do to the tables that were left as they are, in sentences.
-    const std::vector<std::string>& pending() const { return pending_; }
     // Why a file of captures that is there cannot be read; empty: it can, or there is none.
     const std::string& captures_fault() const { return captures_fault_; }
     const Sources& sources() const { return made_.sources; }
@@ -158,7 +156,6 @@ private:
     OpenedTape tape_;
     std::unique_ptr<Captures> captures_;
     std::string captures_fault_;
-    std::vector<std::string> pending_;
 };
 
 // As Assembly::open with what can be copied of `options`. With `wait`, a server's store that is

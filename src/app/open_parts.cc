@@ -156,6 +156,12 @@ Result<OpenedStore> open_store(const Settings& settings, const Clock& clock, Sto
     return opened;
 }
 
+std::vector<std::string> pending_in(const OpenedStore& opened) {
+    if (opened.postgres != nullptr) return opened.postgres->pending();
+    if (opened.sqlite == nullptr || !opened.sqlite->is_older()) return {};
+    return {"the file is an older program's, and gets the tables that it lacks"};
+}
+
 Result<bool> lease_is_held(const Settings& settings, Store& store) {
     if (const auto* file = std::get_if<SqliteUrl>(&settings.store.url.target)) {
         const auto holder = find_lease_holder(file->path);

@@ -38,6 +38,9 @@ enum class StoreUse {
 Result<OpenedStore> open_store(const Settings& settings, const Clock& clock, StoreUse use,
                                PostgresTables tables);
 
+// What whoever takes over would do to the tables that were left as they are, in sentences.
+std::vector<std::string> pending_in(const OpenedStore& opened);
+
 // Whether a recorder, a loader or a collection holds the lease, seen without taking it.
 Result<bool> lease_is_held(const Settings& settings, Store& store);
 

@@ -53,6 +53,7 @@ public:
         check_calendars();
         check_zone_data();
         if (migrates_) migrate();
+        check_tables();
         check_store();
         check_disk();
         check_clock();
@@ -192,6 +193,19 @@ private:
             done ? "tables are there, and up to date" : done.error().what);
     }
 
+    // What waits to be brought up to date; a store that cannot be read, `check_store` tells of.
+    void check_tables() {
+        const SystemClock clock;
+        const auto opened = open_store(*settings_, clock, StoreUse::look, PostgresTables::look);
+        if (!opened) return;
+        for (const auto& [name, feed] : feeds_) {
+            if (!opened->store->ensure_table(feed.table)) return;
+        }
+        for (const std::string& one : pending_in(*opened)) {
+            add("migration", true, "pending: " + one);
+        }
+    }
+
     void check_store() {
         const std::string name = "store";
         auto reader = open_reader(globals_);
@@ -201,9 +215,6 @@ private:
         if (!reader) {
             add(name, false, reader.error().what);
             return check_brokers();
-        }
-        for (const std::string& one : reader->assembly->pending()) {
-            add("migration", true, "pending: " + one);
         }
         Store& store = reader->assembly->store();
         const std::string path = store_path();
