@@ -212,10 +212,6 @@ Error nothing_yet(const std::string& path) {
             fmt::format("there is no {} yet: `tapedeck run` makes it and records into it", path)};
 }
 
-Error only_looked_at(const std::string& path) {
-    return {ErrorKind::rejected, path + ": was opened to be read, and is not written"};
-}
-
 Result<std::vector<std::string>> lens_for(Database& database,
                                           const std::function<Result<>(Database&)>& make) {
     auto whole = Database::open(":memory:", {});

@@ -46,9 +46,6 @@ LookedAt beside_own_writer(const std::string& path, std::chrono::milliseconds bu
 // What is said of a file that is not there, to those who would not make it.
 Error nothing_yet(const std::string& path);
 
-// What a thing that was opened to look at says to those who would write.
-Error only_looked_at(const std::string& path);
-
 // Errors as open_file's, but a file that can only be read is well. `rejected` where there is none
 // yet, `unavailable` where it cannot be read now: the text says what is missing.
 Result<LookedAt> look_at(const std::string& path, const SchemaPart& part,

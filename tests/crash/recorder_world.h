@@ -57,6 +57,7 @@ struct World {
 
     WaitingClock::Hook on_sleep;
     WaitingClock::Hook on_request;  // before each answer of the site
+    std::function<bool(const std::string& url, Timestamp now)> has_no_price = {};
     std::chrono::milliseconds busy_timeout{5'000};
     bool spooled = false;
     std::function<Result<>()> check_files = {};
@@ -120,6 +121,10 @@ struct World {
                     clock, [this, &clock](const Request& request) {
                         if (on_request) on_request(clock);
                         WebAnswer answer;
+                        if (has_no_price && has_no_price(request.url, clock.now())) {
+                            answer.status = 404;
+                            return answer;
+                        }
                         answer.body = "{\"price\": " + price_at(request.url, clock.now()) + "}";
                         return answer;
                     }));

@@ -10,7 +10,6 @@
 #include "store/postgres/postgres_rows.h"
 #include "store/postgres/postgres_schema.h"
 #include "store/postgres/postgres_tables.h"
-#include "store/sqlite/schema.h"
 
 namespace tapedeck {
 namespace {

@@ -7,8 +7,9 @@
 #include <map>
 #include <mutex>
 
-#include "sqlite/sqlite_looking.h"
+#include "base/looked_at.h"
 #include "store/loader_name.h"
+
 #include "store/postgres/postgres_backup.h"
 #include "store/postgres/postgres_commit.h"
 #include "store/postgres/postgres_connection.h"

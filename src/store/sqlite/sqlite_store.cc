@@ -4,10 +4,12 @@
 
 #include <algorithm>
 
+#include "base/looked_at.h"
 #include "sqlite/sqlite_patience.h"
 #include "store/batch_rules.h"
 #include "store/journal/statement_runner.h"
 #include "store/loader_name.h"
+
 #include "store/sqlite/batch_writer.h"
 #include "store/sqlite/file_lease.h"
 #include "store/sqlite/lease_row.h"

@@ -7,6 +7,7 @@
 #include <cstring>
 
 #include "base/json_writer.h"
+#include "base/looked_at.h"
 #include "sqlite/sqlite_patience.h"
 #include "tape/tape_rules.h"
 
