@@ -14,13 +14,18 @@ namespace tapedeck {
 namespace {
 
 // Tables of the store itself, DESIGN.md "Tables".
-constexpr auto kOwnTables = std::to_array<std::string_view>(
-    {"attempts",       "batches",       "dag_states",     "captures",     "capture_uses",
-     "config_history", "connections",   "coverage",       "dag_runs",     "dead_letters",
-     "duplicates",     "leases",        "messages",       "offsets",      "outcomes",
-     "problems",       "quarantine",    "runs",           "tape_gaps",    "task_tries",
-     "topics",         "variables",     "schema_version", "tape",         "tape_messages",
-     "tapes",          "tape_identity", "deployments",    "loaded_topics"});
+constexpr auto kOwnTables =
+    std::to_array<std::string_view>({"attempts",          "batches",        "dag_states",
+                                     "captures",          "capture_uses",   "config_history",
+                                     "connections",       "coverage",       "dag_runs",
+                                     "dead_letters",      "duplicates",     "leases",
+                                     "messages",          "offsets",        "outcomes",
+                                     "problems",          "quarantine",     "runs",
+                                     "tape_gaps",         "task_tries",     "topics",
+                                     "variables",         "schema_version", "tape",
+                                     "tape_messages",     "tapes",          "tape_identity",
+                                     "deployments",       "loaded_topics",  "dead_letter_ends",
+                                     "dead_letter_tries", "stalls"});
 
 // What the store's views of a table of prices are named by: "coin" of "coin_records" and "coin".
 std::string stem_of(const std::string& table) {

@@ -1,8 +1,11 @@
 #include "store/batch_rules.h"
 
+#include <fmt/format.h>
+
 #include <cstring>
 
 #include "base/assert.h"
+#include "tape/tape_rules.h"
 
 namespace tapedeck {
 
@@ -29,9 +32,30 @@ DeadLetter refused_record(const BatchRows& rows, std::size_t index, const TopicP
                       rows.timestamps[index],
                       std::string(record.instrument),
                       {},
-                      "refused by the store: " + reason};
+                      std::string(kRefusedByStore) + reason};
     encode_record(letter.value, record, rows.table.form);
     return letter;
+}
+
+void note_refusal(Committed& counts, Offset offset, const std::string& reason) {
+    ++counts.refused;
+    if (!counts.first_refused) counts.first_refused = Refusal{offset, reason};
+}
+
+Error refused_again(const std::string& reason) {
+    return {ErrorKind::rejected, std::string(kRefusedByStore) + reason};
+}
+
+Error letter_has_ended(const Batch::Advance& advance) {
+    return {ErrorKind::conflict, fmt::format("the dead letter {} of {} has been settled",
+                                             advance.retried->letter, to_string(advance.at))};
+}
+
+std::string reopen_sql(std::string_view feed, std::string_view slot, std::string_view instrument) {
+    return fmt::format(
+        "update coverage set state = 'pending', reason = null, what = 'to be derived again' where"
+        " feed = {} and slot = {} and instrument = {}",
+        feed, slot, instrument);
 }
 
 Error out_of_turn() {

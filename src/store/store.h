@@ -49,6 +49,12 @@ struct DeadLetter {
     std::string reason;
 };
 
+// A dead letter whose message is loaded after all: `letter` is its id, `by` who wants it.
+struct RetriedLetter {
+    std::int64_t letter;
+    std::string by;
+};
+
 struct LoadedOutcomes {
     TopicPartition at;
     Offset offset;
@@ -76,14 +82,30 @@ struct Batch {
         Offset to;
         std::optional<Timestamp> last_timestamp;
         std::optional<Sha256> last_digest;
+        // Then no ledger is moved, which has passed the message: its dead letter ends, and only if
+        // it has not ended yet. `at` is as the dead letter has it.
+        std::optional<RetriedLetter> retried = std::nullopt;
+    };
+    // What the coverage ledger says of it is to be derived again.
+    struct Reopened {
+        std::string feed;
+        Timestamp slot;
+        std::string instrument;
     };
     std::vector<Advance> advances;  // in the order of (topic, partition)
     std::vector<BatchRows> rows;
     std::vector<DeadLetter> dead_letters;
     std::vector<LoadedOutcomes> outcomes;
     std::vector<TapeGap> gaps;
+    std::vector<Reopened> reopened;
     std::shared_ptr<PreparedBatch> prepared =
         nullptr;  // by Store::prepare, for this batch as it is
+};
+
+// A record that the database did not take.
+struct Refusal {
+    Offset offset;
+    std::string reason;
 };
 
 struct Committed {
@@ -91,6 +113,8 @@ struct Committed {
     std::int64_t absorbed = 0;      // the same slot, instrument, source, revision and price again
     std::int64_t duplicates = 0;    // the same key with another price: kept in `duplicates`
     std::int64_t dead_letters = 0;  // including records that the database refused
+    std::int64_t refused = 0;       // those alone
+    std::optional<Refusal> first_refused;
     Timestamp recorded_at;
 };
 
@@ -161,7 +185,9 @@ public:
     virtual void prepare(Batch& batch) = 0;
 
     // Writes the batch in one transaction in which every advance moves the ledger from `from` to
-    // `to`; `conflict` where one is not at `from`: then nothing was written. A batch that is
+    // `to`; `conflict` where one is not at `from`: then nothing was written. The dead letter of an
+    // advance that has one ends in the same transaction; `conflict` where it has ended, `rejected`
+    // where the database refuses a record of it again, with its words. A batch that is
     // followed need not be on the disk on return, as the commit after it brings both there: a crash
     // of the server may take it back, rows and ledger together. Every other is on the disk.
     virtual Result<Committed> commit(const Batch& batch, const CommitOrder& order = {},

@@ -42,6 +42,9 @@ TEST_P(ForeignTrigger, IsWaitedForAndCostsNoMessage) {
         const auto refused = (*store)->commit(batch_of(0, {coin("bitcoin", "22470.52", slot)}));
         ASSERT_FALSE(refused);
         EXPECT_EQ(refused.error().kind, ErrorKind::unavailable) << refused.error().what;
+        for (const char* named : {"coin_records", "its triggers: somebodys"}) {
+            EXPECT_NE(refused.error().what.find(named), std::string::npos) << refused.error().what;
+        }
     }
     EXPECT_EQ(next_offset(**store), 0);
     EXPECT_EQ(count(**store, "select count(*) from dead_letters"), 0);

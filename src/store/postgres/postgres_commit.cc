@@ -18,13 +18,46 @@ namespace {
 // How many batches without a single duplicate end the way by staging.
 constexpr int kStagedBatches = 8;
 
+// Constraints of the user's own: check, foreign key, exclusion.
+bool is_of_constraint(std::string_view sqlstate) {
+    return sqlstate == "23514" || sqlstate == "23503" || sqlstate == "23P01";
+}
+
 // What no other try can mend: values that a column does not take (class 22), a key too long for
 // its index, constraints of the user's own. A column that must not be null is one where it is
-// filled from messages; any other would refuse all of them.
+// filled from messages; any other would refuse all of them. A character that the database's
+// encoding lacks is no fault of the message's: it waits for a database that takes it.
 bool is_bad_data(const PostgresConnection& connection) {
     const std::string& sqlstate = connection.sqlstate();
     if (sqlstate == "23502") return is_copied_column(connection.column());
-    return sqlstate.starts_with("22") || sqlstate == "54000" || sqlstate == "23514";
+    if (sqlstate == "22P05") return false;
+    return sqlstate.starts_with("22") || sqlstate == "54000" || is_of_constraint(sqlstate);
+}
+
+struct Fault {
+    std::string sqlstate;
+    std::string constraint;
+};
+
+// Whether another value might have been taken: not where the constraint looks at none of the
+// columns that are filled from messages, or where a partitioned table has no part for the row (then
+// there is no constraint's name).
+bool may_hang_on_value(PostgresConnection& connection, const PriceTable& table,
+                       const Fault& fault) {
+    if (!is_of_constraint(fault.sqlstate)) return true;
+    if (fault.constraint.empty()) return false;
+    const std::vector<Value> values{"\"" + table.name + "\"", fault.constraint};
+    const auto found = connection.run(
+        "select a.attname::text from pg_constraint c join pg_attribute a on a.attrelid ="
+        " c.conrelid and a.attnum = any(c.conkey) where c.conrelid = to_regclass($1) and c.conname"
+        " = $2",
+        values);
+    if (!found || PQntuples(found->get()) == 0) return true;  // a domain's, say
+    for (int i = 0; i < PQntuples(found->get()); ++i) {
+        const std::string_view column = PostgresRow(found->get(), i).text(0);
+        if (column != "recorded_at" && is_copied_column(column)) return true;
+    }
+    return false;
 }
 
 constexpr std::string_view kLettersCopy =
@@ -62,6 +95,18 @@ Result<Committed> BatchCommitter::commit(PostgresConnection& connection, const B
     TAPEDECK_ASSERT(
         std::ranges::is_sorted(batch.advances, std::ranges::less(), &Batch::Advance::at));
     recorded_at_ = recorded_at;
+    refused_again_ = false;
+    auto committed = commit_some_way(connection, batch, order);
+    // The statements are always the same ones: what refuses them and is no fault of a record's is
+    // mended by a person.
+    if (!committed && committed.error().kind == ErrorKind::rejected && !refused_again_) {
+        return Error{ErrorKind::unavailable, committed.error().what};
+    }
+    return committed;
+}
+
+Result<Committed> BatchCommitter::commit_some_way(PostgresConnection& connection,
+                                                  const Batch& batch, const CommitOrder& order) {
     const bool is_early = order.is_early();
     if (staged_batches_left_ == 0) {
         order.begun();
@@ -101,7 +146,7 @@ void BatchCommitter::begin(const Batch& batch) {
     rows_of_ = encoded_->rows_of();
 }
 
-void BatchCommitter::encode_dead_letters(const std::vector<DeadLetter>& letters) {
+void BatchCommitter::encode_dead_letters(std::span<const DeadLetter> letters) {
     for (const DeadLetter& letter : letters) {
         constexpr std::uint16_t kColumns = 8;
         letters_.row(kColumns, letter.at.topic.size() + letter.key.size() + letter.value.size() +
@@ -122,6 +167,13 @@ std::string BatchCommitter::guards_sql(const Batch& batch) const {
     std::string sql;
     for (const Batch::Advance& advance : batch.advances) {
         TAPEDECK_ASSERT(advance.from <= advance.to);
+        if (advance.retried) {
+            sql += fmt::format(
+                "insert into dead_letter_ends (letter, how, at, by_whom, why) values ({},"
+                " 'retried', {}, {}, '') on conflict do nothing;",
+                advance.retried->letter, literal_time(recorded_at_), literal(advance.retried->by));
+            continue;
+        }
         sql += fmt::format("update offsets set next_offset = {}", advance.to.value());
         if (advance.last_timestamp) {
             sql += ", last_timestamp = " + literal_time(*advance.last_timestamp);
@@ -146,6 +198,9 @@ std::string BatchCommitter::accounts_sql(const Batch& batch) const {
             literal(gap.at.topic), gap.at.partition.value(), gap.from.value(), gap.to.value(),
             literal_time(recorded_at_));
     }
+    for (const Batch::Reopened& one : batch.reopened) {
+        sql += reopen_sql(literal(one.feed), literal_time(one.slot), literal(one.instrument)) + ";";
+    }
     return sql;
 }
 
@@ -153,6 +208,7 @@ std::string BatchCommitter::batches_sql(const Batch& batch) const {
     std::vector<std::string> values;
     for (std::size_t i = 0; i < batch.advances.size(); ++i) {
         const Batch::Advance& advance = batch.advances[i];
+        if (advance.retried) continue;  // it is no batch of the tape's
         values.push_back(fmt::format("({}, {}, {}, {}, {}, {}, {})", literal(advance.at.topic),
                                      advance.at.partition.value(), advance.from.value(),
                                      advance.to.value(), rows_of_[i], literal_time(recorded_at_),
@@ -165,6 +221,23 @@ std::string BatchCommitter::batches_sql(const Batch& batch) const {
         fmt::join(values, ", "));
 }
 
+// What was refused while it was encoded, and then by the database, becomes dead letters; but of a
+// batch that retries one, nothing is written.
+Result<> BatchCommitter::take_refused(const Batch& batch, std::span<const DeadLetter> refused) {
+    if (refused.empty()) return {};
+    const bool is_retry = std::ranges::any_of(
+        batch.advances, [](const auto& one) { return one.retried.has_value(); });
+    if (is_retry) {
+        refused_again_ = true;
+        return Error{ErrorKind::rejected, refused.front().reason};
+    }
+    for (const DeadLetter& letter : refused) {
+        note_refusal(counts_, letter.offset, letter.reason.substr(kRefusedByStore.size()));
+    }
+    encode_dead_letters(refused);
+    return {};
+}
+
 Result<Committed> BatchCommitter::commit_directly(PostgresConnection& connection,
                                                   const Batch& batch, bool is_early,
                                                   const CommitOrder& order) {
@@ -172,7 +245,7 @@ Result<Committed> BatchCommitter::commit_directly(PostgresConnection& connection
     for (const std::int64_t rows : rows_of_) counts_.rows += rows;
     letters_.begin();
     encode_dead_letters(batch.dead_letters);
-    encode_dead_letters(encoded_->refused());
+    if (auto done = take_refused(batch, encoded_->refused()); !done) return done.error();
     letters_bytes_ = letters_.end();
     std::string sql(is_early ? kBeginEarly : kBegin);
     if (!is_early) sql += guards_sql(batch);
@@ -207,6 +280,7 @@ Result<> BatchCommitter::read_guards(PostgresConnection& connection, const Batch
         TAPEDECK_ASSERT(*result);
         if (changed_rows(result->get()) == 1) continue;
         connection.reset();
+        if (advance.retried) return letter_has_ended(advance);
         return not_at(connection, advance);
     }
     return {};
@@ -259,8 +333,10 @@ Result<Committed> BatchCommitter::commit_staged(PostgresConnection& connection, 
     }
     letters_.begin();
     encode_dead_letters(batch.dead_letters);
-    encode_dead_letters(encoded_->refused());
-    encode_dead_letters(refused_by_database_);
+    for (const auto& refused : {std::span<const DeadLetter>(encoded_->refused()),
+                                std::span<const DeadLetter>(refused_by_database_)}) {
+        if (auto done = take_refused(batch, refused); !done) return done.error();
+    }
     letters_bytes_ = letters_.end();
     for (const std::int64_t rows : rows_of_) counts_.rows += rows;
     if (counts_.dead_letters > 0) {
@@ -311,6 +387,7 @@ Result<> BatchCommitter::load_staged(PostgresConnection& connection, const Batch
     if (done) return connection.execute("truncate tapedeck_stage; release savepoint half");
     if (!is_bad_data(connection)) return done;
     const std::string why = done.error().what;
+    const Fault fault{connection.sqlstate(), connection.constraint()};
     counts_ = counts;
     rows_of_ = rows_of;
     if (auto rest = connection.drain(); !rest) return rest;
@@ -320,6 +397,9 @@ Result<> BatchCommitter::load_staged(PostgresConnection& connection, const Batch
         const std::size_t middle = from + (to - from) / 2;
         if (auto first = load_staged(connection, batch, part, from, middle); !first) return first;
         return load_staged(connection, batch, part, middle, to);
+    }
+    if (!may_hang_on_value(connection, part.table, fault)) {
+        return Error{ErrorKind::unavailable, why};
     }
     const RecordPlace& place = part.places[from];
     const BatchRows& rows = batch.rows[place.rows];

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -31,8 +32,11 @@ public:
 private:
     using Part = EncodedBatch::Part;
 
+    Result<Committed> commit_some_way(PostgresConnection& connection, const Batch& batch,
+                                      const CommitOrder& order);
     void begin(const Batch& batch);
-    void encode_dead_letters(const std::vector<DeadLetter>& letters);
+    void encode_dead_letters(std::span<const DeadLetter> letters);
+    Result<> take_refused(const Batch& batch, std::span<const DeadLetter> refused);
     std::string guards_sql(const Batch& batch) const;
     std::string accounts_sql(const Batch& batch) const;
     std::string batches_sql(const Batch& batch) const;
@@ -62,6 +66,7 @@ private:
     std::string_view letters_bytes_;
     std::vector<std::int64_t> rows_of_;  // new rows by advance
     Committed counts_;
+    bool refused_again_ = false;  // a record of a dead letter's
     int staged_batches_left_ = 0;
 };
 

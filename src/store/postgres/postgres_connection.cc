@@ -214,13 +214,14 @@ Error PostgresConnection::lost(std::string_view doing) {
 Error PostgresConnection::failure(const PGresult* result) {
     sqlstate_ = text_or_empty(PQresultErrorField(result, PG_DIAG_SQLSTATE));
     column_ = text_or_empty(PQresultErrorField(result, PG_DIAG_COLUMN_NAME));
+    constraint_ = text_or_empty(PQresultErrorField(result, PG_DIAG_CONSTRAINT_NAME));
     std::string text = text_or_empty(PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY));
     if (text.empty()) text = trimmed(PQresultErrorMessage(result));
     const std::string detail = text_or_empty(PQresultErrorField(result, PG_DIAG_MESSAGE_DETAIL));
     if (!detail.empty()) text += ": " + detail;
     // What somebody's trigger says may name nothing: its place does.
     const std::string context = text_or_empty(PQresultErrorField(result, PG_DIAG_CONTEXT));
-    if (sqlstate_ == "P0001" && !context.empty()) text += ": " + context;
+    if (context.find("function") != context.npos) text += ": " + context;
     // The session is over after these, whatever the library has seen of it yet; and who writes to a
     // server that has become a standby finds the one to write to by connecting anew.
     if (sqlstate_.empty() || sqlstate_.starts_with("57P") || sqlstate_ == "25006") broken_ = true;

@@ -91,6 +91,7 @@ public:
     const std::string& sqlstate() const { return sqlstate_; }
     // That the last failure was about; empty where it was about none.
     const std::string& column() const { return column_; }
+    const std::string& constraint() const { return constraint_; }
     int backend_pid() const { return PQbackendPID(handle_); }
     PGconn* handle() const { return handle_; }
     // "host:port/database", for people.
@@ -114,6 +115,7 @@ private:
     std::string password_;  // to keep it out of what the library says
     std::string sqlstate_;
     std::string column_;
+    std::string constraint_;
     bool broken_ = false;
     std::chrono::milliseconds watch_after_{0};
     std::function<void()> stalled_;

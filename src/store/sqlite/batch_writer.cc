@@ -12,12 +12,17 @@
 namespace tapedeck {
 namespace {
 
-// Somebody's trigger ignores rows. The message is well, and waits until a person has looked.
-Error no_row(const PriceTable& table, const Record& record) {
-    return {ErrorKind::unavailable,
-            fmt::format("the table {} took no row for {} and said nothing: is there a trigger that "
-                        "ignores rows?",
-                        table.name, record.instrument)};
+// Whether another value might be taken; what else is refused is no fault of the message's.
+bool hangs_on_value(int code) {
+    switch (code & 0xff) {
+        case SQLITE_CONSTRAINT:
+        case SQLITE_MISMATCH:
+        case SQLITE_TOOBIG:
+        case SQLITE_RANGE:
+            return true;
+        default:
+            return false;
+    }
 }
 
 }  // namespace
@@ -27,7 +32,8 @@ Result<Committed> BatchWriter::write(const Batch& batch) {
         std::ranges::is_sorted(batch.advances, std::ranges::less(), &Batch::Advance::at));
     // The guard comes first: who is too late learns it before writing anything.
     for (const Batch::Advance& advance : batch.advances) {
-        if (auto moved = move_ledger(advance); !moved) return moved.error();
+        auto moved = advance.retried ? end_letter(advance) : move_ledger(advance);
+        if (!moved) return moved.error();
     }
     std::vector<std::int64_t> rows_of(batch.advances.size());
     for (const BatchRows& rows : batch.rows) {
@@ -45,7 +51,11 @@ Result<Committed> BatchWriter::write(const Batch& batch) {
     for (const TapeGap& gap : batch.gaps) {
         if (auto done = insert_gap(gap); !done) return done.error();
     }
+    for (const Batch::Reopened& one : batch.reopened) {
+        if (auto done = reopen(one); !done) return done.error();
+    }
     for (std::size_t i = 0; i < batch.advances.size(); ++i) {
+        if (batch.advances[i].retried) continue;  // it is no batch of the tape's
         if (auto done = insert_batch(batch.advances[i], rows_of[i]); !done) return done.error();
     }
     return counts_;
@@ -69,6 +79,29 @@ Result<> BatchWriter::move_ledger(const Batch::Advance& advance) {
     if (auto done = query->run(); !done) return done;
     if (database_.total_changes() != before + 1) return not_at(advance);
     return {};
+}
+
+Result<> BatchWriter::end_letter(const Batch::Advance& advance) {
+    auto query = database_.prepare(
+        "insert into dead_letter_ends (letter, how, at, by_whom, why) values (?1, 'retried', ?2,"
+        " ?3, '') on conflict do nothing");
+    if (!query) return query.error();
+    query->bind(1, advance.retried->letter);
+    query->bind(2, counts_.recorded_at);
+    query->bind(3, advance.retried->by);
+    const std::int64_t before = database_.total_changes();
+    if (auto done = query->run(); !done) return done;
+    if (database_.total_changes() != before + 1) return letter_has_ended(advance);
+    return {};
+}
+
+Result<> BatchWriter::reopen(const Batch::Reopened& one) {
+    auto query = database_.prepare(reopen_sql("?1", "?2", "?3"));
+    if (!query) return query.error();
+    query->bind(1, one.feed);
+    query->bind(2, one.slot);
+    query->bind(3, one.instrument);
+    return query->run();
 }
 
 Error BatchWriter::not_at(const Batch::Advance& advance) {
@@ -122,12 +155,16 @@ Result<> BatchWriter::insert_rows(const BatchRows& rows, const Batch::Advance& a
     TAPEDECK_ASSERT(rows.records.size() == rows.offsets.size() &&
                     rows.records.size() == rows.timestamps.size());
     auto insert = database_.prepare(insert_sql(rows.table));
+    // A column that was renamed, a trigger that names what is gone: no message is to blame.
+    if (!insert && insert.error().kind == ErrorKind::rejected) {
+        return Error{ErrorKind::unavailable, insert.error().what};
+    }
     if (!insert) return insert.error();
     insert->bind(11, counts_.recorded_at);
     for (std::size_t i = 0; i < rows.records.size(); ++i) {
         TAPEDECK_ASSERT(advance.from <= rows.offsets[i] && rows.offsets[i] < advance.to);
         if (holds_zero_byte(rows.records[i])) {
-            if (auto done = refuse(rows, i, advance.at, "a text holds a zero byte"); !done) {
+            if (auto done = refuse(rows, i, advance, kZeroByte); !done) {
                 return done;
             }
             continue;
@@ -143,17 +180,42 @@ Result<> BatchWriter::insert_rows(const BatchRows& rows, const Batch::Advance& a
             continue;
         }
         const Error error = database_.failure(code, "");
+        if (code == SQLITE_CONSTRAINT_TRIGGER) return takes_none(rows.table, error.what);
         if (error.kind != ErrorKind::rejected) return error;
-        if (auto done = refuse(rows, i, advance.at, error.what); !done) return done;
+        if (!hangs_on_value(code)) return takes_none(rows.table, error.what);
+        if (auto done = refuse(rows, i, advance, error.what); !done) return done;
     }
     return {};
+}
+
+// The message is well, and waits until a person has looked: at a trigger of somebody's, mostly,
+// whose words need not name it.
+Error BatchWriter::takes_none(const PriceTable& table, const std::string& why) {
+    std::string triggers;
+    auto query = database_.prepare(
+        "select coalesce(group_concat(name, ', '), '') from sqlite_schema where type = 'trigger' "
+        "and tbl_name = ?1");
+    if (query) {
+        query->bind(1, table.name);
+        const auto row = query->step();
+        if (row && *row) triggers = query->text(0);
+    }
+    return {ErrorKind::unavailable,
+            fmt::format("the table {} takes no row: {}{}", table.name, why,
+                        triggers.empty() ? "" : "; its triggers: " + triggers)};
+}
+
+Error BatchWriter::ignored(const PriceTable& table, const Record& record) {
+    return takes_none(table, fmt::format("it took none for {} and said nothing: is there a trigger "
+                                         "that ignores rows?",
+                                         record.instrument));
 }
 
 // The key is there already: the same price again is nothing new, another one is kept beside it.
 Result<> BatchWriter::settle_same_key(const BatchRows& rows, std::size_t index,
                                       const TopicPartition& at) {
     const Record& record = rows.records[index];
-    if (!record.slot) return no_row(rows.table, record);
+    if (!record.slot) return ignored(rows.table, record);
     auto find = database_.prepare(
         fmt::format("select price from \"{}\" where slot = ?1 and instrument = ?2 and source = ?3"
                     " and revision = ?4",
@@ -165,7 +227,7 @@ Result<> BatchWriter::settle_same_key(const BatchRows& rows, std::size_t index,
     find->bind(4, record.revision);
     const auto found = find->step();
     if (!found) return found.error();
-    if (!*found) return no_row(rows.table, record);
+    if (!*found) return ignored(rows.table, record);
     const auto kept = Decimal::parse(find->bytes(0));
     if (kept && *kept == record.price) {
         ++counts_.absorbed;
@@ -192,9 +254,11 @@ Result<> BatchWriter::settle_same_key(const BatchRows& rows, std::size_t index,
     return insert->run();
 }
 
-Result<> BatchWriter::refuse(const BatchRows& rows, std::size_t index, const TopicPartition& at,
-                             const std::string& reason) {
-    return insert_dead_letter(refused_record(rows, index, at, reason));
+Result<> BatchWriter::refuse(const BatchRows& rows, std::size_t index,
+                             const Batch::Advance& advance, const std::string& reason) {
+    if (advance.retried) return refused_again(reason);
+    note_refusal(counts_, rows.offsets[index], reason);
+    return insert_dead_letter(refused_record(rows, index, advance.at, reason));
 }
 
 Result<> BatchWriter::insert_dead_letter(const DeadLetter& letter) {

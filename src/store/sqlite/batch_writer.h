@@ -23,12 +23,16 @@ public:
 
 private:
     Result<> move_ledger(const Batch::Advance& advance);
+    Result<> end_letter(const Batch::Advance& advance);
     Error not_at(const Batch::Advance& advance);
     Result<> insert_rows(const BatchRows& rows, const Batch::Advance& advance);
     void bind(Query& insert, const BatchRows& rows, std::size_t index);
     Result<> settle_same_key(const BatchRows& rows, std::size_t index, const TopicPartition& at);
-    Result<> refuse(const BatchRows& rows, std::size_t index, const TopicPartition& at,
+    Result<> refuse(const BatchRows& rows, std::size_t index, const Batch::Advance& advance,
                     const std::string& reason);
+    Error takes_none(const PriceTable& table, const std::string& why);
+    Error ignored(const PriceTable& table, const Record& record);
+    Result<> reopen(const Batch::Reopened& one);
     Result<> insert_dead_letter(const DeadLetter& letter);
     Result<> insert_outcomes(const RunOutcomes& run);
     Result<> insert_outcome(const RunOutcomes& run, const Outcome& outcome);

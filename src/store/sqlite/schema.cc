@@ -242,8 +242,36 @@ create table loaded_topics (
 ) strict, without rowid;
 )";
 
-constexpr std::array kSteps{kTables, kReplacements, kGapsIndex,   kLettersWithoutTime,
-                            kTapes,  kDeployments,  kLoadedTopics};
+// What became of dead letters: a row each of those that a person has settled, and one for each
+// retry that failed. Nothing of it is ever changed.
+constexpr std::string_view kLetterEnds = R"(
+create table dead_letter_ends (
+  letter integer primary key,
+  how text not null check (how in ('retried', 'dropped')),
+  at integer not null,
+  by_whom text not null,
+  why text not null
+) strict;
+create table dead_letter_tries (
+  id integer primary key,
+  letter integer not null,
+  at integer not null,
+  by_whom text not null,
+  reason text not null
+) strict;
+create index dead_letter_tries_of on dead_letter_tries (letter);
+create table stalls (
+  topic text not null,
+  partition integer not null,
+  from_offset integer not null,
+  since integer not null,
+  what text not null,
+  primary key (topic, partition)
+) strict, without rowid;
+)";
+
+constexpr std::array kSteps{kTables, kReplacements, kGapsIndex,    kLettersWithoutTime,
+                            kTapes,  kDeployments,  kLoadedTopics, kLetterEnds};
 
 constexpr std::string_view kSharedColumns =
     "instrument text, slot integer, source text, revision integer, recorded_at integer, "

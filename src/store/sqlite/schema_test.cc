@@ -54,6 +54,14 @@ TEST(StoreSchema, BringsAnOlderStoreUpToDateAndKeepsWhatItHolds) {
     run.config = "digest";
     EXPECT_TRUE(owner->is_own(run));
     EXPECT_EQ(deployment_id(**store).value_or({}).size(), 16U);
+    // Nobody has settled its dead letter, and somebody may.
+    const std::vector<Statement> end{
+        {"insert into dead_letter_ends (letter, how, at, by_whom, why) select id, 'dropped', $1, "
+         "'anna', 'why' from dead_letters d where not exists (select 1 from dead_letter_ends e "
+         "where e.letter = d.id)",
+         {kNow},
+         1}};
+    EXPECT_TRUE((*store)->transact(end));
 }
 
 }  // namespace

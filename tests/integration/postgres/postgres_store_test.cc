@@ -175,8 +175,54 @@ INSTANTIATE_TEST_SUITE_P(
                      "create function refuse() returns trigger language plpgsql as $$ begin raise "
                      "exception 'not on my watch'; end $$; create trigger somebodys before insert "
                      "on coin_records for each row execute function refuse()",
-                     "drop trigger somebodys on coin_records", "not on my watch"}),
+                     "drop trigger somebodys on coin_records", "not on my watch"},
+        RefusalOfAll{"ATriggerWithACodeOfItsOwn",
+                     "create function refuse() returns trigger language plpgsql as $$ begin raise "
+                     "exception 'not on my watch' using errcode = 'ZZ001'; end $$; create trigger "
+                     "somebodys before insert on coin_records for each row execute function "
+                     "refuse()",
+                     "drop trigger somebodys on coin_records", "refuse()"},
+        RefusalOfAll{"AConstraintOnWhatNobodyFills",
+                     "alter table coin_records add column desk text default 'x'; alter table "
+                     "coin_records add constraint desks check (desk <> 'x')",
+                     "alter table coin_records drop constraint desks", "\"desks\""},
+        RefusalOfAll{"AColumnThatWasRenamed",
+                     "alter table coin_records rename column currency to unit",
+                     "alter table coin_records rename column unit to currency", "\"currency\""}),
     [](const auto& info) { return info.param.name; });
+
+TEST_F(PostgresStoreTest, TakesAReferenceThatIsNotThereForOneRecordsFault) {
+    outsider_.execute(
+        "create table known (name text primary key); insert into known values ('a');"
+        " alter table coin_records add foreign key (coin) references known (name)");
+    const Committed done =
+        committed(*store_, batch_of(0, {coin("a", "1.50"), coin("b", "2.25"), coin("a", "3")}));
+    EXPECT_EQ(done.rows, 1);
+    EXPECT_EQ(done.duplicates, 1);
+    EXPECT_EQ(done.refused, 1);
+    ASSERT_TRUE(done.first_refused);
+    EXPECT_EQ(done.first_refused->offset, Offset(1));
+    EXPECT_NE(done.first_refused->reason.find("known"), std::string::npos);
+}
+
+// Its name is well: a database of another encoding takes it.
+TEST_F(PostgresStoreTest, WaitsWhereTheDatabasesEncodingLacksACharacter) {
+    const std::string name = outsider_.value("select current_database()") + "_latin1";
+    outsider_.execute("create database " + name +
+                      " template template0 encoding 'LATIN1' lc_collate 'C' lc_ctype 'C'");
+    const PostgresUrl url = url_of(postgres(), name);
+    const auto store = open_store(url, clock_);
+    make_coins(*store);
+    ASSERT_EQ(committed(*store, batch_of(0, {coin("caf\u00e9", "1.50")})).rows, 1);
+    for (int i = 0; i < 2; ++i) {
+        const auto refused = store->commit(batch_of(1, {coin("\u03a9", "2.25")}));
+        ASSERT_FALSE(refused);
+        EXPECT_EQ(refused.error().kind, ErrorKind::unavailable) << refused.error().what;
+        EXPECT_NE(refused.error().what.find("LATIN1"), std::string::npos) << refused.error().what;
+    }
+    EXPECT_EQ(Outsider(url).value("select count(*) from dead_letters"), "0");
+    EXPECT_EQ(next_offset(*store), 1);
+}
 
 TEST_F(PostgresStoreTest, TakesAFilledColumnThatMustNotBeNullForOneRecordsFault) {
     outsider_.execute("alter table coin_records alter column currency set not null");
@@ -324,9 +370,9 @@ TEST_F(PostgresStoreTest, ALoaderNeedsNoMoreThanTheseRights) {
         "revoke create on schema public from public;"
         "grant usage on schema public to tapedeck_loader;"
         "grant select, insert on all tables in schema public to tapedeck_loader;"
-        "grant update on offsets, coverage, dag_runs, dag_states, task_tries, variables, leases"
-        " to tapedeck_loader;"
-        "grant delete on problems to tapedeck_loader;"
+        "grant update on offsets, coverage, dag_runs, dag_states, task_tries, variables, leases,"
+        " tapes, problems, stalls to tapedeck_loader;"
+        "grant delete on problems, stalls to tapedeck_loader;"
         "grant usage on all sequences in schema public to tapedeck_loader");
     PostgresUrl url = url_;
     url.user = "tapedeck_loader";
@@ -337,6 +383,26 @@ TEST_F(PostgresStoreTest, ALoaderNeedsNoMoreThanTheseRights) {
     EXPECT_EQ(committed(*loader, batch_of(1, {coin("bitcoin", "2"), coin("a", "1")})).duplicates,
               1);
     EXPECT_TRUE(loader->acquire_lease("loader"));
+    // Told problems, partitions that stand still, dead letters that are retried.
+    const std::vector<Statement> told{
+        {"insert into problems (key, feed, what, since) values ('a', '', '', $1)", {kTestStart}, 1},
+        {"update problems set what = 'b'", {}, 1},
+        {"delete from problems", {}, 1},
+        {"insert into stalls (topic, partition, from_offset, since, what) values ('a', 0, 0, $1, "
+         "'') on conflict (topic, partition) do update set what = excluded.what",
+         {kTestStart},
+         1},
+        {"delete from stalls", {}, 1},
+        {"insert into dead_letters (id, topic, partition, message_offset, value, reason, "
+         "recorded_at) values (7, 'coin_topic', 0, 0, 'x', 'why', $1)",
+         {kTestStart},
+         1}};
+    const auto done = loader->transact(told);
+    ASSERT_TRUE(done) << done.error().what;
+    Batch retry = batch_of(0, {coin("bitcoin", "1", std::nullopt)});
+    retry.advances[0].retried = RetriedLetter{7, "anna@desk"};
+    retry.reopened.push_back({"coin", kTestStart, "bitcoin"});
+    EXPECT_EQ(committed(*loader, retry).rows, 1);
     const auto forbidden = loader->ensure_table({"other_records", RecordForm::coin});
     ASSERT_FALSE(forbidden);
     EXPECT_EQ(forbidden.error().kind, ErrorKind::rejected);
