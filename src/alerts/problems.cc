@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "alerts/load_problems.h"
 #include "events/recording.h"
 #include "store/stored_price.h"
 
@@ -147,11 +148,15 @@ Result<std::vector<SeenSlot>> ProblemTeller::last_slots(const Feed& feed, int co
     return slots;
 }
 
-Result<> ProblemTeller::settle(const std::string& feed, const std::vector<Problem>& now) {
-    std::map<std::string, std::string> open;
-    auto done = store_.query({"select key, what from problems where feed = $1", {feed}, {}},
+// `is_meant`: those that are over where `now` has them not.
+Result<> ProblemTeller::settle(const std::vector<Problem>& now,
+                               const std::function<bool(const Problem&)>& is_meant) {
+    std::map<std::string, Problem> open;
+    auto done = store_.query({"select key, feed, what from problems", {}, {}},
                              [&](const RowView& row) -> Result<> {
-                                 open[std::string(row.text(0))] = row.text(1);
+                                 Problem one{std::string(row.text(0)), std::string(row.text(1)),
+                                             std::string(row.text(2))};
+                                 if (is_meant(one)) open[one.key] = std::move(one);
                                  return {};
                              });
     if (!done) return done;
@@ -161,7 +166,16 @@ Result<> ProblemTeller::settle(const std::string& feed, const std::vector<Proble
         }
     };
     for (const Problem& problem : now) {
-        if (open.erase(problem.key) > 0) continue;
+        if (const auto known = open.find(problem.key); known != open.end()) {
+            // How many dead letters there are is told anew, and which slot was the first is not.
+            const bool is_same = known->second.what == problem.what || !is_of_loading(problem.key);
+            open.erase(known);
+            if (is_same) continue;
+            const std::vector<Statement> update{
+                {"update problems set what = $2 where key = $1", {problem.key, problem.what}, {}}};
+            if (auto saved = store_.transact(update); !saved) return saved.error();
+            continue;
+        }
         const Timestamp at = clock_.now();
         const std::vector<Statement> insert{
             {"insert into problems (key, feed, what, since, told_at) values ($1, $2, $3, $4, $5)",
@@ -171,11 +185,11 @@ Result<> ProblemTeller::settle(const std::string& feed, const std::vector<Proble
         log_.emit(ProblemTold{problem.key, problem.what});
         tell(false, problem);
     }
-    for (const auto& [key, what] : open) {
+    for (const auto& [key, problem] : open) {
         const std::vector<Statement> remove{{"delete from problems where key = $1", {key}, {}}};
         if (auto saved = store_.transact(remove); !saved) return saved.error();
-        log_.emit(ProblemOver{key, what});
-        tell(true, {key, feed, what});
+        log_.emit(ProblemOver{key, problem.what});
+        tell(true, problem);
     }
     return {};
 }
@@ -186,7 +200,17 @@ Result<> ProblemTeller::look(const std::map<std::string, Feed>& feeds, const std
     if (found == feeds.end()) return {};
     auto slots = last_slots(found->second, std::max({limits.stale_slots, limits.frozen_slots, 1}));
     if (!slots) return slots.error();
-    return settle(feed, find_problems(feed, *slots, limits));
+    return settle(find_problems(feed, *slots, limits), [&](const Problem& problem) {
+        return problem.feed == feed && !is_of_loading(problem.key);
+    });
+}
+
+Result<> ProblemTeller::look_at_loading(const std::map<std::string, Feed>& feeds) {
+    const auto found = load_problems(store_, feeds);
+    if (!found) return found.error();
+    std::vector<Problem> problems;
+    for (const LoadProblem& one : *found) problems.push_back(one.problem);
+    return settle(problems, [](const Problem& problem) { return is_of_loading(problem.key); });
 }
 
 }  // namespace tapedeck

@@ -55,10 +55,13 @@ public:
     // Looks at the last slots of each feed whose coverage changed.
     Result<> look(const std::map<std::string, Feed>& feeds, const std::string& feed,
                   const ProblemLimits& limits);
+    // Looks for what keeps messages from becoming rows, of all topics: pipeline/load_problems.
+    Result<> look_at_loading(const std::map<std::string, Feed>& feeds);
 
 private:
     Result<std::vector<SeenSlot>> last_slots(const Feed& feed, int count);
-    Result<> settle(const std::string& feed, const std::vector<Problem>& now);
+    Result<> settle(const std::vector<Problem>& now,
+                    const std::function<bool(const Problem&)>& is_meant);
 
     Store& store_;
     Clock& clock_;

@@ -65,6 +65,7 @@ struct Told {
     SpanOptions gaps;
     SpanOptions audit;
     WhyOptions why;
+    DeadLettersOptions dead_letters;
     ExtractOptions extract;
     SourcesOptions sources;
     SlotsOptions slots;
@@ -89,6 +90,7 @@ public:
     void add_all() {
         add_recording();
         add_looking();
+        add_dead_letters();
         add_sources();
         add_settings();
         add_data();
@@ -160,6 +162,28 @@ private:
         slots->add_option("--calendar", told_.slots.calendar, "Its calendar");
         slots->add_option("--from", told_.slots.from, "From this moment on, inclusive")->required();
         slots->add_option("--to", told_.slots.to, "Up to this moment, exclusive")->required();
+    }
+
+    void add_dead_letters() {
+        DeadLettersOptions& told = told_.dead_letters;
+        auto* letters = verb("dead-letters", "Messages that are no rows: look, retry, drop", told,
+                             verb_dead_letters);
+        letters->add_option("action", told.action, "list, show, retry or drop")
+            ->required()
+            ->check(CLI::IsMember({"list", "show", "retry", "drop"}));
+        letters->add_option("id", told.ids, "Their IDs, for show, retry and drop");
+        letters->add_option("--feed", told.feed, "Of one feed")->type_name("FEED");
+        letters->add_option("--topic", told.topic, "Of one topic")->type_name("TOPIC");
+        letters->add_option("--reason", told.reason, "Whose reason has this in it");
+        add_time(letters, "--from", told.from, "Recorded from this moment on, inclusive");
+        add_time(letters, "--to", told.to, "Recorded before this moment");
+        letters->add_option("--state", told.state, "With list: open, retried, dropped or all")
+            ->check(CLI::IsMember({"open", "retried", "dropped", "all"}));
+        letters->add_option("--limit", told.limit, "How many at most; list shows 100")
+            ->check(CLI::Range(std::int64_t{1}, std::int64_t{1'000'000'000}));
+        letters->add_flag("--all", told.all, "Retry or drop every open one");
+        letters->add_option("--because", told.because, "With drop: why; it is kept")
+            ->type_name("TEXT");
     }
 
     void add_sources() {

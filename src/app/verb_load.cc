@@ -4,40 +4,18 @@
 #include <algorithm>
 
 #include "app/assembly.h"
-#include "app/demo.h"
 #include "app/former_tapes.h"
 #include "app/load_globals.h"
 #include "app/output.h"
 #include "app/pipe_status.h"
+#include "app/settle_beside.h"
 #include "app/signals.h"
 #include "app/verbs.h"
-#include "app/waiting_beside.h"
 #include "base/json_writer.h"
 
 namespace tapedeck {
 
 namespace {
-
-// The coverage is settled by whoever holds the lease: a recorder beside this loader does it itself.
-Result<> settle(Assembly& assembly, bool lease_held) {
-    std::unique_ptr<Lease> lease;
-    if (!lease_held) {
-        auto asked = assembly.store().acquire_lease(process_name());
-        if (!asked) return asked.error().kind == ErrorKind::conflict ? Result<>() : asked.error();
-        lease = *std::move(asked);
-    }
-    auto expectations = assembly.expectations();
-    if (!expectations) return expectations.error();
-    auto feeds = assembly.feeds_ever();
-    if (!feeds) return feeds.error();
-    CoverageLedger coverage(assembly.store(), assembly.tape(), *feeds);
-    coverage.hold_back_while([&] { return waiting_beside(assembly); });
-    const auto reached = demo_time_reached(assembly.store());  // the demo's time is its own
-    if (!reached) return reached.error();
-    auto settled = coverage.settle(*expectations, reached->value_or(assembly.clock().now()));
-    if (!settled) return settled.error();
-    return {};
-}
 
 // A loader's memory is blocks of some 100 kB to 2 MB that live for one batch. Left to itself, the
 // allocator soon keeps such blocks for good, and an arena of its own for each thread.
@@ -131,13 +109,15 @@ Exit verb_load(const Globals& globals, const LoadVerbOptions& options) {
         assembly.rescue(began);
         return exit;
     }
-    if (auto settled = settle(assembly, lease != nullptr); !settled) return fail(settled.error());
+    if (auto settled = settle_beside(assembly, lease != nullptr); !settled)
+        return fail(settled.error());
     if (globals.json) {
         print(json_of(*summary));
     } else {
         print(fmt::format("{} rows of {} messages in {} batches; {} dead letters, {} duplicates\n",
                           summary->rows, summary->messages, summary->batches, summary->dead_letters,
                           summary->duplicates));
+        if (summary->dead_letters > 0) print("`tapedeck dead-letters list` shows them, and why\n");
         if (summary->taken_back > 0) {
             print(
                 fmt::format("the database lost commits: the ledger went back by {} messages, "

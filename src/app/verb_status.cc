@@ -4,6 +4,7 @@
 #include <filesystem>
 #include <set>
 
+#include "alerts/load_problems.h"
 #include "app/disk_room.h"
 #include "app/load_globals.h"
 #include "app/pipe_status.h"
@@ -45,7 +46,9 @@ struct Status {
     std::vector<SourceHealth> sources;
     PipeStatus pipe;
     std::vector<OpenProblem> problems;
-    std::int64_t dead_letters = 0;
+    std::int64_t dead_letters = 0;  // that nobody has settled
+    std::int64_t letters_retried = 0;
+    std::int64_t letters_dropped = 0;
     std::int64_t duplicates = 0;
     std::int64_t gaps = 0;  // messages
     std::optional<CaptureSizes> captures;
@@ -104,24 +107,44 @@ Result<> read_sources(Reader& reader, Status& status) {
     return {};
 }
 
+Result<> count_letters(Store& store, Status& status) {
+    const auto all = count_of(store, "select count(*) from dead_letters");
+    if (!all) return all.error();
+    for (const auto& [how, count] : {std::pair("retried", &status.letters_retried),
+                                     std::pair("dropped", &status.letters_dropped)}) {
+        const auto ended = count_of(
+            store, fmt::format("select count(*) from dead_letter_ends where how = '{}'", how));
+        if (!ended) return ended.error();
+        *count = *ended;
+    }
+    status.dead_letters = *all - status.letters_retried - status.letters_dropped;
+    return {};
+}
+
 Result<> read_rest(Reader& reader, Status& status) {
     Assembly& assembly = *reader.assembly;
     Store& store = assembly.store();
     auto done =
         store.query({"select key, what, since from problems order by since", {}, {}},
                     [&](const RowView& row) -> Result<> {
+                        if (is_of_loading(row.text(0))) return {};
                         status.problems.push_back(
                             {std::string(row.text(0)), std::string(row.text(1)), row.timestamp(2)});
                         return {};
                     });
     if (!done) return done;
-    const auto dead = count_of(store, "select count(*) from dead_letters");
-    if (!dead) return dead.error();
+    // As they are now, whether or not a recorder has told of them.
+    auto loading = load_problems(store, reader.feeds);
+    if (!loading) return loading.error();
+    for (LoadProblem& one : *loading) {
+        status.problems.push_back(
+            {std::move(one.problem.key), std::move(one.problem.what), one.since});
+    }
+    if (done = count_letters(store, status); !done) return done;
     const auto twice = count_of(store, "select count(*) from duplicates");
     if (!twice) return twice.error();
     const auto gaps = count_of(store, "select sum(to_offset - from_offset) from tape_gaps");
     if (!gaps) return gaps.error();
-    status.dead_letters = *dead;
     status.duplicates = *twice;
     status.gaps = *gaps;
     if (assembly.captures() != nullptr) {
@@ -278,6 +301,8 @@ std::string json_of(const Status& status) {
         json.end_object();
     }
     json.end_array().key("dead_letters").number(status.dead_letters);
+    json.key("dead_letters_retried").number(status.letters_retried);
+    json.key("dead_letters_dropped").number(status.letters_dropped);
     json.key("duplicates").number(status.duplicates).key("tape_gaps").number(status.gaps);
     json.key("store_bytes").number(status.store_bytes);
     json.key("free_bytes").number(status.free_bytes);
@@ -363,8 +388,13 @@ void show(const Status& status) {
     print("\n");
     show_sources(status);
     show_pipe(status.pipe, status.now);
-    print(fmt::format("\ndead letters {}, duplicates {}, messages lost on the tape {}\n",
-                      status.dead_letters, status.duplicates, status.gaps));
+    const bool any_settled = status.letters_retried + status.letters_dropped > 0;
+    print(fmt::format("\ndead letters {}{}, duplicates {}, messages lost on the tape {}\n",
+                      status.dead_letters,
+                      any_settled ? fmt::format(" (and {} retried, {} dropped)",
+                                                status.letters_retried, status.letters_dropped)
+                                  : "",
+                      status.duplicates, status.gaps));
     print(fmt::format("store {}, captures {}, free on its disk {}\n",
                       status.store_bytes > 0 ? mebibytes(status.store_bytes) : "in its server",
                       status.captures                 ? mebibytes(status.captures->used_bytes)

@@ -7,6 +7,7 @@
 #include "app/verbs.h"
 #include "base/json_writer.h"
 #include "demo/demo_sources.h"
+#include "mend/dead_letters.h"
 #include "store/tape_label.h"
 #include "views/price_story.h"
 
@@ -31,6 +32,7 @@ struct Story {
     std::optional<TriedFacts> tried;
     std::vector<AttemptFacts> attempts;
     std::optional<SentFacts> sent;
+    std::vector<StoredLetter> letters;  // of the message
     std::optional<BatchFacts> batch;
     std::optional<Capture> capture;
     std::vector<RuleFacts> rules;
@@ -39,6 +41,9 @@ struct Story {
 
 Result<> read_tape(Reader& reader, Story& story) {
     const Position& position = story.sent->position;
+    auto letters = letters_at(reader.assembly->store(), position.at, position.offset);
+    if (!letters) return letters.error();
+    story.letters = *std::move(letters);
     auto batch = batch_of(reader.assembly->store(), position);
     if (!batch) return batch.error();
     story.batch = *batch;
@@ -175,6 +180,16 @@ std::string json_of(const Story& story) {
         json.key("offset").number(story.sent->position.offset.value());
     }
     if (!story.message.empty()) json.key("message").text(story.message);
+    if (!story.letters.empty()) {
+        json.key("dead_letters").begin_array();
+        for (const StoredLetter& one : story.letters) {
+            json.begin_object().key("id").number(one.id).key("state").text(to_string(one.state));
+            json.key("reason").text(one.reason());
+            if (one.ended_at) json.key("ended_at").text(format_rfc3339(*one.ended_at));
+            json.key("ended_by").text(one.ended_by).key("why").text(one.why).end_object();
+        }
+        json.end_array();
+    }
     if (story.batch) {
         json.key("transaction").begin_object().key("batch").number(story.batch->id);
         json.key("from")
@@ -245,6 +260,13 @@ void show(const Story& story) {
         facts.add({"run", story.sent->run_id + " by " + story.sent->collector});
     }
     if (!story.message.empty()) facts.add({"message", story.message});
+    for (const StoredLetter& one : story.letters) {
+        facts.add({fmt::format("dead letter {}", one.id), one.reason()});
+        if (one.state == LetterState::open) continue;
+        facts.add({fmt::format("  {}", to_string(one.state)),
+                   fmt::format("{} by {}{}", format_rfc3339(*one.ended_at), one.ended_by,
+                               one.why.empty() ? "" : ": " + one.why)});
+    }
     if (story.batch) {
         facts.add(
             {"transaction",

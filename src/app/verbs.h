@@ -72,6 +72,22 @@ struct WhyOptions {
 };
 Exit verb_why(const Globals& globals, const WhyOptions& options);
 
+struct DeadLettersOptions {
+    static constexpr std::int64_t kListed = 100;
+    std::string action;  // list · show · retry · drop
+    std::vector<std::int64_t> ids;
+    std::string feed;
+    std::string topic;
+    std::string reason;  // is part of theirs
+    std::optional<Timestamp> from;
+    std::optional<Timestamp> to;
+    std::string state = "open";         // list: open · retried · dropped · all
+    std::optional<std::int64_t> limit;  // none: list shows kListed, retry and drop take all
+    bool all = false;                   // retry, drop: every open one
+    std::string because;                // drop
+};
+Exit verb_dead_letters(const Globals& globals, const DeadLettersOptions& options);
+
 struct ExtractOptions {
     std::string source;
     std::string instrument;

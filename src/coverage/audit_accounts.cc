@@ -126,9 +126,13 @@ public:
         return attempts_in(spans, expected, runs, is_first, sink);
     }
 
-    Result<> read(const Chunk& chunk, AuditedLetters& /*letters*/,
-                  std::vector<Unreadable>& unreadable, const AuditSink& sink) override {
+    Result<> read(const Chunk& chunk, AuditedLetters& letters, std::vector<Unreadable>& unreadable,
+                  const AuditSink& sink) override {
         for (const TapeMessage& message : chunk.messages) {
+            if (whole_letter(message, letters).is_dropped) {
+                unreadable.push_back({&message, message.value, "dropped"});
+                continue;
+            }
             const auto run = decode_outcomes(message.value);
             if (!run) {
                 unreadable.push_back({&message, message.value, run.error().what});

@@ -138,6 +138,14 @@ Result<> AuditCompare::sum_messages() {
                          return check_letters(partition, chunk, *letters, unreadable);
                      });
         if (!done) return done;
+        done = read_retried(
+            partition, Offset(0), partition.loaded, [&](AuditEntry&& entry) -> Result<> {
+                if (!work_.holds(entry.at)) return {};
+                ++entries_;
+                windows_.add_message(entry.at, hash_of(entry), index, entry.message->offset);
+                return {};
+            });
+        if (!done) return done;
         check_digest(partition, last);
         if (auto rest = check_other_letters(partition); !rest) return rest;
     }
@@ -315,12 +323,48 @@ Result<> AuditCompare::compare(std::span<const AuditWindows::Window> windows) {
 Result<> AuditCompare::read_entries(std::size_t partition, Offset from, Offset to,
                                     const AuditSink& sink) {
     AuditWalk walk(work_, *partitions_[partition], false);
-    return walk.run(from, to, kReadBytesOfWindow, [&](const Chunk& chunk) -> Result<> {
+    auto done = walk.run(from, to, kReadBytesOfWindow, [&](const Chunk& chunk) -> Result<> {
         auto letters = audit_letters(work_, chunk.at, chunk.from, chunk.next);
         if (!letters) return letters.error();
         std::vector<Unreadable> unreadable;
         return subject_.read(chunk, *letters, unreadable, sink);
     });
+    if (!done) return done;
+    return read_retried(*partitions_[partition], from, to, sink);
+}
+
+// A dead letter keeps its message when the tape has it no more: what a retry has made of it is
+// compared with that.
+Result<> AuditCompare::read_retried(const AuditedPartition& partition, Offset from, Offset to,
+                                    const AuditSink& sink) {
+    if (!partition.touches_gone(from, to)) return {};
+    return each_retried(partition, from, to, true, sink);
+}
+
+Result<> AuditCompare::each_retried(const AuditedPartition& partition, Offset from, Offset to,
+                                    bool gone_only, const AuditSink& sink) {
+    return work_.store().query(
+        {"select d.id, d.message_offset, d.timestamp, d.key, d.value, d.reason from dead_letters d "
+         "join dead_letter_ends e on e.letter = d.id where e.how = 'retried' and d.topic = $1 and "
+         "d.partition = $2 and d.message_offset >= $3 and d.message_offset < $4",
+         {partition.at.topic, static_cast<std::int64_t>(partition.at.partition.value()),
+          from.value(), to.value()},
+         {}},
+        [&](const RowView& row) -> Result<> {
+            const Offset offset(row.integer(1));
+            if (gone_only && !partition.is_gone(offset)) return {};
+            AuditedLetter letter = audited_letter(row);
+            letter.state = LetterState::retried;
+            AuditedLetters letters;
+            const AuditedLetter& kept = letters.emplace(offset, std::move(letter))->second;
+            const Chunk chunk{partition.at,
+                              offset,
+                              next(offset),
+                              {{offset, kept.timestamp, kept.key, kept.value}},
+                              {}};
+            std::vector<Unreadable> unreadable;
+            return subject_.read(chunk, letters, unreadable, sink);
+        });
 }
 
 Result<> AuditCompare::compare_part(const Group& group, std::size_t part, std::size_t parts) {
@@ -371,7 +415,7 @@ bool AuditCompare::is_gone(const AuditEntry& row) const {
 }
 
 // Rows that no message below the ledger gave, as it stood at first: what was loaded since may have,
-// and what is not loaded must not.
+// or a dead letter that was retried since, and what is not loaded must not.
 Result<> AuditCompare::explain_rows(std::vector<AuditEntry> rows) {
     if (rows.empty()) return {};
     std::unordered_multimap<std::string, std::size_t> waiting;
@@ -383,6 +427,15 @@ Result<> AuditCompare::explain_rows(std::vector<AuditEntry> rows) {
         const TopicPartition& at = partitions_[index]->at;
         const auto loaded = audit_loaded_now(work_, at);
         if (!loaded) return loaded.error();
+        auto retried = each_retried(
+            *partitions_[index], Offset(0), *loaded, false, [&](AuditEntry&& entry) -> Result<> {
+                const auto found = waiting.find(std::to_string(entry.table) + entry.content);
+                if (found == waiting.end()) return {};
+                explained[found->second] = true;
+                waiting.erase(found);
+                return {};
+            });
+        if (!retried) return retried;
         if (partitions_[index]->is_elsewhere) continue;
         const auto extent = work_.tape().extent(partitions_[index]->on_tape());
         if (!extent) return extent.error();

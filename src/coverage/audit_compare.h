@@ -32,6 +32,7 @@ struct AuditEntry {
     std::size_t table = 0;
     Timestamp at;  // its slot, or its date where it has none
     bool has_slot = true;
+    bool is_late = false;         // of a message: a dead letter, whose row was made by a retry
     std::size_t key_columns = 0;  // no two rows have these alike; 0: each entry is a row
     std::string feed;
     std::string instrument;
@@ -154,6 +155,10 @@ private:
     Result<> compare_part(const Group& group, std::size_t part, std::size_t parts);
     Result<> explain_rows(std::vector<AuditEntry> rows);
     Result<> read_entries(std::size_t partition, Offset from, Offset to, const AuditSink& sink);
+    Result<> read_retried(const AuditedPartition& partition, Offset from, Offset to,
+                          const AuditSink& sink);
+    Result<> each_retried(const AuditedPartition& partition, Offset from, Offset to, bool gone_only,
+                          const AuditSink& sink);
     bool is_gone(const AuditEntry& row) const;
     void tell(const AuditPair& pair, std::string derived = "(no message)");
     std::string describe(const AuditEntry& entry) const;

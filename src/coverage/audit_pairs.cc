@@ -74,12 +74,14 @@ private:
         std::ranges::sort(same, [&](std::size_t a, std::size_t b) {
             const Position& left = *messages_[a].message;
             const Position& right = *messages_[b].message;
-            return std::tie(left.at, left.offset) < std::tie(right.at, right.offset);
+            return std::tie(left.at, messages_[a].is_late, left.offset) <
+                   std::tie(right.at, messages_[b].is_late, right.offset);
         });
         const TopicPartition* before = nullptr;
         for (const std::size_t index : same) {
             const TopicPartition& at = messages_[index].message->at;
-            if (before != nullptr && at == *before) continue;
+            // Dead letters are retried in any order, and at any time.
+            if (before != nullptr && at == *before && !messages_[index].is_late) continue;
             before = &at;
             if (rows_.contains(whole(messages_[index]))) return index;
         }

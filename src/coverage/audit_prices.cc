@@ -124,24 +124,32 @@ public:
         std::vector<Record> records;
         std::vector<RefusedRecord> refused;
         for (const TapeMessage& message : chunk.messages) {
+            const WholeLetter whole = whole_letter(message, letters);
+            if (whole.is_dropped) {
+                unreadable.push_back({&message, message.value, "dropped"});
+                continue;
+            }
             records.clear();
             refused.clear();
             arena.clear();
             const auto read =
                 read_price_parts(decoder_, message, table_.form, arena, records, refused);
             if (!read) unreadable.push_back({&message, message.value, read.error().what});
-            if (!refused.empty() && was_refused_whole(message, letters)) {
+            // As those were of which a part could not be read, before that cost the part alone.
+            if (!refused.empty() && whole.is_open) {
                 unreadable.push_back({&message, message.value, refused.front().why});
                 continue;
             }
             for (RefusedRecord& one : refused) {
                 unreadable.push_back({&message, one.value, std::move(one.why)});
             }
+            const auto settled = settled_parts(message, letters);
             for (const Record& record : records) {
-                if (was_refused(record, message, letters)) continue;
-                if (auto done = sink(entry_of(record, message, chunk.at, (*feed)->name)); !done) {
-                    return done;
-                }
+                const auto fate = fate_of(record, message, letters, settled);
+                if (fate == Fate::none) continue;
+                AuditEntry entry = entry_of(record, message, chunk.at, (*feed)->name);
+                entry.is_late = fate == Fate::late || whole.is_retried;
+                if (auto done = sink(std::move(entry)); !done) return done;
             }
         }
         return {};
@@ -270,27 +278,55 @@ private:
         return entry;
     }
 
-    // As those were of which a part could not be read, before that cost the part alone.
-    static bool was_refused_whole(const TapeMessage& message, const AuditedLetters& letters) {
+    // What became of a record's row: it is one, it came later than its neighbours, by a retry of a
+    // dead letter, or there is none, as the database refused it or somebody dropped it.
+    enum class Fate { row, late, none };
+
+    // A record of an array that could not be read once, and can be now: its dead letter was
+    // settled.
+    struct SettledPart {
+        AuditedLetter* letter;
+        std::string encoded;  // what it is read as
+    };
+    std::vector<SettledPart> settled_parts(const TapeMessage& message, AuditedLetters& letters) {
+        std::vector<SettledPart> parts;
         const auto [first, last] = letters.equal_range(message.offset);
-        return std::any_of(first, last, [&](const auto& one) {
-            return !one.second.of_the_store && one.second.value == message.value;
-        });
+        for (auto one = first; one != last; ++one) {
+            AuditedLetter& letter = one->second;
+            const bool is_part = !letter.of_the_store && !letter.is_of(message);
+            if (!is_part || letter.state == LetterState::open) continue;
+            const TapeMessage alone{message.offset, letter.timestamp, letter.key, letter.value};
+            TextArena arena;
+            std::vector<Record> records;
+            if (!read_prices(decoder_, alone, table_.form, arena, records)) continue;
+            if (records.size() != 1) continue;
+            parts.push_back({&letter, {}});
+            encode_record(parts.back().encoded, records.front(), table_.form);
+        }
+        return parts;
     }
 
-    bool was_refused(const Record& record, const TapeMessage& message, AuditedLetters& letters) {
-        if (letters.empty()) return false;
+    Fate fate_of(const Record& record, const TapeMessage& message, AuditedLetters& letters,
+                 std::span<const SettledPart> settled) {
+        if (letters.empty()) return Fate::row;
         const auto [first, last] = letters.equal_range(message.offset);
-        if (first == last) return false;
+        if (first == last) return Fate::row;
         encoded_.clear();
         encode_record(encoded_, record, table_.form);
-        for (auto letter = first; letter != last; ++letter) {
-            if (letter->second.seen || !letter->second.of_the_store) continue;
-            if (letter->second.value != encoded_) continue;
-            letter->second.seen = true;
-            return true;
+        const auto take = [](AuditedLetter& letter) {
+            letter.seen = true;
+            return letter.state == LetterState::retried ? Fate::late : Fate::none;
+        };
+        for (auto one = first; one != last; ++one) {
+            AuditedLetter& letter = one->second;
+            if (!letter.seen && letter.of_the_store && letter.value == encoded_) {
+                return take(letter);
+            }
         }
-        return false;
+        for (const SettledPart& part : settled) {
+            if (!part.letter->seen && part.encoded == encoded_) return take(*part.letter);
+        }
+        return Fate::row;
     }
 
     AuditEntry entry_of(const Record& record, const TapeMessage& message, const TopicPartition& at,

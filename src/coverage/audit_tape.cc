@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "coverage/audit_work.h"
+#include "store/batch_rules.h"
 
 // The tape, read again.
 namespace tapedeck {
@@ -73,29 +74,51 @@ Result<> AuditWalk::run(Offset from, Offset to, std::size_t most_bytes,
     return {};
 }
 
+// Of the columns id, message_offset, timestamp, key, value and reason.
+AuditedLetter audited_letter(const RowView& row) {
+    const auto text = [&](int column) {
+        if (row.is_null(column)) return std::string();
+        const auto bytes = row.bytes(column);
+        return std::string(bytes.begin(), bytes.end());
+    };
+    std::optional<Timestamp> timestamp;
+    if (!row.is_null(2)) timestamp = row.timestamp(2);
+    return {row.integer(0), timestamp, text(3), text(4), row.text(5).starts_with(kRefusedByStore)};
+}
+
 Result<AuditedLetters> audit_letters(AuditWork& work, const TopicPartition& at, Offset from,
                                      Offset to) {
     AuditedLetters letters;
     auto done = work.store().query(
-        {"select id, message_offset, timestamp, key, value, reason from dead_letters where topic = "
-         "$1 and partition = $2 and message_offset >= $3 and message_offset < $4",
+        {"select d.id, d.message_offset, d.timestamp, d.key, d.value, d.reason, e.how from "
+         "dead_letters d left join dead_letter_ends e on e.letter = d.id where d.topic = $1 and "
+         "d.partition = $2 and d.message_offset >= $3 and d.message_offset < $4",
          {at.topic, static_cast<std::int64_t>(at.partition.value()), from.value(), to.value()},
          {}},
         [&](const RowView& row) -> Result<> {
-            const auto text = [&](int column) {
-                if (row.is_null(column)) return std::string();
-                const auto bytes = row.bytes(column);
-                return std::string(bytes.begin(), bytes.end());
-            };
-            std::optional<Timestamp> timestamp;
-            if (!row.is_null(2)) timestamp = row.timestamp(2);
-            letters.emplace(Offset(row.integer(1)),
-                            AuditedLetter{row.integer(0), timestamp, text(3), text(4),
-                                          row.text(5).starts_with("refused by the store")});
+            AuditedLetter letter = audited_letter(row);
+            if (!row.is_null(6)) {
+                letter.state = letter_state_named(row.text(6)).value_or(LetterState::open);
+            }
+            letters.emplace(Offset(row.integer(1)), std::move(letter));
             return {};
         });
     if (!done) return done.error();
     return letters;
+}
+
+WholeLetter whole_letter(const TapeMessage& message, AuditedLetters& letters) {
+    WholeLetter whole;
+    const auto [first, last] = letters.equal_range(message.offset);
+    for (auto one = first; one != last; ++one) {
+        AuditedLetter& letter = one->second;
+        if (!letter.is_of(message)) continue;
+        whole.is_open |= letter.state == LetterState::open;
+        whole.is_dropped |= letter.state == LetterState::dropped;
+        whole.is_retried |= letter.state == LetterState::retried;
+        if (letter.state == LetterState::retried) letter.seen = true;
+    }
+    return whole;
 }
 
 }  // namespace tapedeck

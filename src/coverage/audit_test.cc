@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 
 #include "captures/sqlite/sqlite_captures.h"
+#include "mend/dead_letters.h"
 #include "store/sqlite/sqlite_store.h"
 #include "tape/sqlite/sqlite_tape.h"
 #include "tests/conformance/temp_folder.h"
@@ -92,6 +93,151 @@ TEST_F(AuditTest, ARecordOfAnArrayIsADeadLetterOfItsOwn) {
                  {std::vector<std::uint8_t>(first.begin(), first.end())},
                  1});
     EXPECT_EQ(found().size(), 2U);  // a dead letter is missing, and a row
+}
+
+// Dead letters that a person has settled: the message at its place says what there must be.
+class SettledLetters : public AuditTest {
+protected:
+    static constexpr const char* kSlotted =
+        R"({"coin_name":"bitcoin","current_price":%s,"currency":"USD",)"
+        R"("slot":"2026-11-24T00:20:00Z","observed_at":"2026-11-24T00:20:01Z","source":"alpha",)"
+        R"("rule":"json","revision":0,"capture":""})";
+
+    static std::string slotted(const std::string& price) {
+        std::string text = kSlotted;
+        return text.replace(text.find("%s"), 2, price);
+    }
+    // As a tapedeck left the message that could not read it, or whose table did not take it.
+    void leave_as_letter(Offset offset, const std::string& value, const std::string& reason,
+                         const std::string& rows) {
+        day->change({"delete from coin_records where " + rows, {}, 1});
+        day->change(
+            {"update batches set rows = rows - 1 where topic = 'coin_topic' and to_offset ="
+             " $1",
+             {offset.value() + 1},
+             1});
+        day->change(
+            {"insert into dead_letters (topic, partition, message_offset, timestamp, value,"
+             " reason, recorded_at) select 'coin_topic', 0, $1, $2, $3, $4, $2",
+             {offset.value(), made_, std::vector<std::uint8_t>(value.begin(), value.end()), reason},
+             1});
+    }
+    void append(const std::string& value) {
+        made_ = clock.now();
+        day->append({"coin_topic", "", value, made_, {}});
+    }
+    // The newest one.
+    StoredLetter newest() {
+        std::optional<StoredLetter> last;
+        EXPECT_TRUE(each_letter(*store, {}, 1000, [&](const StoredLetter& one) -> Result<> {
+            last = one;
+            return {};
+        }));
+        auto whole = find_letter(*store, last->id);
+        EXPECT_TRUE(whole && *whole);
+        return **whole;
+    }
+    void retry() {
+        clock.advance(std::chrono::minutes(1));
+        LetterRetry retrying(*store, clock, day->feeds, "anna@desk");
+        const auto result = retrying.retry(newest());
+        ASSERT_TRUE(result) << result.error().what;
+        ASSERT_EQ(result->kind, RetryResult::Kind::loaded) << result->reason;
+    }
+    void drop() {
+        const auto dropped = drop_letter(*store, newest(), "anna@desk", "why", clock.now());
+        ASSERT_TRUE(dropped && *dropped);
+    }
+
+private:
+    Timestamp made_;
+};
+
+TEST_F(SettledLetters, OneThatWasRetriedIsARowAgain) {
+    const std::string value = R"({"coin_name":"solana","current_price":21.50})";
+    append(value);
+    day->load();
+    leave_as_letter(Offset(9), value, "it knew less", "coin = 'solana'");
+    EXPECT_EQ(found().size(), 2U);  // it can be read by now
+    retry();
+    EXPECT_THAT(found(), ElementsAre());
+    day->change({"update coin_records set price = '21.5' where coin = 'solana'", {}, 1});
+    EXPECT_THAT(found(), ElementsAre(::testing::HasSubstr("price 21.5 -> price 21.50")));
+    day->change({"delete from coin_records where coin = 'solana'", {}, 1});
+    EXPECT_THAT(found(), ElementsAre(::testing::HasSubstr("row_missing")));
+}
+
+TEST_F(SettledLetters, OneThatTheDatabaseHadRefusedIsARowAgain) {
+    append(
+        R"([{"coin_name":"solana","current_price":21.50},{"coin_name":"bnb","current_price":3}])");
+    day->load();
+    Record refused;
+    refused.instrument = refused.name = "solana";
+    refused.price = *Decimal::parse("21.50");
+    std::string value;
+    encode_record(value, refused, RecordForm::coin);
+    leave_as_letter(Offset(9), value, "refused by the store: no", "coin = 'solana'");
+    EXPECT_THAT(found(), ElementsAre());
+    retry();
+    EXPECT_THAT(found(), ElementsAre());
+}
+
+TEST_F(SettledLetters, OneThatWasDroppedIsNoRowWhateverIsReadInItByNow) {
+    const std::string value = R"({"coin_name":"solana","current_price":21.50})";
+    append(value);
+    day->load();
+    leave_as_letter(Offset(9), value, "it knew less", "coin = 'solana'");
+    drop();
+    EXPECT_THAT(found(), ElementsAre());
+}
+
+TEST_F(SettledLetters, ARecordOfAnArrayThatIsReadByNowIsARowOrWasDropped) {
+    const std::string part = R"({"coin_name":"solana","current_price":21.50})";
+    for (const bool dropped : {false, true}) {
+        append("[" + part + R"(,{"coin_name":"bnb","current_price":3}])");
+        day->load();
+        leave_as_letter(Offset(dropped ? 10 : 9), part, "record 1: it knew less",
+                        "id = (select min(id) from coin_records where coin = 'solana' and date = "
+                        "(select max(date) from coin_records))");
+        dropped ? drop() : retry();
+        EXPECT_THAT(found(), ElementsAre()) << dropped;
+    }
+}
+
+// While it was dead another message took the slot: the row is that one's, and the retried one is
+// kept beside it though it lies before it on the tape.
+TEST_F(SettledLetters, OneWhoseSlotWasTakenMeanwhileIsADuplicate) {
+    append(slotted("5.10"));
+    day->load();
+    leave_as_letter(Offset(9), slotted("5.10"), "it knew less", "price = '5.10'");
+    append(slotted("5.20"));
+    day->load();
+    day->change(
+        {"update dead_letters set timestamp = $1 where reason = 'it knew less'", {clock.now()}, 1});
+    retry();
+    std::vector<std::string> kept;
+    ASSERT_TRUE(store->query({"select kept_price, other_price from duplicates where other_price = "
+                              "'5.10'",
+                              {},
+                              {}},
+                             [&](const RowView& row) -> Result<> {
+                                 kept.push_back(row.decimal(0).to_string());
+                                 return {};
+                             }));
+    EXPECT_THAT(kept, ElementsAre("5.20"));
+    EXPECT_THAT(found(), ElementsAre());
+}
+
+TEST_F(SettledLetters, OneThatWasRetriedWhenTheTapeHadItNoMoreIsComparedWithWhatItKept) {
+    const std::string value = R"({"coin_name":"solana","current_price":21.50})";
+    append(value);
+    day->load();
+    leave_as_letter(Offset(9), value, "it knew less", "coin = 'solana'");
+    ASSERT_TRUE(tape->discard({"coin_topic", Partition(0)}, Offset(10)));
+    retry();
+    EXPECT_THAT(found(), ElementsAre());
+    day->change({"update coin_records set price = '21.51' where coin = 'solana'", {}, 1});
+    EXPECT_EQ(found().size(), 1U);
 }
 
 struct Tampering {

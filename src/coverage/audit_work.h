@@ -3,6 +3,7 @@
 #include <vector>
 
 #include "coverage/audit.h"
+#include "mend/dead_letters.h"
 #include "store/deployment.h"
 #include "store/tape_label.h"
 
@@ -103,9 +104,26 @@ struct AuditedLetter {
     std::string key;
     std::string value;
     bool of_the_store;  // the message was read, and a record of it refused
+    LetterState state = LetterState::open;
     bool seen = false;
+
+    bool is_of(const TapeMessage& message) const {  // as a whole
+        return !of_the_store && value == message.value;
+    }
 };
 using AuditedLetters = std::multimap<Offset, AuditedLetter>;
+
+// What a dead letter says of the message as a whole, whatever today's rules read in it. Those that
+// have been settled are `seen`.
+struct WholeLetter {
+    bool is_dropped = false;  // by a person: it gives nothing
+    bool is_retried = false;  // it gave what it gives, later than its neighbours
+    bool is_open = false;
+};
+WholeLetter whole_letter(const TapeMessage& message, AuditedLetters& letters);
+
+// One of them, of the columns id, message_offset, timestamp, key, value and reason.
+AuditedLetter audited_letter(const RowView& row);
 Result<AuditedLetters> audit_letters(AuditWork& work, const TopicPartition& at, Offset from,
                                      Offset to);
 

@@ -117,7 +117,10 @@ Verdict derive(const SlotFacts& slot, const InstrumentFacts& instrument,
     if (instrument.sent) {
         const std::string place = place_of(*instrument.sent);
         if (instrument.dead_letter) {
-            return {CoverageState::failed, "malformed", "a dead letter: " + place};
+            return {CoverageState::failed, "malformed",
+                    (instrument.letter_dropped ? "a dead letter that was dropped: "
+                                               : "a dead letter: ") +
+                        place};
         }
         if (instrument.in_gap) {
             return {CoverageState::lost, "tape_gap",

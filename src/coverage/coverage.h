@@ -71,8 +71,9 @@ struct InstrumentFacts {
     std::optional<Outcome::Sent> sent;  // of the last try that sent it
     std::string reason;                 // of the last try that failed, in the ledger's words
     std::string what;
-    bool dead_letter = false;  // at the offset where it was sent
-    bool in_gap = false;       // the tape lost that offset before it was loaded
+    bool dead_letter = false;  // at the offset where it was sent, and none that was retried
+    bool letter_dropped = false;
+    bool in_gap = false;  // the tape lost that offset before it was loaded
 
     bool is_tried() const { return sent.has_value() || !reason.empty(); }
 };

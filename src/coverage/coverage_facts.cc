@@ -169,16 +169,20 @@ Result<> FactsReader::read_outcomes(Timestamp from, Timestamp to, WindowFacts& f
 
 Result<> FactsReader::read_dead_letters(Timestamp from, Timestamp to, WindowFacts& facts) {
     return query(
-        "select o.slot, o.instrument, o.topic, o.partition, o.message_offset from outcomes o join "
-        "dead_letters d on d.topic = o.topic and d.partition = o.partition and d.message_offset = "
-        "o.message_offset where o.feed = $1 and o.slot >= $2 and o.slot < $3",
+        "select o.slot, o.instrument, o.topic, o.partition, o.message_offset, e.how from outcomes "
+        "o "
+        "join dead_letters d on d.topic = o.topic and d.partition = o.partition and "
+        "d.message_offset = o.message_offset left join dead_letter_ends e on e.letter = d.id where "
+        "(e.how is null or e.how = 'dropped') and o.feed = $1 and o.slot >= $2 and o.slot < $3",
         "o.instrument", "", {feed_.name, from, to}, [&](const RowView& row) -> Result<> {
             auto& known = facts.slots[row.timestamp(0)][std::string(row.text(1))];
             const TopicPartition at = place_at(row, 2);
             const bool last = known.sent && known.sent->topic == at.topic &&
                               known.sent->partition == at.partition &&
                               known.sent->offset == Offset(row.integer(4));
-            if (last) known.dead_letter = true;
+            if (!last) return {};
+            known.letter_dropped = !row.is_null(5) && (known.letter_dropped || !known.dead_letter);
+            known.dead_letter = true;
             return {};
         });
 }

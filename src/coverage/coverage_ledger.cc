@@ -132,6 +132,19 @@ Result<> CoverageLedger::save_changes(std::span<const CoverageRow> derived,
     for (const CoverageRow& row : derived) {
         const auto found = before.find({row.slot, row.instrument});
         if (found != before.end() && *found->second == row.verdict) continue;
+        if (found != before.end()) {
+            // Only if it is as it was: a retry of a dead letter may have opened it again.
+            statements.push_back(
+                {"update coverage set state = $4, reason = $5, what = $6, settled_at = $7 where "
+                 "feed "
+                 "= $1 and slot = $2 and instrument = $3 and state = $8 and coalesce(what, '') = "
+                 "$9",
+                 {row.feed, row.slot, row.instrument, std::string(to_string(row.verdict.state)),
+                  row.verdict.reason, row.verdict.what, now,
+                  std::string(to_string(found->second->state)), found->second->what},
+                 {}});
+            continue;
+        }
         statements.push_back(
             {"insert into coverage (feed, slot, instrument, state, reason, what, settled_at) "
              "values "
@@ -153,6 +166,7 @@ Result<> CoverageLedger::save_changes(std::span<const CoverageRow> derived,
 Result<> CoverageLedger::settle_feed(std::span<const Expectation> expectations,
                                      const std::string& feed, SlotSpan span, Timestamp now,
                                      Settled& settled) {
+    std::vector<CoverageRow> known;
     return derive_windows(
         store_, tape_, feeds_.at(feed), expectations, span.from, span.to, now,
         [&](const DerivedWindow& window) -> Result<> {
@@ -160,11 +174,16 @@ Result<> CoverageLedger::settle_feed(std::span<const Expectation> expectations,
                 settled.next = std::min(settled.next.value_or(*window.next), *window.next);
             }
             if (window.rows.empty()) return {};
-            const auto known = stored(feed, window.from, window.to);
-            if (!known) return known.error();
-            return save_changes(window.rows, *known, now, settled);
+            return save_changes(window.rows, known, now, settled);
         },
-        {}, waiting_ ? waiting_() : std::nullopt);
+        {}, waiting_ ? waiting_() : std::nullopt,
+        // Before the facts: what a retry of a dead letter opens again meanwhile stays open.
+        [&](Timestamp from, Timestamp to) -> Result<> {
+            auto before = stored(feed, from, to);
+            if (!before) return before.error();
+            known = *std::move(before);
+            return {};
+        });
 }
 
 // The slots that were tried while nothing was expected, and that the table has passed without them.

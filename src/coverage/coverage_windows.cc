@@ -121,7 +121,7 @@ void derive_one(const Expectation& one, const WindowFacts& facts, const FactsRea
 Result<> derive_windows(Store& store, Tape& tape, const Feed& feed,
                         std::span<const Expectation> expectations, Timestamp from, Timestamp to,
                         Timestamp now, const WindowSink& sink, const std::string& only,
-                        const std::optional<HeldBack>& held_back) {
+                        const std::optional<HeldBack>& held_back, const BeforeWindow& before) {
     Ones ones;
     for (const Expectation& one : expectations) {
         if (one.feed == feed.name) ones.push_back(&one);
@@ -137,6 +137,9 @@ Result<> derive_windows(Store& store, Tape& tape, const Feed& feed,
     if (auto done = reader.read_positions(); !done) return done;
     while (from < to) {
         DerivedWindow window{from, window_end(ones, from, to), {}, 0, {}};
+        if (before) {
+            if (auto ready = before(window.from, window.to); !ready) return ready;
+        }
         for (const Expectation* one : ones) {
             const Timestamp begin = std::max(window.from, one->from);
             const Timestamp end = std::min(window.to, one->to);

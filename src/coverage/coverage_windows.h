@@ -13,6 +13,8 @@ struct DerivedWindow {
     std::optional<Timestamp> next;  // when to look again at one of them that is pending
 };
 using WindowSink = std::function<Result<>(const DerivedWindow&)>;
+// Called before the facts of [from, to) are read.
+using BeforeWindow = std::function<Result<>(Timestamp from, Timestamp to)>;
 
 // Derives the coverage of one feed in [from, to) at `now` and gives it window by window, in order
 // of time, each of some thousand states, or of one slot. Windows without an instant are given too.
@@ -22,6 +24,7 @@ using WindowSink = std::function<Result<>(const DerivedWindow&)>;
 Result<> derive_windows(Store& store, Tape& tape, const Feed& feed,
                         std::span<const Expectation> expectations, Timestamp from, Timestamp to,
                         Timestamp now, const WindowSink& sink, const std::string& only = {},
-                        const std::optional<HeldBack>& held_back = {});
+                        const std::optional<HeldBack>& held_back = {},
+                        const BeforeWindow& before = {});
 
 }  // namespace tapedeck

@@ -101,6 +101,34 @@ struct MessagesUnreadable {
     }
 };
 
+// The messages could be read, and the database took some of their values not: they are dead
+// letters.
+struct RecordsRefused {
+    static constexpr std::string_view kName = "records_refused";
+    static constexpr Severity kSeverity = Severity::error;
+    std::string_view topic;
+    std::int64_t partition, offset, count;
+    std::string_view first_reason;
+    void fields(EventFields& out) const {
+        out.field("topic", topic).field("partition", partition).field("offset", offset);
+        out.field("count", count).field("reason", first_reason);
+    }
+};
+
+// The store answers, and takes nothing of the partition until somebody has mended what it says.
+// Told once, and `recovered` when it goes on.
+struct PartitionStalled {
+    static constexpr std::string_view kName = "partition_stalled";
+    static constexpr Severity kSeverity = Severity::error;
+    std::string_view topic;
+    std::int64_t partition, offset;
+    std::string_view what;
+    void fields(EventFields& out) const {
+        out.field("topic", topic).field("partition", partition).field("offset", offset);
+        out.field("what", what);
+    }
+};
+
 struct PartitionFenced {
     static constexpr std::string_view kName = "partition_fenced";
     static constexpr Severity kSeverity = Severity::warn;

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "events/recording.h"
+#include "load/stalls.h"
 #include "tape/tape_rules.h"
 
 namespace tapedeck {
@@ -17,6 +18,7 @@ constexpr std::size_t kRowsWorthIt = 1000;  // of another transaction at the sam
 // The batch before may be waiting for a key that a later one has written.
 constexpr auto kPatience = 100ms;
 constexpr int kInTurnAfterGivingWay = 256;  // batches
+constexpr std::chrono::milliseconds kNoting = 2s;
 
 // Outcomes change what others have written: they keep to their order.
 bool may_overlap(const Batch& batch) {
@@ -172,9 +174,11 @@ Result<> CommitQueue::commit_in_turn(Turn& turn, bool may_be_ours) {
     const BatchWork& work = turn.work_;
     const Batch::Advance& advance = work.advance();
     const auto began = clock_.steady();
+    std::string stalled_by;
     for (int tries = 1;; ++tries) {
         const auto committed = store_.commit(work.batch, turn, patience());
         if (committed) {
+            if (!stalled_by.empty()) go_on(advance);
             if (tries > 1) {
                 log_.emit(Recovered{"store", (clock_.steady() - began).count() / 1000});
             }
@@ -200,6 +204,11 @@ Result<> CommitQueue::commit_in_turn(Turn& turn, bool may_be_ours) {
             tell(work, Committed{});
             return {};
         }
+        // It answers, and takes nothing: a person may have to mend something.
+        if (!is_conflict && ledger && tries > 1 && stalled_by != error.what) {
+            stall(advance, error.what, stalled_by.empty());
+            stalled_by = error.what;
+        }
         if (is_conflict && ledger) {
             lose(work, ledger->next, error.what);
             return {};
@@ -210,6 +219,23 @@ Result<> CommitQueue::commit_in_turn(Turn& turn, bool may_be_ours) {
         if (give_up || halted_.stop_requested()) return is_conflict ? ledger.error() : error;
         clock_.sleep_until(clock_.now() + 1s, halted_.get_token());
     }
+}
+
+// What the store says is kept in it, for `status` and for the problems that are told of.
+void CommitQueue::stall(const Batch::Advance& advance, const std::string& what, bool is_new) {
+    if (is_new) {
+        log_.emit(PartitionStalled{advance.at.topic, advance.at.partition.value(),
+                                   advance.from.value(), what});
+    }
+    const auto noted = note_stall(store_, {advance.at, advance.from, what}, clock_.now(),
+                                  {.limit = kNoting, .stop = halted_.get_token()});
+    static_cast<void>(noted);  // it was told of, and is written when its words change
+}
+
+void CommitQueue::go_on(const Batch::Advance& advance) {
+    const auto ended =
+        end_stall(store_, advance.at, {.limit = kNoting, .stop = halted_.get_token()});
+    static_cast<void>(ended);  // the ledger has passed it
 }
 
 // The earliest of the commits under way to the partition; there is one.
@@ -291,6 +317,11 @@ void CommitQueue::tell(const BatchWork& work, const Committed& committed) {
         log_.emit(
             MessagesUnreadable{first.at.topic, first.at.partition.value(), first.offset.value(),
                                static_cast<std::int64_t>(batch.dead_letters.size()), first.reason});
+    }
+    if (committed.first_refused) {
+        log_.emit(RecordsRefused{advance.at.topic, advance.at.partition.value(),
+                                 committed.first_refused->offset.value(), committed.refused,
+                                 committed.first_refused->reason});
     }
     {
         const std::lock_guard lock(mutex_);

@@ -115,6 +115,8 @@ private:
     bool may_begin(const BatchWork& work) const;
     Result<> commit(Turn& turn);
     Result<> commit_in_turn(Turn& turn, bool may_be_ours);
+    void stall(const Batch::Advance& advance, const std::string& what, bool is_new);
+    void go_on(const Batch::Advance& advance);
     const Turn& first_of(const TopicPartition& at) const;
     bool is_first(const Turn& turn) const { return &first_of(turn.at()) == &turn; }
     bool is_lost(const BatchWork& work) const;

@@ -15,6 +15,7 @@ using namespace std::chrono_literals;
 
 constexpr auto kHouseKeeping = std::chrono::hours(1);
 constexpr auto kBetweenAsks = 2s;    // of a store that is away
+constexpr auto kBetweenLooks = 30s;  // at dead letters, where no slot has changed
 constexpr auto kBeforeTheSlot = 1s;  // pauses are read
 constexpr auto kWhilePaused = 5s;    // so that a slot is answered whose DAG is resumed in its grace
 constexpr std::chrono::milliseconds kLastCalls = 10s;  // of a recorder that ends
@@ -294,6 +295,12 @@ void StoreSide::look_for_problems(const std::set<std::string>& feeds) {
             limits == orders_.problem_limits.end() ? ProblemLimits{} : limits->second);
         if (!looked) parts_.log.emit(StepFailed{"looking for problems", looked.error().what});
     }
+    // Also where no slot came of what was loaded; but not after every batch of a backlog.
+    const auto now = parts_.clock.steady();
+    if (feeds.empty() && loading_looked_at_ && now - *loading_looked_at_ < kBetweenLooks) return;
+    loading_looked_at_ = now;
+    auto looked = problems_.look_at_loading(orders_.feeds);
+    if (!looked) parts_.log.emit(StepFailed{"looking for problems", looked.error().what});
 }
 
 // Pruning may take seconds, and a slot's coverage must not wait for it.

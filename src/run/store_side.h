@@ -124,6 +124,7 @@ private:
     std::optional<Timestamp> settle_at_;
     std::optional<HeldBack> held_up_;  // before this round's look into the journal
     std::optional<std::chrono::microseconds> house_kept_;
+    std::optional<std::chrono::microseconds> loading_looked_at_;
     std::atomic<bool> house_busy_ = false;
     std::jthread house_;
 

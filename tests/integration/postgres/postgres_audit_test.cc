@@ -4,6 +4,7 @@
 
 #include <regex>
 
+#include "mend/dead_letters.h"
 #include "tests/integration/postgres/database.h"
 #include "tests/parts/test_audited.h"
 
@@ -78,6 +79,45 @@ TEST(PostgresAudit, FindsWhatSqliteFinds) {
         EXPECT_GT(found.size(), before) << sql;
         before = found.size();
     }
+}
+
+// A value that the table did not take, retried when it does, and when the tape has it no more.
+TEST(PostgresAudit, ARetriedDeadLetterIsComparedWithItsMessageOrWithWhatItKept) {
+    Audited postgres(open_postgres);
+    AuditedDay& day = postgres.day;
+    day.change({"alter table coin_records add constraint sane check (price <> 21.50)", {}, {}});
+    day.append({"coin_topic",
+                "",
+                R"([{"coin_name":"solana","current_price":21.50},)"
+                R"({"coin_name":"bnb","current_price":3}])",
+                postgres.clock.now(),
+                {}});
+    day.load();
+    EXPECT_THAT(postgres.found(), ::testing::ElementsAre());
+    std::optional<StoredLetter> letter;
+    ASSERT_TRUE(each_letter(*postgres.store, {.reason = "sane"}, 10,
+                            [&](const StoredLetter& one) -> Result<> {
+                                auto whole = find_letter(*postgres.store, one.id);
+                                if (!whole) return whole.error();
+                                letter = *std::move(whole);
+                                return {};
+                            }));
+    ASSERT_TRUE(letter);
+    postgres.clock.advance(std::chrono::minutes(1));
+    LetterRetry retry(*postgres.store, postgres.clock, day.feeds, "anna@desk");
+    const auto refused = retry.retry(*letter);
+    ASSERT_TRUE(refused) << refused.error().what;
+    EXPECT_EQ(refused->kind, RetryResult::Kind::stays);
+    EXPECT_THAT(refused->reason, ::testing::HasSubstr("sane"));
+    day.change({"alter table coin_records drop constraint sane", {}, {}});
+    const auto loaded = retry.retry(*letter);
+    ASSERT_TRUE(loaded) << loaded.error().what;
+    EXPECT_EQ(loaded->committed.rows, 1);
+    EXPECT_THAT(postgres.found(), ::testing::ElementsAre());
+    ASSERT_TRUE(postgres.tape.discard({"coin_topic", Partition(0)}, Offset(10)));
+    EXPECT_THAT(postgres.found(), ::testing::ElementsAre());
+    day.change({"update coin_records set price = 21.51 where price = 21.50", {}, 1});
+    EXPECT_EQ(postgres.found().size(), 1U);
 }
 
 TEST(PostgresAudit, WhatRetentionTookIsNoDifferenceAndARowOfNoBatchIsOne) {

@@ -1,0 +1,164 @@
+#include "alerts/load_problems.h"
+
+#include <gmock/gmock.h>
+
+#include "mend/dead_letters.h"
+#include "sqlite/sqlite.h"
+#include "tests/conformance/temp_folder.h"
+#include "tests/parts/test_parts.h"
+
+namespace tapedeck {
+namespace {
+
+using ::testing::AllOf;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using testing::kSlot;
+using ::testing::SizeIs;
+
+class LoadProblemsTest : public ::testing::Test {
+protected:
+    void SetUp() override {
+        auto opened = SqliteStore::open(folder.file("t.db"), clock);
+        ASSERT_TRUE(opened) << opened.error().what;
+        store = *std::move(opened);
+        ASSERT_TRUE(store->ensure_table(feed.table));
+        ASSERT_TRUE(tape.ensure_topic(feed.topic, 1));
+        ASSERT_TRUE(tape.ensure_topic(std::string(kOutcomesTopic), 1));
+    }
+
+    void by_hand(const std::string& sql) {
+        auto database = Database::open(folder.file("t.db"), {false, std::chrono::seconds(1)});
+        ASSERT_TRUE(database) << database.error().what;
+        auto done = (*database)->execute(sql);
+        ASSERT_TRUE(done) << done.error().what;
+    }
+    void append(const std::string& value) {
+        const std::vector<OutgoingMessage> messages{{"coin_topic", "", value, clock.now(), {}}};
+        ASSERT_TRUE(tape.append(messages));
+    }
+    Result<LoadSummary> load() {
+        Loader loader(tape, *store, clock, log, testing::loading_of(feed));
+        return loader.run({}, true);
+    }
+    std::vector<LoadProblem> problems() {
+        auto found = load_problems(*store, feeds);
+        EXPECT_TRUE(found) << found.error().what;
+        return found ? *found : std::vector<LoadProblem>{};
+    }
+
+    TempFolder folder;
+    testing::SkippingClock clock{kSlot};
+    std::vector<std::string> told;
+    std::vector<std::string> lines;
+    Log log{[this](std::string_view event, std::string_view line) {
+                told.emplace_back(event);
+                lines.emplace_back(line);
+            },
+            LogFormat::text, Severity::info, clock};
+    Feed feed = testing::feed_of({"bitcoin"}, {});
+    std::map<std::string, Feed> feeds{{"coin", feed}};
+    MemoryTape tape;
+    std::unique_ptr<Store> store;
+};
+
+TEST_F(LoadProblemsTest, DeadLettersAreOneUntilSomebodyHasSettledEach) {
+    append("no JSON");
+    clock.advance(std::chrono::hours(1));
+    append("none either");
+    ASSERT_TRUE(load());
+    const auto found = problems();
+    ASSERT_EQ(found.size(), 1U);
+    EXPECT_EQ(found[0].problem.key, "dead_letters:coin_topic");
+    EXPECT_EQ(found[0].problem.feed, "coin");
+    EXPECT_THAT(found[0].problem.what,
+                AllOf(HasSubstr("2 dead letters of coin_topic"), HasSubstr("offset 0: no JSON"),
+                      HasSubstr("dead-letters list --topic coin_topic")));
+    EXPECT_EQ(found[0].since, clock.now());  // when it was found
+    for (const std::int64_t id : {1, 2}) {
+        EXPECT_THAT(problems(), SizeIs(1));
+        const auto letter = find_letter(*store, id);
+        ASSERT_TRUE(letter && *letter);
+        ASSERT_TRUE(drop_letter(*store, **letter, "anna", "why", clock.now()));
+    }
+    EXPECT_THAT(problems(), SizeIs(0));
+}
+
+TEST_F(LoadProblemsTest, ARecordThatTheDatabaseRefusesIsToldOf) {
+    by_hand(
+        "drop view coin_prices; drop table coin_records; create table coin_records (id integer"
+        " primary key, coin text, price text, date integer not null, instrument text, slot"
+        " integer, source text, revision integer, recorded_at integer, capture text, currency"
+        " text, check (price <> '13')) strict");
+    append(R"({"coin_name":"bitcoin","current_price":12})");
+    append(R"({"coin_name":"bitcoin","current_price":13})");
+    ASSERT_TRUE(load());
+    EXPECT_EQ(std::ranges::count(told, "records_refused"), 1);
+    const auto line = std::ranges::find_if(
+        lines, [](const std::string& one) { return one.find("records_refused") != one.npos; });
+    ASSERT_NE(line, lines.end());
+    EXPECT_THAT(*line, AllOf(HasSubstr("offset=1"), HasSubstr("count=1"), HasSubstr("CHECK")));
+    EXPECT_THAT(problems(), SizeIs(1));
+}
+
+// A trigger that refuses every row: it is no message's fault, and a person mends it.
+TEST_F(LoadProblemsTest, WhatTheStoreTakesNothingOfIsOneUntilTheLedgerIsPastIt) {
+    append(R"({"coin_name":"bitcoin","current_price":12})");
+    by_hand(
+        "create trigger somebodys before insert on coin_records begin select raise(abort, "
+        "'not on my watch'); end");
+    const Timestamp began = clock.now();
+    for (int i = 0; i < 2; ++i) {
+        const auto refused = load();
+        ASSERT_FALSE(refused);
+        EXPECT_EQ(refused.error().kind, ErrorKind::unavailable);
+        clock.advance(std::chrono::minutes(1));
+    }
+    const auto found = problems();
+    ASSERT_EQ(found.size(), 1U);
+    EXPECT_EQ(found[0].problem.key, "stalled:coin_topic[0]");
+    EXPECT_EQ(found[0].problem.feed, "coin");
+    EXPECT_THAT(found[0].problem.what,
+                AllOf(HasSubstr("coin_topic[0] is not loaded from offset 0 on"),
+                      HasSubstr("not on my watch")));
+    EXPECT_LT(found[0].since, began + std::chrono::minutes(1));   // the first time
+    EXPECT_EQ(std::ranges::count(told, "partition_stalled"), 2);  // by each of the loaders, once
+    by_hand("drop trigger somebodys");
+    const auto loaded = load();
+    ASSERT_TRUE(loaded) << loaded.error().what;
+    EXPECT_EQ(loaded->rows, 1);
+    EXPECT_EQ(loaded->dead_letters, 0);
+    EXPECT_THAT(problems(), SizeIs(0));
+}
+
+TEST_F(LoadProblemsTest, AreToldOnceAndOnceWhenTheyAreOver) {
+    std::vector<std::string> commands;
+    ProblemTeller teller(*store, clock, log, [&](bool recovered, const Problem& problem) {
+        commands.push_back((recovered ? "over " : "") + problem.key);
+        return Result<>();
+    });
+    append("no JSON");
+    ASSERT_TRUE(load());
+    for (int i = 0; i < 2; ++i) ASSERT_TRUE(teller.look_at_loading(feeds));
+    append("none either");
+    ASSERT_TRUE(load());
+    ASSERT_TRUE(teller.look_at_loading(feeds));
+    // The look at a feed's slots leaves them alone.
+    ASSERT_TRUE(teller.look(feeds, "coin", {}));
+    EXPECT_THAT(commands, ElementsAre("dead_letters:coin_topic"));
+    std::string what;
+    ASSERT_TRUE(store->query({"select what from problems", {}, {}}, [&](const RowView& row) {
+        what = row.text(0);
+        return Result<>();
+    }));
+    EXPECT_THAT(what, HasSubstr("2 dead letters"));
+    for (const std::int64_t id : {1, 2}) {
+        const auto letter = find_letter(*store, id);
+        ASSERT_TRUE(drop_letter(*store, **letter, "anna", "why", clock.now()));
+    }
+    ASSERT_TRUE(teller.look_at_loading(feeds));
+    EXPECT_THAT(commands, ElementsAre("dead_letters:coin_topic", "over dead_letters:coin_topic"));
+}
+
+}  // namespace
+}  // namespace tapedeck
