@@ -290,7 +290,7 @@ Result<OpenedStore> Assembly::open_own_store(const Options& options) {
                                   : options.take_over  ? PostgresTables::take_over
                                   : options.must_exist ? PostgresTables::leave
                                                        : PostgresTables::make;
-    auto opened = open_store(settings(), *clock_, use, tables);
+    auto opened = open_store(settings(), *clock_, use, tables, options.stop);
     if (opened && opened->sqlite != nullptr && opened->sqlite->is_unchanging()) {
         fail(Exit::fine,
              fmt::format("{}: read as a copy that nobody changes, as nothing can be made beside "
@@ -316,6 +316,7 @@ Result<> Assembly::open_parts(const Options& options) {
     auto tape = open_tape(settings(), *clock_, log_, options.tape, opened, options.only_look);
     store_ = std::move(opened.store);
     sqlite_ = opened.sqlite;
+    postgres_ = opened.postgres;
     // Before the tape: whoever makes a server's tables once need not record on this machine.
     if (auto done = make_tables(); !done) return done;
     note_pending(opened, options.quiet);
@@ -402,8 +403,7 @@ Result<std::map<std::string, Feed>> Assembly::feeds_ever() {
 Result<std::unique_ptr<Assembly>> open_patiently(const LoadedConfig& config,
                                                  const Assembly::Options& options,
                                                  std::stop_token stop, bool wait) {
-    SystemClock clock;
-    for (bool told = false;;) {
+    return patiently(stop, wait, [&] {
         Assembly::Options opening;
         opening.must_exist = options.must_exist;
         opening.only_look = options.only_look;
@@ -415,14 +415,18 @@ Result<std::unique_ptr<Assembly>> open_patiently(const LoadedConfig& config,
         opening.log_format = options.log_format;
         opening.log_least = options.log_least;
         opening.quiet = options.quiet;
-        auto opened = Assembly::open(config, std::move(opening));
-        if (opened || !wait || !retryable(opened.error().kind) || stop.stop_requested()) {
-            return opened;
-        }
-        if (!told) fail(Exit::fine, "waiting: " + opened.error().what);
-        told = true;
-        clock.sleep_until(clock.now() + 2s, stop);
-    }
+        opening.stop = stop;
+        return Assembly::open(config, std::move(opening));
+    });
+}
+
+bool Waiter::rest(const Error& error) {
+    if (!retryable(error.kind) || stop_.stop_requested()) return false;
+    if (!told_) fail(Exit::fine, "waiting: " + error.what);
+    told_ = true;
+    SystemClock clock;
+    clock.sleep_until(clock.now() + 2s, stop_);
+    return !stop_.stop_requested();
 }
 
 }  // namespace tapedeck

@@ -73,6 +73,7 @@ public:
         std::optional<Severity> log_least;  // where the configuration sets no level
         bool quiet = false;                 // errors alone, whatever it sets
         Log::Sink log_sink;                 // none: standard error
+        std::stop_token stop;               // ends the waiting for a server's connections
     };
     static Result<std::unique_ptr<Assembly>> open(LoadedConfig config, Options options);
 
@@ -82,6 +83,7 @@ public:
     Log& log() { return log_; }
     bool has_store() const { return store_ != nullptr; }
     Store& store() { return *store_; }
+    PostgresStore* postgres() { return postgres_; }  // none: the store is a file
     Tape& tape() { return *tape_.tape; }
     KafkaTape* kafka() { return tape_.kafka; }        // none: the tape is embedded
     SpoolTape* spool() { return tape_.spool; }        // none: nothing may wait
@@ -152,16 +154,38 @@ private:
     std::map<std::string, Feed> feeds_;
     std::vector<DagSpec> dags_;
     std::unique_ptr<Store> store_;
-    SqliteStore* sqlite_ = nullptr;  // `store_` itself, where it is a file
+    SqliteStore* sqlite_ = nullptr;      // `store_` itself, where it is a file
+    PostgresStore* postgres_ = nullptr;  // `store_` itself, where it is a server
     OpenedTape tape_;
     std::unique_ptr<Captures> captures_;
     std::string captures_fault_;
 };
 
-// As Assembly::open with what can be copied of `options`. With `wait`, a server's store that is
-// away is waited for, and that is told, until `stop`.
+// As Assembly::open with what can be copied of `options`. With `wait`, as `patiently`.
 Result<std::unique_ptr<Assembly>> open_patiently(const LoadedConfig& config,
                                                  const Assembly::Options& options,
                                                  std::stop_token stop, bool wait);
+
+// Tells, once, that something is waited for, and rests before the next try.
+class Waiter {
+public:
+    explicit Waiter(std::stop_token stop) : stop_(std::move(stop)) {}
+    // Whether to try again: not where the error is no matter of waiting, nor after a stop.
+    bool rest(const Error& error);
+
+private:
+    const std::stop_token stop_;
+    bool told_ = false;
+};
+
+// What `step` gives, asked again while the store is away, has no connection left or refuses us,
+// until `stop`: before anything is under way, as a recorder or a loader begins.
+template <class Step>
+auto patiently(std::stop_token stop, bool wait, const Step& step) -> decltype(step()) {
+    for (Waiter waiter(std::move(stop));;) {
+        auto done = step();
+        if (done || !wait || !waiter.rest(done.error())) return done;
+    }
+}
 
 }  // namespace tapedeck

@@ -115,7 +115,7 @@ Result<KafkaOptions> kafka_options(const Settings& settings) {
 }
 
 Result<OpenedStore> open_store(const Settings& settings, const Clock& clock, StoreUse use,
-                               PostgresTables tables) {
+                               PostgresTables tables, std::stop_token stop) {
     if (const auto* file = std::get_if<SqliteUrl>(&settings.store.url.target)) {
         if (use == StoreUse::write && !std::filesystem::exists(file->path)) {
             return nothing_yet(file->path);
@@ -140,15 +140,22 @@ Result<OpenedStore> open_store(const Settings& settings, const Clock& clock, Sto
         opened.store = *std::move(store);
         return opened;
     }
-    const auto url = store_url_with_secret(settings);
-    if (!url) return url.error();
+    const auto& url = std::get<PostgresUrl>(settings.store.url.target);
     PostgresStoreOptions options;
     options.tables = tables;
     options.loader = process_name();
     options.keep_types = settings.store.keep_types;
     options.original_zone = settings.store.original_zone;
+    options.stop = std::move(stop);
+    if (!settings.store.secret.empty()) {
+        options.password = [settings]() -> Result<Secret> {
+            auto secret = find_secret(settings, settings.store.secret);
+            if (secret) known_secrets()->know(*secret, SecretReach::service);
+            return secret;
+        };
+    }
     options.say = [](const std::string& sentence) { fail(Exit::fine, sentence); };
-    auto store = PostgresStore::open(std::get<PostgresUrl>(url->target), clock, std::move(options));
+    auto store = PostgresStore::open(url, clock, std::move(options));
     if (!store) return store.error();
     OpenedStore opened;
     opened.postgres = store->get();

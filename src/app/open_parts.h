@@ -34,9 +34,10 @@ enum class StoreUse {
     look,   // the same, and only read: SqliteStore::open_looking
 };
 // What is done about a server's tables; a file's are brought up to date by whoever writes it.
-// `unavailable` where a server does not answer.
+// `unavailable` where a server does not answer, or not before a stop; the password of a server is
+// read from its [secret] before each connection. `settings` may go first.
 Result<OpenedStore> open_store(const Settings& settings, const Clock& clock, StoreUse use,
-                               PostgresTables tables);
+                               PostgresTables tables, std::stop_token stop = {});
 
 // What whoever takes over would do to the tables that were left as they are, in sentences.
 std::vector<std::string> pending_in(const OpenedStore& opened);

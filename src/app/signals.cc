@@ -46,4 +46,9 @@ StopOnSignal::~StopOnSignal() {
     thread_.join();
 }
 
+Exit fail_unless_stopped(const Error& error, const StopOnSignal& signals) {
+    const Exit exit = fail(error);
+    return signals.token().stop_requested() && retryable(error.kind) ? Exit::fine : exit;
+}
+
 }  // namespace tapedeck

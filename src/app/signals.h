@@ -4,6 +4,8 @@
 #include <stop_token>
 #include <thread>
 
+#include "app/output.h"
+
 namespace tapedeck {
 
 // Turns SIGINT, SIGTERM and SIGHUP (a terminal that was closed) into a stop request; the second one
@@ -26,5 +28,9 @@ private:
     std::atomic<bool> over_ = false;
     std::thread thread_;
 };
+
+// Prints the error and gives its exit code; none where somebody stopped what was only waiting, as
+// nothing went wrong then.
+Exit fail_unless_stopped(const Error& error, const StopOnSignal& signals);
 
 }  // namespace tapedeck

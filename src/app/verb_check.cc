@@ -1,6 +1,7 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <filesystem>
 #include <fstream>
 #include <set>
@@ -220,6 +221,7 @@ private:
         const std::string path = store_path();
         if (path.empty()) {
             add(name, true, to_string(settings_->store.url) + " answers");
+            check_writing(*reader);
             check_tape(*reader);
             return check_recorded(*reader);
         }
@@ -254,6 +256,19 @@ private:
         check_recorded(*reader);
     }
 
+    // A person wants to know before a slot does. Nothing of it remains.
+    void check_writing(Reader& reader) {
+        std::vector<PriceTable> tables;
+        for (const auto& [name, feed] : reader.assembly->feeds()) {
+            if (std::ranges::find(tables, feed.table) == tables.end()) tables.push_back(feed.table);
+        }
+        const auto found = reader.assembly->postgres()->try_writing(tables);
+        if (!found) return add("writing", false, found.error().what);
+        for (const std::string& one : *found) add("writing", false, one);
+        if (!found->empty()) return;
+        add("writing", true, "a row of every kind was written, read again and taken back");
+    }
+
     // Whether the brokers answer, where no ledger can say what is loaded.
     void check_brokers() {
         if (!is_kafka(*settings_)) return;
@@ -281,10 +296,28 @@ private:
         add("tape", true,
             fmt::format("{}: brokers {}; {} partitions, {} messages not loaded yet", pipe->tape,
                         fmt::join(pipe->brokers, " "), pipe->partitions.size(), lag));
+        check_topics(*pipe);
         if (pipe->spool) {
             add("spool", pipe->spool->refused == 0,
                 fmt::format("{}: {} messages wait, {} were refused by the tape", pipe->spool_file,
                             pipe->spool->messages, pipe->spool->refused));
+        }
+    }
+
+    // A topic that was deleted, or made anew, under the ledger.
+    void check_topics(const PipeStatus& pipe) {
+        for (const LoadedTopic& topic : loader_options(*settings_).topics) {
+            for (const PartitionStatus& one : pipe.partitions) {
+                if (one.at.topic != topic.topic) continue;
+                if (one.extent && one.extent->end >= one.loaded) continue;
+                if (!one.extent && one.loaded == Offset(0)) continue;  // not made yet
+                add("topic " + topic.topic, false,
+                    fmt::format("partition {} was loaded up to offset {}, and {}: it was deleted{}",
+                                one.at.partition.value(), one.loaded.value(),
+                                one.extent ? fmt::format("ends at {}", one.extent->end.value())
+                                           : std::string("is not on the tape any more"),
+                                one.extent ? " and made anew" : ""));
+            }
         }
     }
 

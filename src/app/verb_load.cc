@@ -81,17 +81,22 @@ Exit verb_load(const Globals& globals, const LoadVerbOptions& options) {
     opening.patient = !options.until_end;
     opening.quiet = globals.quiet;
     auto opened = open_patiently(*config, opening, signals.token(), !options.until_end);
-    if (!opened) return fail_opening(opened.error());
+    if (!opened) {
+        return retryable(opened.error().kind) ? fail_unless_stopped(opened.error(), signals)
+                                              : fail_opening(opened.error());
+    }
     Assembly& assembly = **opened;
+    const bool wait = !options.until_end;
     // An embedded tape has one loader; of Kafka's partitions each loader has its share.
     std::unique_ptr<Lease> lease;
     if (assembly.kafka() == nullptr) {
-        auto asked = assembly.store().acquire_lease(process_name());
-        if (!asked) return fail(asked.error());
+        auto asked = patiently(signals.token(), wait,
+                               [&] { return assembly.store().acquire_lease(process_name()); });
+        if (!asked) return fail_unless_stopped(asked.error(), signals);
         lease = *std::move(asked);
     }
-    auto made = assembly.loading();
-    if (!made) return fail(made.error());
+    auto made = patiently(signals.token(), wait, [&] { return assembly.loading(); });
+    if (!made) return fail_unless_stopped(made.error(), signals);
     LoaderOptions loading = *std::move(made);
     if (options.until_end) loading.give_up_after = 5;
     if (std::holds_alternative<PostgresUrl>(assembly.settings().store.url.target)) {
@@ -99,18 +104,20 @@ Exit verb_load(const Globals& globals, const LoadVerbOptions& options) {
         loading.committers = 2;
     }
     const Timestamp began = assembly.clock().now();
-    if (auto done = load_former_tapes(assembly, signals.token(), loading.give_up_after); !done) {
-        return fail(done.error());
-    }
+    auto former = patiently(signals.token(), wait, [&] {
+        return load_former_tapes(assembly, signals.token(), loading.give_up_after);
+    });
+    if (!former) return fail_unless_stopped(former.error(), signals);
     auto summary = load(assembly, loading, signals.token(), options.until_end,
                         options.until_end && !globals.quiet);
     if (!summary) {
-        const Exit exit = fail(summary.error());
+        const Exit exit = fail_unless_stopped(summary.error(), signals);
         assembly.rescue(began);
         return exit;
     }
-    if (auto settled = settle_beside(assembly, lease != nullptr); !settled)
-        return fail(settled.error());
+    if (auto settled = settle_beside(assembly, lease != nullptr); !settled) {
+        return fail_unless_stopped(settled.error(), signals);
+    }
     if (globals.json) {
         print(json_of(*summary));
     } else {

@@ -123,6 +123,32 @@ std::jthread stop_at(std::optional<Timestamp> moment, Clock& clock, StopOnSignal
     });
 }
 
+bool is_server(const Settings& settings) {
+    return !std::holds_alternative<SqliteUrl>(settings.store.url.target);
+}
+
+// What the store is asked before the recorder begins.
+struct Prepared {
+    std::string deployment;
+    std::vector<Expectation> expectations;
+    std::map<std::string, Feed> feeds;
+    LoaderOptions loading;
+};
+
+Result<Prepared> prepare(Assembly& assembly, const std::optional<Timestamp>& stood_still) {
+    auto deployment = assembly.deployment();
+    if (!deployment) return deployment.error();
+    if (auto noted = assembly.begin_schedule(stood_still); !noted) return noted.error();
+    auto expectations = assembly.expectations();
+    if (!expectations) return expectations.error();
+    auto feeds = assembly.feeds_ever();
+    if (!feeds) return feeds.error();
+    auto loading = assembly.loading();
+    if (!loading) return loading.error();
+    return Prepared{*std::move(deployment), *std::move(expectations), *std::move(feeds),
+                    *std::move(loading)};
+}
+
 }  // namespace
 
 CurlOptions curl_options(const Settings& settings) {
@@ -138,21 +164,18 @@ CurlOptions curl_options(const Settings& settings) {
 Exit record(Assembly& assembly, std::unique_ptr<Lease> lease, const RunOptions& options,
             StopOnSignal& signals, const std::string& title, LiveScreen* screen) {
     TAPEDECK_ASSERT(lease != nullptr);
-    auto deployment = assembly.deployment();
-    if (!deployment) return fail(deployment.error());
-    if (auto noted = assembly.begin_schedule(options.stood_still); !noted) {
-        return fail(noted.error());
-    }
-    auto expectations = assembly.expectations();
-    if (!expectations) return fail(expectations.error());
-    auto feeds = assembly.feeds_ever();
-    if (!feeds) return fail(feeds.error());
-    auto loading = assembly.loading();
-    if (!loading) return fail(loading.error());
-    auto limits = problem_limits(assembly.settings(), *expectations, assembly.clock().now());
-    RecorderOrders orders{assembly.dags(),       *std::move(feeds), *std::move(expectations),
-                          *std::move(loading),   std::move(limits), assembly.config().digest,
-                          *std::move(deployment)};
+    auto prepared = patiently(signals.token(), is_server(assembly.settings()),
+                              [&] { return prepare(assembly, options.stood_still); });
+    if (!prepared) return fail_unless_stopped(prepared.error(), signals);
+    auto limits =
+        problem_limits(assembly.settings(), prepared->expectations, assembly.clock().now());
+    RecorderOrders orders{assembly.dags(),
+                          std::move(prepared->feeds),
+                          std::move(prepared->expectations),
+                          std::move(prepared->loading),
+                          std::move(limits),
+                          assembly.config().digest,
+                          std::move(prepared->deployment)};
     auto journal = StatementJournal::open(journal_path(assembly.settings()), assembly.clock());
     if (!journal) return fail(journal.error());
     const auto show = [&] {
@@ -239,12 +262,14 @@ Exit verb_run(const Globals& globals, const RunOptions& options) {
     opening.take_over = true;
     opening.patient = true;
     // A server may be about to start; a file that is not there will not come by waiting.
-    const bool wait = !std::holds_alternative<SqliteUrl>(config->settings.store.url.target);
+    const bool wait = is_server(config->settings);
     auto assembly = open_patiently(*config, opening, signals.token(), wait);
-    if (!assembly) return fail(assembly.error());
-    auto lease = (*assembly)->store().acquire_lease(process_name());
-    if (!lease) return fail(lease.error());
-    if (auto real = refuse_demo_store(**assembly); !real) return fail(real.error());
+    if (!assembly) return fail_unless_stopped(assembly.error(), signals);
+    auto lease = patiently(signals.token(), wait,
+                           [&] { return (*assembly)->store().acquire_lease(process_name()); });
+    if (!lease) return fail_unless_stopped(lease.error(), signals);
+    auto real = patiently(signals.token(), wait, [&] { return refuse_demo_store(**assembly); });
+    if (!real) return fail_unless_stopped(real.error(), signals);
     const SystemClock clock;
     std::jthread probe([&](std::stop_token stop) {
         if (any_site_answers(**assembly, clock, stop) || globals.quiet) return;

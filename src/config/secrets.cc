@@ -45,8 +45,8 @@ Result<Secret> find_secret(const Settings& settings, std::string_view name) {
     if (!secret.file.empty()) {
         auto text = read_file(name, secret.file);
         if (!text) return text.error();
-        if (text->empty()) {
-            return Error{ErrorKind::rejected,
+        if (text->empty()) {  // whoever rotates it may be about to fill it
+            return Error{ErrorKind::unavailable,
                          fmt::format("secret {}: {} is empty", name, secret.file)};
         }
         return Secret(*std::move(text));

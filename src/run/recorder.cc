@@ -12,6 +12,7 @@ namespace {
 using namespace std::chrono_literals;
 
 constexpr auto kBetweenWrites = 1s;  // of a journal that cannot be written
+constexpr auto kBetweenTries = 1s;   // of a store that cannot be asked
 
 }  // namespace
 
@@ -50,28 +51,50 @@ Result<> Recorder::run(std::stop_token stop) {
 // What an earlier process left is in the store, and told to the slots.
 Result<> Recorder::begin(std::stop_token stop) {
     if (auto done = store_side_.catch_up(stop); !done || stop.stop_requested()) return done;
-    auto known = store_side_.known_dags();
-    if (!known) return known.error();
-    if (auto done = slots_.begin(*known, parts_.clock.now()); !done) return done;
-    for (const KnownDag& dag : *known) {
+    std::vector<KnownDag> known;
+    auto done = patiently(stop, [&]() -> Result<> {
+        auto found = store_side_.known_dags();
+        if (!found) return found.error();
+        known = *std::move(found);
+        return {};
+    });
+    if (done && !stop.stop_requested()) done = slots_.begin(known, parts_.clock.now());
+    for (const KnownDag& dag : known) {
         for (const KnownDag::Run& run : dag.open) {
             for (const std::string& feed : slots_.feeds_of(dag.state.dag)) {
-                auto priced = store_side_.priced(feed, run.row.slot);
-                if (!priced) return priced.error();
-                slots_.have(dag.state.dag, run.row.slot, *std::move(priced));
+                if (!done || stop.stop_requested()) return done;
+                done = patiently(stop, [&]() -> Result<> {
+                    auto priced = store_side_.priced(feed, run.row.slot);
+                    if (!priced) return priced.error();
+                    slots_.have(dag.state.dag, run.row.slot, *std::move(priced));
+                    return {};
+                });
             }
         }
     }
-    return {};
+    return done;
+}
+
+// The store may be away, or out of connections, at any of its first questions.
+Result<> Recorder::patiently(const std::stop_token& stop, const std::function<Result<>()>& step) {
+    for (bool told = false;; told = true) {
+        auto done = step();
+        if (done || !retryable(done.error().kind)) return done;
+        if (stop.stop_requested()) return {};
+        if (!told) parts_.log.emit(Waiting{"store", done.error().what});
+        parts_.clock.sleep_until(parts_.clock.now() + kBetweenTries, stop);
+    }
 }
 
 void Recorder::load(std::stop_token stop) {
     Loader loader(parts_.tape, parts_.store, parts_.clock, parts_.log, loading_,
                   [this](const Batch&, const Committed&) { store_side_.all_changed(); });
-    auto done = parts_.before_loading ? parts_.before_loading(stop) : Result<>();
-    if (done) {
-        if (auto loaded = loader.run(stop, false); !loaded) done = loaded.error();
-    }
+    auto done = patiently(stop, [&]() -> Result<> {
+        auto ready = parts_.before_loading ? parts_.before_loading(stop) : Result<>();
+        if (!ready) return ready;
+        auto loaded = loader.run(stop, false);
+        return loaded ? Result<>() : Result<>(loaded.error());
+    });
     if (done) return;
     {
         const std::lock_guard lock(mutex_);

@@ -65,6 +65,8 @@ public:
 private:
     Result<> begin(std::stop_token stop);
     Result<> keep_schedule(std::stop_token stop);
+    // Until the store answers `step`, or a stop is requested; what waiting cannot help is returned.
+    Result<> patiently(const std::stop_token& stop, const std::function<Result<>()>& step);
     void load(std::stop_token stop);
     Result<Timestamp> step();  // one plan; when to make the next
     Result<> take_ended();

@@ -171,7 +171,8 @@ public:
 // starts slots calls none of them, as each may take as long as its caller's patience lasts.
 // Errors: `unavailable` (away, locked, full, or no answer within the limit, which the text then
 // names: nothing was changed, or, where the answer to a commit did not come, all of it was),
-// `conflict` (a guard failed: nothing was changed), `corrupt`, `rejected`.
+// `conflict` (a guard failed: nothing was changed), `corrupt`, `rejected`; what a person mends at a
+// server, while others wait, is `unavailable` too.
 class Store {
 public:
     virtual ~Store() = default;

@@ -122,7 +122,7 @@ def servers_of(folder):
             command = (entry / "cmdline").read_bytes().split(b"\0") if entry.name.isdigit() else []
         except OSError:
             continue
-        is_server = os.path.basename(command[0]) in (b"java", b"postgres") if command else False
+        is_server = os.path.basename(command[0]) in (b"java", b"postgres", b"pgbouncer") if command else False
         if is_server and any(part.startswith(f"{folder}/".encode()) for part in command[1:]):
             pid = int(entry.name)
             found.append({"pid": pid, "started": start_time(pid)})

@@ -9,6 +9,7 @@
 #include "base/assert.h"
 #include "store/batch_rules.h"
 #include "store/postgres/postgres_accounts.h"
+#include "store/postgres/postgres_kept.h"
 #include "store/postgres/postgres_rows.h"
 #include "tape/tape_rules.h"
 
@@ -64,20 +65,6 @@ constexpr std::string_view kLettersCopy =
     "copy dead_letters (topic, partition, message_offset, timestamp, key, value, reason,"
     " recorded_at) from stdin (format binary);";
 
-std::string copy_sql(const PriceTable& table) {
-    return fmt::format("copy \"{}\" ({}) from stdin (format binary);", table.name,
-                       copied_columns(table.form));
-}
-
-Result<> copy_into(PostgresConnection& connection, const std::string& sql, std::string_view bytes) {
-    if (auto sent = connection.send(sql); !sent) return sent;
-    const auto ready = connection.next();
-    if (!ready) return ready.error();
-    if (auto copied = connection.copy(bytes); !copied) return copied;
-    if (auto ended = connection.end_copy(); !ended) return ended;
-    return connection.drain();
-}
-
 std::string commit_sql(const CommitOrder& order) {
     return order.is_followed() ? "set local synchronous_commit = off; commit" : "commit";
 }
@@ -108,13 +95,14 @@ Result<Committed> BatchCommitter::commit(PostgresConnection& connection, const B
 Result<Committed> BatchCommitter::commit_some_way(PostgresConnection& connection,
                                                   const Batch& batch, const CommitOrder& order) {
     const bool is_early = order.is_early();
+    needs_staging_ = false;
     if (staged_batches_left_ == 0) {
         order.begun();
         auto committed = commit_directly(connection, batch, is_early, order);
         if (committed) return committed;
         connection.reset();
         const std::string& sqlstate = connection.sqlstate();
-        const bool again = sqlstate == "23505" || is_bad_data(connection);
+        const bool again = sqlstate == "23505" || is_bad_data(connection) || needs_staging_;
         if (!again) return committed;
         // It broke right then: what was wrong with the rows is found out by the next try.
         if (!connection.usable()) return Error{ErrorKind::unavailable, committed.error().what};
@@ -126,8 +114,8 @@ Result<Committed> BatchCommitter::commit_some_way(PostgresConnection& connection
         connection.reset();
         return committed;
     }
-    const bool swarm =
-        committed->absorbed > 0 || committed->duplicates > 0 || !refused_by_database_.empty();
+    const bool swarm = committed->absorbed > 0 || committed->duplicates > 0 ||
+                       !refused_by_database_.empty() || needs_staging_;
     staged_batches_left_ = swarm ? kStagedBatches : staged_batches_left_ - 1;
     return committed;
 }
@@ -252,7 +240,7 @@ Result<Committed> BatchCommitter::commit_directly(PostgresConnection& connection
     sql += accounts_sql(batch);
     for (const Part& part : encoded_->parts()) {
         if (part.places.empty()) continue;
-        sql += copy_sql(part.table);
+        sql += copy_sql(part.table) + look_sql(part.table);
     }
     if (counts_.dead_letters > 0) sql += kLettersCopy;
     if (!is_early) sql += batches_sql(batch);
@@ -294,17 +282,42 @@ Result<> BatchCommitter::read_answers(PostgresConnection& connection, const Batc
         if (auto read = read_guards(connection, batch); !read) return read;
     }
     const std::span<const Part> parts = encoded_->parts();
-    std::size_t part = 0;
+    auto part = parts.begin();
+    enum class Next { copy, count, look } next = Next::copy;
+    std::int64_t sent_rows = 0;
     for (;;) {
         auto result = connection.next();
         if (!result) return result.error();
         if (!*result) return {};
-        if (PQresultStatus(result->get()) != PGRES_COPY_IN) continue;
-        while (part < parts.size() && parts[part].places.empty()) ++part;
-        const std::string_view bytes = part < parts.size() ? parts[part].bytes : letters_bytes_;
-        ++part;
-        if (auto copied = connection.copy(bytes); !copied) return copied;
-        if (auto ended = connection.end_copy(); !ended) return ended;
+        if (next == Next::copy) {
+            if (PQresultStatus(result->get()) != PGRES_COPY_IN) continue;
+            while (part != parts.end() && part->places.empty()) ++part;
+            const bool is_letters = part == parts.end();
+            sent_rows =
+                is_letters ? counts_.dead_letters : static_cast<std::int64_t>(part->places.size());
+            auto sent = connection.copy(is_letters ? letters_bytes_ : part->bytes);
+            if (sent) sent = connection.end_copy();
+            if (!sent) return sent;
+            next = Next::count;
+        } else if (next == Next::count) {
+            const bool is_letters = part == parts.end();
+            const std::string_view table =
+                is_letters ? "dead_letters" : std::string_view(part->table.name);
+            const std::int64_t kept = changed_rows(result->get());
+            next = is_letters ? Next::copy : Next::look;
+            if (kept != sent_rows) return kept_too_few(connection, table, kept, sent_rows);
+        } else {
+            const auto triggers = has_triggers(connection, part->table, result->get());
+            if (!triggers) return triggers.error();
+            needs_staging_ = *triggers;
+            if (*triggers) {
+                return Error{ErrorKind::unavailable,
+                             fmt::format("{}: a trigger works on the rows of {}",
+                                         connection.place(), part->table.name)};
+            }
+            ++part;
+            next = Next::copy;
+        }
     }
 }
 
@@ -342,6 +355,9 @@ Result<Committed> BatchCommitter::commit_staged(PostgresConnection& connection, 
     if (counts_.dead_letters > 0) {
         auto copied = copy_into(connection, std::string(kLettersCopy), letters_bytes_);
         if (!copied) return copied.error();
+        if (*copied != counts_.dead_letters) {
+            return kept_too_few(connection, "dead_letters", *copied, counts_.dead_letters);
+        }
     }
     auto done = connection.execute(batches_sql(batch) + commit_sql(order));
     if (!done) return done.error();
@@ -352,6 +368,16 @@ Result<Committed> BatchCommitter::commit_staged(PostgresConnection& connection, 
 Result<> BatchCommitter::stage(PostgresConnection& connection, const Batch& batch,
                                const Part& part) {
     if (part.places.empty()) return {};
+    // From here on the table stays as it is looked at.
+    const std::string lock =
+        fmt::format("lock table \"{}\" in row exclusive mode", part.table.name);
+    if (auto locked = connection.execute(lock); !locked) return locked;
+    const auto look = connection.run(look_sql(part.table), {});
+    if (!look) return look.error();
+    const auto triggers = has_triggers(connection, part.table, look->get());
+    if (!triggers) return triggers.error();
+    has_triggers_ = *triggers;
+    needs_staging_ = needs_staging_ || *triggers;
     const std::vector<Value> values{"\"" + part.table.name + "\""};
     const auto found = connection.run(
         "select coalesce(format('nextval(%L)', pg_get_serial_sequence($1, 'id')), (select"
@@ -385,7 +411,7 @@ Result<> BatchCommitter::load_staged(PostgresConnection& connection, const Batch
     const std::vector<std::int64_t> rows_of = rows_of_;
     auto done = settle_staged(connection, batch, part, from, to);
     if (done) return connection.execute("truncate tapedeck_stage; release savepoint half");
-    if (!is_bad_data(connection)) return done;
+    if (!writing_rows_ || !is_bad_data(connection)) return done;
     const std::string why = done.error().what;
     const Fault fault{connection.sqlstate(), connection.constraint()};
     counts_ = counts;
@@ -412,6 +438,7 @@ Result<> BatchCommitter::load_staged(PostgresConnection& connection, const Batch
 // The rows [from, to) of the part through the staging table, which is empty.
 Result<> BatchCommitter::settle_staged(PostgresConnection& connection, const Batch& batch,
                                        const Part& part, std::size_t from, std::size_t to) {
+    writing_rows_ = true;  // what is refused until they are written is theirs
     staged_.begin();
     for (std::size_t n = from; n < to; ++n) {
         const BatchRows& rows = batch.rows[part.places[n].rows];
@@ -427,19 +454,34 @@ Result<> BatchCommitter::settle_staged(PostgresConnection& connection, const Bat
                                       " from stdin (format binary)",
                                       columns),
                           staged_.end());
-    if (!done) return done;
-    done = connection.execute(
+    if (!done) return done.error();
+    const auto inserted = insert_staged(connection, part.table);
+    if (!inserted) return inserted.error();
+    writing_rows_ = false;
+    const auto lost = count_losers(connection, batch, part);
+    if (!lost) return lost.error();
+    const auto sent = static_cast<std::int64_t>(to - from);
+    if (*inserted + *lost != sent) {
+        return kept_too_few(connection, part.table.name, *inserted, sent - *lost);
+    }
+    return has_triggers_ ? check_kept(connection, part.table, *inserted) : Result<>();
+}
+
+Result<std::int64_t> BatchCommitter::insert_staged(PostgresConnection& connection,
+                                                   const PriceTable& table) {
+    const auto inserted = connection.run(
         fmt::format("insert into \"{0}\" (id, {1}) select id, {1} from tapedeck_stage order by n"
                     " on conflict do nothing",
-                    part.table.name, columns));
-    if (!done) return done;
-    return count_losers(connection, batch, part);
+                    table.name, copied_columns(table.form)),
+        {});
+    if (!inserted) return inserted.error();
+    return changed_rows(inserted->get());
 }
 
 // Whose key holds a row of another id has lost to it: the same price again is nothing new, another
 // one is kept beside it.
-Result<> BatchCommitter::count_losers(PostgresConnection& connection, const Batch& batch,
-                                      const Part& part) {
+Result<std::int64_t> BatchCommitter::count_losers(PostgresConnection& connection,
+                                                  const Batch& batch, const Part& part) {
     const std::string losers = fmt::format(
         " from tapedeck_stage s join \"{}\" k on k.slot = s.slot and k.instrument = s.instrument"
         " and k.source = s.source and k.revision = s.revision",
@@ -450,20 +492,22 @@ Result<> BatchCommitter::count_losers(PostgresConnection& connection, const Batc
         {});
     if (!found) return found.error();
     std::int64_t others = 0;
+    std::int64_t all = 0;
     for (int i = 0; i < PQntuples(found->get()); ++i) {
         const PostgresRow row(found->get(), i);
         rows_of_[static_cast<std::size_t>(row.integer(0))] -= row.integer(1);
         counts_.absorbed += row.integer(1) - row.integer(2);
         others += row.integer(2);
+        all += row.integer(1);
     }
     counts_.duplicates += others;
-    if (others == 0) return {};
+    if (others == 0) return all;
     std::vector<std::string> places;
     for (std::size_t i = 0; i < batch.advances.size(); ++i) {
         places.push_back(fmt::format("({}, {}, {})", i, literal(batch.advances[i].at.topic),
                                      batch.advances[i].at.partition.value()));
     }
-    return connection.execute(fmt::format(
+    auto noted = connection.execute(fmt::format(
         "insert into duplicates (price_table, instrument, slot, source, revision, kept_price,"
         " other_price, other_date, topic, partition, message_offset, recorded_at)"
         " select {}, s.instrument, s.slot, s.source, s.revision, k.price, s.price, s.date, a.topic,"
@@ -471,6 +515,8 @@ Result<> BatchCommitter::count_losers(PostgresConnection& connection, const Batc
         " partition) on a.advance = s.advance where k.id <> s.id and k.price is distinct from"
         " s.price order by s.n",
         literal(part.table.name), losers, fmt::join(places, ", ")));
+    if (!noted) return noted.error();
+    return all;
 }
 
 }  // namespace tapedeck

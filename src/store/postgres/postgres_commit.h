@@ -21,6 +21,10 @@ namespace tapedeck {
 // is new and counts the rest, and the next batches too (duplicates come in swarms); data that the
 // database refuses are bisected to the record, which becomes a dead letter. Buffers are kept from
 // batch to batch. One thread at a time.
+//
+// What a table keeps is what was sent, or nothing of the batch is kept: COPY's count is compared;
+// a column that would round is refused; and where somebody's trigger works on the rows, they go by
+// way of staging and are read again before the commit. `unavailable`, naming table and column.
 class BatchCommitter {
 public:
     explicit BatchCommitter(std::string loader) : loader_(std::move(loader)) {}
@@ -51,9 +55,11 @@ private:
     Result<> stage(PostgresConnection& connection, const Batch& batch, const Part& part);
     Result<> load_staged(PostgresConnection& connection, const Batch& batch, const Part& part,
                          std::size_t from, std::size_t to);
+    Result<std::int64_t> insert_staged(PostgresConnection& connection, const PriceTable& table);
     Result<> settle_staged(PostgresConnection& connection, const Batch& batch, const Part& part,
                            std::size_t from, std::size_t to);
-    Result<> count_losers(PostgresConnection& connection, const Batch& batch, const Part& part);
+    Result<std::int64_t> count_losers(PostgresConnection& connection, const Batch& batch,
+                                      const Part& part);
     Error not_at(PostgresConnection& connection, const Batch::Advance& advance);
 
     const std::string loader_;
@@ -68,6 +74,9 @@ private:
     Committed counts_;
     bool refused_again_ = false;  // a record of a dead letter's
     int staged_batches_left_ = 0;
+    bool has_triggers_ = false;   // the table that is staged
+    bool writing_rows_ = false;   // while rows themselves may be refused
+    bool needs_staging_ = false;  // of the batch in hand: one of its tables has triggers
 };
 
 }  // namespace tapedeck

@@ -2,18 +2,13 @@
 
 #include <fmt/format.h>
 #include <poll.h>
-#include <sys/eventfd.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <array>
-#include <cerrno>
-#include <climits>
-#include <cstring>
-#include <optional>
+#include <cstdlib>
 
 #include "base/assert.h"
-#include "base/system_fault.h"
+#include "store/postgres/postgres_rows.h"
 #include "store/postgres/postgres_values.h"
 
 namespace tapedeck {
@@ -23,40 +18,7 @@ using namespace std::chrono_literals;
 using SteadyClock = std::chrono::steady_clock;
 
 constexpr auto kBeyondTimeout = 10s;  // the server's own time-out comes first
-constexpr std::size_t kLongestName = 63;
-
-// What a refused connection says in its text, which is all that libpq 15 tells about it.
-constexpr std::array<std::string_view, 14> kRefusals = {
-    "authentication failed",
-    "does not exist",
-    "no pg_hba.conf entry",
-    "certificate verify failed",
-    "does not match host name",
-    "no password supplied",
-    "is not permitted to log in",
-    "permission denied",
-    "root certificate file",
-    "could not read certificate",
-    "could not load",
-    "server does not support SSL",
-    "invalid",
-    "has group or world access",
-};
-
-std::string trimmed(std::string_view text) {
-    std::string out;
-    for (const char c : text) out += c == '\n' ? ' ' : c;
-    while (!out.empty() && out.back() == ' ') out.pop_back();
-    return out;
-}
-
-std::string without(std::string text, const std::string& password) {
-    if (password.empty()) return text;
-    for (std::size_t at = 0; (at = text.find(password, at)) != text.npos; at += 3) {
-        text.replace(at, password.size(), "***");
-    }
-    return text;
-}
+constexpr int kPoolerQuestions = 3;
 
 std::string text_or_empty(const char* text) { return text == nullptr ? "" : text; }
 
@@ -71,31 +33,6 @@ void take_notice(void* broken, const PGresult* notice) {
 std::string place_of(PGconn* handle) {
     return fmt::format("{}:{}/{}", text_or_empty(PQhost(handle)), text_or_empty(PQport(handle)),
                        text_or_empty(PQdb(handle)));
-}
-
-PGconn* connect(const PostgresUrl& url, const ConnectionSettings& settings) {
-    const Secret target = connection_string(url);
-    const std::string timeout = std::to_string(std::max<std::int64_t>(
-        2, std::chrono::ceil<std::chrono::seconds>(settings.connect_timeout).count()));
-    std::string name = settings.application_name.substr(0, kLongestName);
-    // What stands before dbname is overridden by the URL, what stands after it is not.
-    const std::array<const char*, 9> names = {
-        "connect_timeout",  "keepalives_idle",  "keepalives_interval",
-        "keepalives_count", "tcp_user_timeout", "dbname",
-        "application_name", "client_encoding",  nullptr};
-    const std::array<const char*, 9> values = {
-        timeout.c_str(),         "15",         "5",    "4",    "30000",
-        target.reveal().c_str(), name.c_str(), "UTF8", nullptr};
-    return PQconnectdbParams(names.data(), values.data(), 1);
-}
-
-Error refused(PGconn* handle, const std::string& password) {
-    std::string text = without(trimmed(PQerrorMessage(handle)), password);
-    if (const auto missing = missing_descriptors()) text += ": " + *missing;
-    const bool final = std::ranges::any_of(
-        kRefusals, [&](std::string_view part) { return text.find(part) != text.npos; });
-    return {final ? ErrorKind::rejected : ErrorKind::unavailable,
-            text.empty() ? "connecting failed" : text};
 }
 
 }  // namespace
@@ -115,90 +52,134 @@ ErrorKind error_kind_of_sqlstate(std::string_view sqlstate) {
     return ErrorKind::rejected;
 }
 
-bool hangs_on_no_value(std::string_view sqlstate) {
-    return sqlstate == "42501" || sqlstate == "P0001" || sqlstate == "23502";
+bool is_for_a_person(std::string_view sqlstate) {
+    if (error_kind_of_sqlstate(sqlstate) != ErrorKind::rejected) return false;
+    if (sqlstate == "22P05") return true;  // no such letter in the database's encoding
+    return !sqlstate.starts_with("22") && sqlstate != "42601" && sqlstate != "54000";
 }
 
-// Turns a stop request into something that poll(2) sees.
-class PostgresConnection::Wakening {
-public:
-    explicit Wakening(std::stop_token stop)
-        : event_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)),
-          stop_(std::move(stop)),
-          wake_(stop_, Wake{event_}) {}
-    ~Wakening() { ::close(event_); }
-    Wakening(const Wakening&) = delete;
-    Wakening& operator=(const Wakening&) = delete;
-
-    bool is_requested() const { return stop_.stop_requested(); }
-    int event() const { return event_; }
-
-private:
-    struct Wake {
-        int event;
-        void operator()() const { ::eventfd_write(event, 1); }
-    };
-    const int event_;
-    const std::stop_token stop_;
-    const std::stop_callback<Wake> wake_;
-};
-
-PostgresConnection::PostgresConnection(PGconn* handle, std::chrono::milliseconds longest)
-    : handle_(handle), longest_(longest), limit_(longest) {}
+PostgresConnection::PostgresConnection(PostgresHandle handle, const PostgresUrl& url,
+                                       std::chrono::milliseconds longest)
+    : handle_(std::move(handle)),
+      longest_(longest),
+      limit_(longest),
+      place_(place_of(handle_.get())),
+      password_(url.password.reveal()) {
+    PQsetNoticeReceiver(handle_.get(), take_notice, &broken_);
+}
 
 Result<std::unique_ptr<PostgresConnection>> PostgresConnection::open(
     const PostgresUrl& url, const ConnectionSettings& settings) {
-    PGconn* handle = connect(url, settings);
-    if (handle == nullptr) return Error{ErrorKind::unavailable, "connecting: out of memory"};
+    auto handle = connect_to(url, settings);
+    if (!handle) return handle.error();
     const auto longest = settings.statement_timeout > 0ms
                              ? settings.statement_timeout + kBeyondTimeout
                              : std::chrono::milliseconds(0);
-    std::unique_ptr<PostgresConnection> connection(new PostgresConnection(handle, longest));
-    connection->password_ = url.password.reveal();
-    connection->place_ = place_of(handle);
-    PQsetNoticeReceiver(handle, take_notice, &connection->broken_);
-    if (PQstatus(handle) != CONNECTION_OK) return refused(handle, connection->password_);
-    if (PQsetnonblocking(handle, 1) != 0) return connection->lost("connecting");
-    auto done = connection->execute(fmt::format(
+    std::unique_ptr<PostgresConnection> connection(
+        new PostgresConnection(*std::move(handle), url, longest));
+    if (PQsetnonblocking(connection->handle(), 1) != 0) return connection->lost("connecting");
+    // A pooler lets everybody in, and has its clients wait for the first answer.
+    connection->be_patient({settings.connect_timeout, settings.stop});
+    auto done = settings.checks_pooler ? connection->check_pooler(url, settings) : Result<>();
+    if (done) done = connection->set_up(settings);
+    if (!done && connection->has_given_up()) {
+        Error error = done.error();
+        error.what += ": the server is stopped, or a pooler before it has no connection free";
+        return error;
+    }
+    if (!done) return done.error();
+    connection->be_patient({longest, {}});
+    return connection;
+}
+
+Result<> PostgresConnection::set_up(const ConnectionSettings& settings) {
+    auto sent = send(fmt::format(
         "set timezone = 'UTC'; set standard_conforming_strings = on; set datestyle = 'ISO';"
         " set tcp_keepalives_idle = 15; set tcp_keepalives_interval = 5;"
         " set tcp_keepalives_count = 4; set lock_timeout = {}; set statement_timeout = {};"
         " set idle_in_transaction_session_timeout = {};"
         " set default_transaction_read_only = {};"
         " select set_config('synchronous_commit', 'on', false)"
-        " where current_setting('synchronous_commit') = 'off'",
+        " where current_setting('synchronous_commit') = 'off'; select pg_backend_pid()",
         settings.lock_timeout.count(), settings.statement_timeout.count(),
         settings.statement_timeout.count(), settings.reads_only ? "on" : "default"));
-    if (!done) return done.error();
-    return connection;
+    if (!sent) return sent;
+    for (;;) {
+        auto result = next();
+        if (!result) return result.error();
+        if (!*result) return {};
+        if (PQntuples(result->get()) == 0) continue;
+        backend_pid_ = std::atoi(PQgetvalue(result->get(), 0, 0));  // the last one's
+    }
 }
 
-PostgresConnection::~PostgresConnection() { PQfinish(handle_); }
+Result<std::int64_t> PostgresConnection::ask_backend_pid() {
+    const auto found = run("select pg_backend_pid()", {});
+    if (!found) return found.error();
+    return PostgresRow(found->get(), 0).integer(0);
+}
+
+// A second connection holds a transaction open on whatever session it was lent; is that ours, or
+// are we lent others meanwhile, then nothing that a session keeps is kept for us.
+Result<> PostgresConnection::check_pooler(const PostgresUrl& url,
+                                          const ConnectionSettings& settings) {
+    const auto own = ask_backend_pid();
+    if (!own) return own.error();
+    if (*own == PQbackendPID(handle_.get())) return {};  // nothing stands in between
+    auto handle = connect_to(url, settings);
+    if (!handle) return handle.error();
+    PostgresConnection other(*std::move(handle), url, 0ms);
+    if (PQsetnonblocking(other.handle(), 1) != 0) return other.lost("connecting");
+    other.be_patient({settings.connect_timeout, settings.stop});
+    const Error by_transaction{
+        ErrorKind::unavailable,
+        fmt::format(
+            "{}: a pooler lends connections by the transaction or the statement: settings, "
+            "locks and the lease of a session would be others'; tapedeck needs it to work by "
+            "session (PgBouncer: pool_mode = session)",
+            place_)};
+    if (auto begun = other.execute("begin"); !begun) {
+        const bool by_statement = begun.error().what.find("pooling mode") != std::string::npos;
+        return by_statement ? by_transaction : begun.error();
+    }
+    const auto held = other.ask_backend_pid();
+    if (!held) return held.error();
+    if (*held == *own) return by_transaction;
+    for (int i = 0; i < kPoolerQuestions; ++i) {
+        const auto pid = ask_backend_pid();
+        if (!pid) return pid.error();
+        if (*pid != *own) return by_transaction;
+    }
+    return {};
+}
+
+PostgresConnection::~PostgresConnection() = default;
 
 bool PostgresConnection::usable() const {
-    return !broken_ && PQstatus(handle_) == CONNECTION_OK &&
-           PQtransactionStatus(handle_) == PQTRANS_IDLE;
+    return !broken_ && PQstatus(handle_.get()) == CONNECTION_OK &&
+           PQtransactionStatus(handle_.get()) == PQTRANS_IDLE;
 }
 
 bool PostgresConnection::alive() {
-    if (broken_ || PQstatus(handle_) != CONNECTION_OK) return false;
+    if (broken_ || PQstatus(handle_.get()) != CONNECTION_OK) return false;
     // What came without being asked for is a notice, or a last word with the end behind it.
     constexpr int kMostNotices = 100;
     for (int i = 0; i < kMostNotices; ++i) {
-        pollfd one{PQsocket(handle_), POLLIN, 0};
+        pollfd one{PQsocket(handle_.get()), POLLIN, 0};
         const int ready = ::poll(&one, 1, 0);
         if (ready == 0) return true;
-        if (ready < 0 || PQconsumeInput(handle_) == 0 || PQisBusy(handle_) != 0) broken_ = true;
-        if (broken_ || PQstatus(handle_) != CONNECTION_OK) return false;
+        if (ready < 0 || PQconsumeInput(handle_.get()) == 0 || PQisBusy(handle_.get()) != 0)
+            broken_ = true;
+        if (broken_ || PQstatus(handle_.get()) != CONNECTION_OK) return false;
     }
     return false;
 }
 
 void PostgresConnection::reset() {
-    if (broken_ || PQstatus(handle_) != CONNECTION_OK) return;
+    if (broken_ || PQstatus(handle_.get()) != CONNECTION_OK) return;
     const std::string kept = sqlstate_;
     auto done = drain();
-    if (PQtransactionStatus(handle_) != PQTRANS_IDLE) done = execute("rollback");
+    if (PQtransactionStatus(handle_.get()) != PQTRANS_IDLE) done = execute("rollback");
     if (!usable()) broken_ = true;
     sqlstate_ = kept;
 }
@@ -206,7 +187,7 @@ void PostgresConnection::reset() {
 Error PostgresConnection::lost(std::string_view doing) {
     broken_ = true;
     sqlstate_.clear();
-    const std::string text = without(trimmed(PQerrorMessage(handle_)), password_);
+    const std::string text = words_of(PQerrorMessage(handle_.get()), password_);
     return {ErrorKind::unavailable,
             fmt::format("{}: {}: {}", place_, doing, text.empty() ? "no answer" : text)};
 }
@@ -216,7 +197,7 @@ Error PostgresConnection::failure(const PGresult* result) {
     column_ = text_or_empty(PQresultErrorField(result, PG_DIAG_COLUMN_NAME));
     constraint_ = text_or_empty(PQresultErrorField(result, PG_DIAG_CONSTRAINT_NAME));
     std::string text = text_or_empty(PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY));
-    if (text.empty()) text = trimmed(PQresultErrorMessage(result));
+    if (text.empty()) text = words_of(PQresultErrorMessage(result), password_);
     const std::string detail = text_or_empty(PQresultErrorField(result, PG_DIAG_MESSAGE_DETAIL));
     if (!detail.empty()) text += ": " + detail;
     // What somebody's trigger says may name nothing: its place does.
@@ -226,7 +207,7 @@ Error PostgresConnection::failure(const PGresult* result) {
     // server that has become a standby finds the one to write to by connecting anew.
     if (sqlstate_.empty() || sqlstate_.starts_with("57P") || sqlstate_ == "25006") broken_ = true;
     return {error_kind_of_sqlstate(sqlstate_),
-            fmt::format("{}: {}{}", place_, without(trimmed(text), password_),
+            fmt::format("{}: {}{}", place_, words_of(text.c_str(), password_),
                         sqlstate_.empty() ? "" : " (" + sqlstate_ + ")")};
 }
 
@@ -244,27 +225,14 @@ Error PostgresConnection::given_up(std::chrono::milliseconds limit, bool stopped
 }
 
 Result<> PostgresConnection::wait(short events) {
-    const auto began = SteadyClock::now();
-    auto told = began;
-    std::optional<SteadyClock::time_point> stopped;
-    for (auto now = began;; now = SteadyClock::now()) {
-        if (!stopped && wakening_ && wakening_->is_requested()) stopped = now;
-        auto until = limit_ > 0ms ? began + limit_ : SteadyClock::time_point::max();
-        if (stopped) until = std::min(until, *stopped + kLastPatience);
-        if (now >= until) return given_up(limit_, stopped.has_value());
-        if (stalled_ && watch_after_ > 0ms) until = std::min(until, told + watch_after_);
-        int step = -1;
-        if (until != SteadyClock::time_point::max()) {
-            const auto left = std::chrono::ceil<std::chrono::milliseconds>(until - now).count();
-            step = static_cast<int>(std::clamp<std::int64_t>(left, 0, INT_MAX));
-        }
-        std::array<pollfd, 2> both{
-            pollfd{PQsocket(handle_), events, 0},
-            pollfd{wakening_ && !stopped ? wakening_->event() : -1, POLLIN, 0}};
-        const int ready = ::poll(both.data(), both.size(), step);
-        if (ready < 0 && errno != EINTR) return lost("waiting");
-        if (ready > 0 && both[0].revents != 0) return {};
-        if (stalled_ && watch_after_ > 0ms && SteadyClock::now() - told >= watch_after_) {
+    WaitLimit limit(limit_, wakening_.get());
+    auto told = SteadyClock::now();
+    for (;;) {
+        if (limit.is_over()) return given_up(limit_, limit.is_stopped());
+        const bool watches = stalled_ && watch_after_ > 0ms;
+        const auto next = watches ? told + watch_after_ : SteadyClock::time_point::max();
+        if (limit.poll(PQsocket(handle_.get()), events, next)) return {};
+        if (watches && SteadyClock::now() - told >= watch_after_) {
             told = SteadyClock::now();
             stalled_();
         }
@@ -273,26 +241,26 @@ Result<> PostgresConnection::wait(short events) {
 
 Result<> PostgresConnection::flush() {
     for (;;) {
-        const int left = PQflush(handle_);
+        const int left = PQflush(handle_.get());
         if (left == 0) return {};
         if (left < 0) return lost("sending");
         if (auto ready = wait(POLLIN | POLLOUT); !ready) return ready;
         // The server may be sending an error meanwhile, and would wait for us to read it.
-        if (PQconsumeInput(handle_) == 0) return lost("sending");
+        if (PQconsumeInput(handle_.get()) == 0) return lost("sending");
     }
 }
 
 Result<> PostgresConnection::send(const std::string& sql) {
     TAPEDECK_ASSERT(sql.find('\0') == sql.npos);
     sqlstate_.clear();
-    if (broken_ || PQsendQuery(handle_, sql.c_str()) == 0) return lost("sending");
+    if (broken_ || PQsendQuery(handle_.get(), sql.c_str()) == 0) return lost("sending");
     return flush();
 }
 
 Result<> PostgresConnection::send(const std::string& sql, std::span<const Value> values) {
     const BoundValues bound(values);
     sqlstate_.clear();
-    if (broken_ || PQsendQueryParams(handle_, sql.c_str(), bound.count(), bound.types(),
+    if (broken_ || PQsendQueryParams(handle_.get(), sql.c_str(), bound.count(), bound.types(),
                                      bound.values(), bound.lengths(), bound.formats(), 1) == 0) {
         return lost("sending");
     }
@@ -300,11 +268,11 @@ Result<> PostgresConnection::send(const std::string& sql, std::span<const Value>
 }
 
 Result<PostgresResult> PostgresConnection::next() {
-    while (PQisBusy(handle_) != 0) {
+    while (PQisBusy(handle_.get()) != 0) {
         if (auto ready = wait(POLLIN); !ready) return ready.error();
-        if (PQconsumeInput(handle_) == 0) {
+        if (PQconsumeInput(handle_.get()) == 0) {
             // A last word of the server's may have come before the end.
-            PostgresResult last(PQgetResult(handle_));
+            PostgresResult last(PQgetResult(handle_.get()));
             if (last && PQresultErrorField(last.get(), PG_DIAG_SQLSTATE) != nullptr) {
                 Error error = failure(last.get());
                 broken_ = true;
@@ -313,7 +281,7 @@ Result<PostgresResult> PostgresConnection::next() {
             return lost("reading");
         }
     }
-    PostgresResult result(PQgetResult(handle_));
+    PostgresResult result(PQgetResult(handle_.get()));
     if (!result) return result;
     const ExecStatusType status = PQresultStatus(result.get());
     if (status == PGRES_FATAL_ERROR || status == PGRES_BAD_RESPONSE) return failure(result.get());
@@ -343,7 +311,7 @@ Result<> PostgresConnection::copy(std::string_view bytes) {
     constexpr std::size_t kPiece = 256 * 1024;
     while (!bytes.empty()) {
         const std::string_view piece = bytes.substr(0, kPiece);
-        const int put = PQputCopyData(handle_, piece.data(), static_cast<int>(piece.size()));
+        const int put = PQputCopyData(handle_.get(), piece.data(), static_cast<int>(piece.size()));
         if (put < 0) return lost("copying");
         if (auto sent = flush(); !sent) return sent;
         if (put == 0) continue;
@@ -354,7 +322,7 @@ Result<> PostgresConnection::copy(std::string_view bytes) {
 
 Result<> PostgresConnection::end_copy(const char* refusal) {
     for (;;) {
-        const int put = PQputCopyEnd(handle_, refusal);
+        const int put = PQputCopyEnd(handle_.get(), refusal);
         if (put < 0) return lost("copying");
         if (auto sent = flush(); !sent) return sent;
         if (put > 0) return {};
@@ -376,12 +344,28 @@ Result<PostgresResult> PostgresConnection::run(const std::string& sql,
 }
 
 void PostgresConnection::cancel() {
-    PGcancel* request = PQgetCancel(handle_);
+    PGcancel* request = PQgetCancel(handle_.get());
     if (request == nullptr) return;
     std::array<char, 256> reason{};
     // Where the request does not get through, the statement ends by itself.
     PQcancel(request, reason.data(), static_cast<int>(reason.size()));
     PQfreeCancel(request);
+}
+
+Result<PostgresUrl> PostgresAddress::url() const {
+    PostgresUrl url = url_;
+    if (!password_) return url;
+    auto password = password_();
+    if (!password) return password.error();
+    url.password = *std::move(password);
+    return url;
+}
+
+Result<std::unique_ptr<PostgresConnection>> PostgresAddress::open(
+    const ConnectionSettings& settings) const {
+    const auto now = url();
+    if (!now) return now.error();
+    return PostgresConnection::open(*now, settings);
 }
 
 void append_literal(std::string& sql, std::string_view text) {

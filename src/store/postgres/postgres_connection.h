@@ -12,6 +12,7 @@
 
 #include "base/patience.h"
 #include "config/urls.h"
+#include "store/postgres/postgres_connect.h"
 #include "store/store.h"
 
 namespace tapedeck {
@@ -21,31 +22,24 @@ namespace tapedeck {
 // damaged pages `corrupt`, everything else `rejected`.
 ErrorKind error_kind_of_sqlstate(std::string_view sqlstate);
 
-// Whether a person mends what refuses the rows, whichever they are: a right that is missing, a
-// trigger that raises, a column that must be filled and is none of tapedeck's. Of one that is, a
-// batch knows first.
-bool hangs_on_no_value(std::string_view sqlstate);
+// Whether a person mends in the database what it refuses, whichever the rows or values are: a
+// right, a table or a column that is missing, a trigger that raises, a constraint of somebody's, a
+// column that must be filled and is none of tapedeck's, an encoding that has no such letter. Of a
+// row that is to blame for its own refusal, a batch knows first.
+bool is_for_a_person(std::string_view sqlstate);
 
 struct ClearResult {
     void operator()(PGresult* result) const { PQclear(result); }
 };
 using PostgresResult = std::unique_ptr<PGresult, ClearResult>;
 
-struct ConnectionSettings {
-    std::string application_name;  // its first 63 bytes are kept
-    std::chrono::milliseconds connect_timeout{10'000};
-    std::chrono::milliseconds lock_timeout{0};       // 0: none
-    std::chrono::milliseconds statement_timeout{0};  // 0: none; also how long an answer may take
-    bool reads_only = false;
-};
-
 // A connection to PostgreSQL: UTF-8, times in UTC. Every wait is a poll with a limit, so that a
 // server that stops answering is an error and not a thread lost. One thread at a time. A broken
 // connection stays broken: its owner opens another. No text of an error holds the password.
 class PostgresConnection {
 public:
-    // `unavailable` where nobody answers; `rejected` where the server refuses who we are or has no
-    // such database, or where its certificate is not the expected one.
+    // Errors as connect_to. Also `unavailable` where a pooler lends its connections by the
+    // transaction, if the settings ask for that: what a session has set would be another's.
     static Result<std::unique_ptr<PostgresConnection>> open(const PostgresUrl& url,
                                                             const ConnectionSettings& settings);
     ~PostgresConnection();
@@ -92,33 +86,53 @@ public:
     // That the last failure was about; empty where it was about none.
     const std::string& column() const { return column_; }
     const std::string& constraint() const { return constraint_; }
-    int backend_pid() const { return PQbackendPID(handle_); }
-    PGconn* handle() const { return handle_; }
+    // The server's own number of our session; a pooler in between has others.
+    int backend_pid() const { return backend_pid_; }
+    PGconn* handle() const { return handle_.get(); }
     // "host:port/database", for people.
     const std::string& place() const { return place_; }
 
 private:
-    class Wakening;
-    PostgresConnection(PGconn* handle, std::chrono::milliseconds longest);
+    PostgresConnection(PostgresHandle handle, const PostgresUrl& url,
+                       std::chrono::milliseconds longest);
+    Result<> set_up(const ConnectionSettings& settings);
+    Result<std::int64_t> ask_backend_pid();
+    Result<> check_pooler(const PostgresUrl& url, const ConnectionSettings& settings);
     Result<> wait(short events);
     Error given_up(std::chrono::milliseconds limit, bool stopped);
     Result<> flush();
     Error lost(std::string_view doing);
     Error failure(const PGresult* result);
 
-    PGconn* handle_;
+    const PostgresHandle handle_;
     const std::chrono::milliseconds longest_;  // 0: without end
     std::chrono::milliseconds limit_{0};       // 0: without end
     std::unique_ptr<Wakening> wakening_;       // by a stop token; none where nobody stops
     bool gave_up_ = false;
-    std::string place_;
-    std::string password_;  // to keep it out of what the library says
+    int backend_pid_ = 0;
+    const std::string place_;
+    const std::string password_;  // to keep it out of what the library says
     std::string sqlstate_;
     std::string column_;
     std::string constraint_;
     bool broken_ = false;
     std::chrono::milliseconds watch_after_{0};
     std::function<void()> stalled_;
+};
+
+// Where connections lead to, and with which password at the moment of each.
+class PostgresAddress {
+public:
+    // `password`, where given, is asked before each connection: it may have been rotated.
+    explicit PostgresAddress(PostgresUrl url, std::function<Result<Secret>()> password = {})
+        : url_(std::move(url)), password_(std::move(password)) {}
+
+    Result<PostgresUrl> url() const;
+    Result<std::unique_ptr<PostgresConnection>> open(const ConnectionSettings& settings) const;
+
+private:
+    const PostgresUrl url_;
+    const std::function<Result<Secret>()> password_;
 };
 
 // A text as an SQL literal; zero bytes, which no text of PostgreSQL's holds, are left out.

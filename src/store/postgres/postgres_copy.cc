@@ -48,11 +48,15 @@ std::string copied_columns(RecordForm form) {
            ", date, instrument, slot, source, revision, recorded_at, capture, currency";
 }
 
-bool is_copied_column(std::string_view column) {
-    constexpr std::array<std::string_view, 12> kColumns{
+std::span<const std::string_view> copied_column_names() {
+    static constexpr std::array<std::string_view, 12> kColumns{
         "stock", "coin",   "price",    "previous_close", "date",    "instrument",
         "slot",  "source", "revision", "recorded_at",    "capture", "currency"};
-    return std::ranges::find(kColumns, column) != kColumns.end();
+    return kColumns;
+}
+
+bool is_copied_column(std::string_view column) {
+    return std::ranges::find(copied_column_names(), column) != copied_column_names().end();
 }
 
 std::size_t append_row(CopyBuffer& out, const BatchRows& rows, std::size_t index,

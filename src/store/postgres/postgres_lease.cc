@@ -44,20 +44,20 @@ Result<std::optional<std::string>> holder_of(PostgresConnection& connection) {
 
 }  // namespace
 
-HeldLease::HeldLease(PostgresUrl url, ConnectionSettings settings, std::string holder)
-    : url_(std::move(url)),
+HeldLease::HeldLease(PostgresAddress address, ConnectionSettings settings, std::string holder)
+    : address_(std::move(address)),
       settings_(std::move(settings)),
       holder_(std::move(holder)),
       wake_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {}
 
-Result<std::shared_ptr<HeldLease>> HeldLease::take(const PostgresUrl& url,
+Result<std::shared_ptr<HeldLease>> HeldLease::take(const PostgresAddress& address,
                                                    const ConnectionSettings& settings,
                                                    const std::string& holder, Timestamp now) {
     ConnectionSettings own = settings;
     own.application_name = "tapedeck lease: " + holder;
-    std::shared_ptr<HeldLease> lease(new HeldLease(url, own, holder));
+    std::shared_ptr<HeldLease> lease(new HeldLease(address, own, holder));
     const std::lock_guard guard(lease->mutex_);
-    if (auto locked = lease->lock(); !locked) return locked.error();
+    if (auto locked = lease->lock(settings.stop); !locked) return locked.error();
     const std::vector<Value> values{holder, now};
     const auto counted = lease->connection_->run(
         "insert into leases (name, holder, epoch, taken_at) values ('schedule', $1, 1, $2)"
@@ -103,8 +103,10 @@ Result<> HeldLease::end_former(PostgresConnection& connection) {
                     connection.place(), former_)};
 }
 
-Result<> HeldLease::lock() {
-    auto opened = PostgresConnection::open(url_, settings_);
+Result<> HeldLease::lock(std::stop_token stop) {
+    ConnectionSettings own = settings_;
+    own.stop = std::move(stop);
+    auto opened = address_.open(own);
     if (!opened) return opened.error();
     PostgresConnection& connection = **opened;
     for (int tries = 1;; ++tries) {
@@ -145,12 +147,12 @@ Result<> HeldLease::check_epoch() {
                              connection_->place(), holder_)};
 }
 
-Result<> HeldLease::still_held() {
+Result<> HeldLease::still_held(std::stop_token stop) {
     const std::lock_guard guard(mutex_);
     if (lost_) return *lost_;
     if (connection_ && connection_->alive()) return {};
     connection_ = nullptr;
-    auto held = lock();
+    auto held = lock(std::move(stop));
     if (held) held = check_epoch();
     if (held) return held;
     connection_ = nullptr;  // where the epoch could not be read, neither is the lock kept
@@ -176,7 +178,7 @@ void HeldLease::keep(std::stop_token stop) {
         ::poll(both.data(), both.size(), limit);
         if (line >= 0) ::close(line);
         if (stop.stop_requested()) return;
-        const auto held = still_held();
+        const auto held = still_held(stop);
         if (held) {
             rest = kFirstRest;
         } else if (held.error().kind == ErrorKind::conflict) {

@@ -26,7 +26,7 @@ namespace tapedeck {
 class HeldLease {
 public:
     // `conflict`, naming the holder, where another session has it.
-    static Result<std::shared_ptr<HeldLease>> take(const PostgresUrl& url,
+    static Result<std::shared_ptr<HeldLease>> take(const PostgresAddress& address,
                                                    const ConnectionSettings& settings,
                                                    const std::string& holder, Timestamp now);
 
@@ -35,21 +35,21 @@ public:
     HeldLease& operator=(const HeldLease&) = delete;
 
     // `conflict` for ever once somebody else has had the lease; `unavailable` where that cannot be
-    // told now. Any thread.
-    Result<> still_held();
+    // told now, or not before a stop. Any thread.
+    Result<> still_held(std::stop_token stop);
 
     // An SQL statement that changes one row where the epoch is still ours, and none otherwise.
     Statement guard() const;
 
 private:
-    HeldLease(PostgresUrl url, ConnectionSettings settings, std::string holder);
-    Result<> lock();
+    HeldLease(PostgresAddress address, ConnectionSettings settings, std::string holder);
+    Result<> lock(std::stop_token stop);
     Result<> end_former(PostgresConnection& connection);
     Result<> check_epoch();
     void keep(std::stop_token stop);
     int line();
 
-    const PostgresUrl url_;
+    const PostgresAddress address_;
     const ConnectionSettings settings_;
     const std::string holder_;
     std::int64_t epoch_ = 0;  // constant once taken

@@ -70,6 +70,23 @@ Result<> under_lock(PostgresConnection& connection, const std::function<Result<>
     return done ? released : done;
 }
 
+// A name may hold any letter; in another encoding there is none for most of them, or none is
+// known to be a letter.
+Result<> check_encoding(PostgresConnection& connection) {
+    std::string encoding;
+    auto done = ask(connection, "select current_setting('server_encoding')", {},
+                    [&](const RowView& row) -> Result<> {
+                        encoding = row.text(0);
+                        return {};
+                    });
+    if (!done || encoding == "UTF8") return done;
+    return Error{
+        ErrorKind::rejected,
+        fmt::format("{}: the database's encoding is {}, and names may hold letters that it "
+                    "has not: make another with `createdb -T template0 -E UTF8 NAME`",
+                    connection.place(), encoding)};
+}
+
 Result<> bring_up_to_date(PostgresConnection& connection, Timestamp now) {
     const auto version = find_schema(connection);  // somebody else may have been first
     if (!version) return version.error();
@@ -260,7 +277,10 @@ FoundTable judged(const TableFacts& facts, const PriceTable& table) {
 
 Result<std::int64_t> find_schema(PostgresConnection& connection) {
     const auto version = schema_version(connection);
-    if (!version) return version;
+    if (!version) {  // a right that somebody took away meanwhile
+        const bool mended = is_for_a_person(connection.sqlstate());
+        return Error{mended ? ErrorKind::unavailable : version.error().kind, version.error().what};
+    }
     if (auto fine = check_not_newer(connection, *version); !fine) return fine.error();
     return version;
 }
@@ -268,6 +288,9 @@ Result<std::int64_t> find_schema(PostgresConnection& connection) {
 Result<> make_schema(PostgresConnection& connection, Timestamp now) {
     const auto version = find_schema(connection);
     if (!version) return version.error();
+    if (*version == 0) {
+        if (auto fine = check_encoding(connection); !fine) return fine;
+    }
     if (*version == static_cast<std::int64_t>(schema_steps().size())) return {};
     auto done = under_lock(connection, [&] { return bring_up_to_date(connection, now); });
     if (done || done.error().kind != ErrorKind::rejected) return done;

@@ -14,7 +14,8 @@ namespace tapedeck {
 // Makes tapedeck's own tables in the first schema of the search path where they are missing, and
 // brings older ones up to date, docs/formats/tables.md: the columns of the SQLite store with
 // bigint, text, timestamptz, numeric and bytea. Whoever comes first holds an advisory lock
-// meanwhile. `rejected` where they are of a newer version. Nothing is asked for but to read where
+// meanwhile. `rejected` where they are of a newer version, or were to be made in a database that is
+// not in UTF8. Nothing is asked for but to read where
 // they are up to date, so a role without the right to create will do.
 Result<> make_schema(PostgresConnection& connection, Timestamp now);
 

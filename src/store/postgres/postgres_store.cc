@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <charconv>
 #include <map>
 #include <mutex>
 
@@ -18,6 +19,7 @@
 #include "store/postgres/postgres_rows.h"
 #include "store/postgres/postgres_schema.h"
 #include "store/postgres/postgres_tables.h"
+#include "store/postgres/postgres_trial.h"
 #include "tape/tape_rules.h"
 
 namespace tapedeck {
@@ -33,6 +35,7 @@ constexpr milliseconds kAfterBlockers = 1s;
 constexpr milliseconds kSchemaLock = 60s;
 constexpr milliseconds kLeaseAnswer = 5s;
 constexpr milliseconds kHelperAnswer = 2s;
+constexpr milliseconds kTrialAnswer = 10s;
 // A reader that waits for a lock says so, and by whom it is held; one that works may take longer.
 constexpr milliseconds kReadersLock = 10s;
 constexpr std::string_view kNoSuchFunction = "42883";
@@ -85,6 +88,17 @@ Result<std::map<TopicPartition, LedgerEntry>> read_ledger(PostgresConnection& co
     return out;
 }
 
+// A limit in the URL wins, as libpq has it.
+PostgresStoreOptions with_timeout_of(const PostgresUrl& url, PostgresStoreOptions options) {
+    const auto found = url.options.find("connect_timeout");
+    std::int64_t seconds = 0;
+    if (found == url.options.end()) return options;
+    const std::string& text = found->second;
+    std::from_chars(text.data(), text.data() + text.size(), seconds);
+    if (seconds > 0 && seconds < 86'400) options.connect_timeout = std::chrono::seconds(seconds);
+    return options;
+}
+
 // Rows of the ledger at offset 0 for what is not there, in one order for everybody.
 Result<> make_ledger_rows(PostgresConnection& connection, std::vector<TopicPartition> missing) {
     std::ranges::sort(missing);
@@ -102,7 +116,9 @@ Result<> make_ledger_rows(PostgresConnection& connection, std::vector<TopicParti
 class PostgresStore::Impl {
 public:
     Impl(PostgresUrl url, const Clock& clock, PostgresStoreOptions options)
-        : url_(std::move(url)), clock_(clock), options_(std::move(options)) {}
+        : clock_(clock),
+          options_(with_timeout_of(url, std::move(options))),
+          address_(std::move(url), options_.password) {}
 
     Result<> open();
     void prepare(Batch& batch);
@@ -117,6 +133,7 @@ public:
     Result<> ensure_table(const PriceTable& table);
     Result<> backup(const std::string& path, const std::function<void(int)>& progress);
     std::vector<std::string> pending();
+    Result<std::vector<std::string>> try_writing(std::span<const PriceTable> tables);
     Result<std::int64_t> prune_rows(const PriceTable& table, Timestamp before);
 
 private:
@@ -138,7 +155,8 @@ private:
     Result<Committed> commit_by(Committing& one, const Batch& batch, const CommitOrder& order,
                                 const Patience& patience);
     ConnectionSettings settings(const std::string& purpose) const;
-    Result<std::unique_ptr<PostgresConnection>> open_for_schema() const;
+    ConnectionSettings settings(const std::string& purpose, const Patience& patience) const;
+    Result<std::unique_ptr<PostgresConnection>> open_for_schema(bool checks_pooler = false) const;
     Result<> make_ready(Writer& writer, const Patience& patience);
     void end_blockers(Writer& writer);
     Error explained(const Writer& writer, Error error) const;
@@ -151,12 +169,12 @@ private:
     Result<PostgresLens> look_again(PostgresConnection& connection);
     Result<> stream(PostgresConnection& reader, const Statement& statement, const RowSink& sink);
     Result<> check_writes() const;
-    Result<std::unique_ptr<PostgresConnection>> borrow();
+    Result<std::unique_ptr<PostgresConnection>> borrow(const Patience& patience);
     void give_back(std::unique_ptr<PostgresConnection> reader);
 
-    const PostgresUrl url_;
     const Clock& clock_;
     const PostgresStoreOptions options_;
+    const PostgresAddress address_;
 
     std::array<Committing, 2> commits_{Committing(options_.loader), Committing(options_.loader)};
     EncodedBatchPool encoded_;
@@ -178,18 +196,29 @@ ConnectionSettings PostgresStore::Impl::settings(const std::string& purpose) con
     ConnectionSettings out;
     out.application_name = fmt::format("tapedeck {}: {}", purpose, options_.loader);
     out.connect_timeout = options_.connect_timeout;
+    out.stop = options_.stop;
     return out;
 }
 
-Result<std::unique_ptr<PostgresConnection>> PostgresStore::Impl::open_for_schema() const {
+ConnectionSettings PostgresStore::Impl::settings(const std::string& purpose,
+                                                 const Patience& patience) const {
+    ConnectionSettings out = settings(purpose);
+    out.connect_timeout = std::min(out.connect_timeout, patience.limit);
+    if (patience.stop.stop_possible()) out.stop = patience.stop;
+    return out;
+}
+
+Result<std::unique_ptr<PostgresConnection>> PostgresStore::Impl::open_for_schema(
+    bool checks_pooler) const {
     ConnectionSettings own = settings("schema");
     own.lock_timeout = kSchemaLock;
-    return PostgresConnection::open(url_, own);
+    own.checks_pooler = checks_pooler;
+    return address_.open(own);
 }
 
 Result<> PostgresStore::Impl::open() {
     const bool writes = options_.tables != PostgresTables::look;
-    auto connection = writes ? open_for_schema() : borrow();
+    auto connection = writes ? open_for_schema(true) : borrow({.stop = options_.stop});
     if (!connection) return connection.error();
     const int version = PQserverVersion((*connection)->handle());
     if (version < kOldestServer) {
@@ -243,10 +272,10 @@ Result<> PostgresStore::Impl::make_ready(Writer& writer, const Patience& patienc
         return {};
     }
     writer.connection = nullptr;
-    ConnectionSettings own = settings(writer.name);
+    ConnectionSettings own = settings(writer.name, patience);
     own.lock_timeout = options_.lock_timeout + kAfterBlockers;
     own.statement_timeout = options_.statement_timeout;
-    auto opened = PostgresConnection::open(url_, own);
+    auto opened = address_.open(own);
     if (!opened) return opened.error();
     writer.connection = *std::move(opened);
     writer.connection->watch(options_.lock_timeout, [this, &writer] { end_blockers(writer); });
@@ -257,7 +286,7 @@ Result<> PostgresStore::Impl::make_ready(Writer& writer, const Patience& patienc
 // Looks who holds what the writer waits for. A tapedeck whose server process waits for it to say
 // something is stalled, and is ended: what it had not committed, the ledger does not know of.
 void PostgresStore::Impl::end_blockers(Writer& writer) {
-    auto helper = PostgresConnection::open(url_, settings("watch"));
+    auto helper = address_.open(settings("watch"));
     if (!helper) return;  // the wait goes on, and ends by the server's limit
     const auto pid = static_cast<std::int64_t>(writer.connection->backend_pid());
     const std::vector<Value> values{pid};
@@ -286,7 +315,7 @@ void PostgresStore::Impl::end_blockers(Writer& writer) {
 
 Error PostgresStore::Impl::explained(const Writer& writer, Error error) const {
     if (!writer.connection) return error;
-    if (hangs_on_no_value(writer.connection->sqlstate())) error.kind = ErrorKind::unavailable;
+    if (is_for_a_person(writer.connection->sqlstate())) error.kind = ErrorKind::unavailable;
     if (writer.connection->has_given_up()) {
         end_abandoned(*writer.connection, error);
     } else if (writer.connection->sqlstate() == "55P03" && !writer.blocker.empty()) {
@@ -299,7 +328,7 @@ Error PostgresStore::Impl::explained(const Writer& writer, Error error) const {
 void PostgresStore::Impl::end_abandoned(const PostgresConnection& connection, Error& error) const {
     ConnectionSettings own = settings("watch");
     own.connect_timeout = kHelperAnswer;
-    auto helper = PostgresConnection::open(url_, own);
+    auto helper = address_.open(own);
     if (!helper) return;  // the whole server is away, and notices by itself that we are gone
     (*helper)->be_patient({kHelperAnswer, {}});
     const std::vector<Value> values{static_cast<std::int64_t>(connection.backend_pid())};
@@ -374,7 +403,7 @@ Result<Committed> PostgresStore::Impl::commit_by(Committing& one, const Batch& b
     return committed;
 }
 
-Result<std::unique_ptr<PostgresConnection>> PostgresStore::Impl::borrow() {
+Result<std::unique_ptr<PostgresConnection>> PostgresStore::Impl::borrow(const Patience& patience) {
     for (;;) {
         std::unique_ptr<PostgresConnection> reader;
         {
@@ -385,10 +414,10 @@ Result<std::unique_ptr<PostgresConnection>> PostgresStore::Impl::borrow() {
         }
         if (reader->usable() && reader->alive()) return reader;
     }
-    ConnectionSettings own = settings("read");
+    ConnectionSettings own = settings("read", patience);
     own.reads_only = true;
     own.lock_timeout = kReadersLock;
-    return PostgresConnection::open(url_, own);
+    return address_.open(own);
 }
 
 void PostgresStore::Impl::give_back(std::unique_ptr<PostgresConnection> reader) {
@@ -427,7 +456,7 @@ Result<PostgresLens> PostgresStore::Impl::look_again(PostgresConnection& connect
 
 Result<> PostgresStore::Impl::query(const Statement& statement, const RowSink& sink,
                                     const Patience& patience) {
-    auto reader = borrow();
+    auto reader = borrow(patience);
     if (!reader) return reader.error();
     (*reader)->be_patient(patience);
     auto done = stream(**reader, statement, sink);
@@ -436,9 +465,11 @@ Result<> PostgresStore::Impl::query(const Statement& statement, const RowSink& s
         end_abandoned(**reader, error);
         return error;
     }
-    const bool wrote = (*reader)->sqlstate() == "25006";
+    const std::string sqlstate = (*reader)->sqlstate();
     give_back(*std::move(reader));
-    if (!done && wrote) {
+    if (done) return done;
+    if (is_for_a_person(sqlstate)) return Error{ErrorKind::unavailable, done.error().what};
+    if (sqlstate == "25006") {
         return Error{ErrorKind::rejected, "not a statement that only reads: " + statement.sql};
     }
     return done;
@@ -473,7 +504,7 @@ Result<std::vector<std::int64_t>> PostgresStore::Impl::transact(
         lease = lease_.lock();
     }
     if (lease) {
-        if (auto held = lease->still_held(); !held) return held.error();
+        if (auto held = lease->still_held(patience.stop); !held) return held.error();
     }
     const std::lock_guard lock(transacts_.mutex);
     if (auto ready = make_ready(transacts_, patience); !ready) return ready.error();
@@ -497,7 +528,7 @@ Result<std::unique_ptr<Lease>> PostgresStore::Impl::acquire_lease(const std::str
     if (auto writes = check_writes(); !writes) return writes.error();
     ConnectionSettings own = settings("lease");
     own.statement_timeout = kLeaseAnswer;
-    auto held = HeldLease::take(url_, own, holder, clock_.now());
+    auto held = HeldLease::take(address_, own, holder, clock_.now());
     if (!held) return held.error();
     const std::lock_guard lock(lease_mutex_);
     lease_ = *held;
@@ -520,7 +551,7 @@ Result<> PostgresStore::Impl::ensure_table(const PriceTable& table) {
 
 // A table of prices that is left as it is, or is not there.
 Result<> PostgresStore::Impl::look_at(const PriceTable& table) {
-    auto reader = borrow();
+    auto reader = borrow({.stop = options_.stop});
     if (!reader) return reader.error();
     const std::lock_guard lock(lens_mutex_);
     const auto found = find_table(**reader, table);
@@ -552,11 +583,22 @@ Result<> PostgresStore::Impl::backup(const std::string& path,
                          },
                          {});
     if (!counted) return counted;
-    return dump_database(url_, path, static_cast<int>(tables), progress);
+    const auto url = address_.url();
+    if (!url) return url.error();
+    return dump_database(*url, path, static_cast<int>(tables), progress);
+}
+
+Result<std::vector<std::string>> PostgresStore::Impl::try_writing(
+    std::span<const PriceTable> tables) {
+    ConnectionSettings own = settings("check");
+    own.statement_timeout = kTrialAnswer;
+    auto connection = address_.open(own);
+    if (!connection) return connection.error();
+    return tapedeck::try_writing(**connection, tables, clock_.now());
 }
 
 Result<std::int64_t> PostgresStore::Impl::prune_rows(const PriceTable& table, Timestamp before) {
-    auto connection = PostgresConnection::open(url_, settings("prune"));
+    auto connection = address_.open(settings("prune"));
     if (!connection) return connection.error();
     const auto found = find_table(**connection, table);
     if (!found) return found.error();
@@ -629,6 +671,10 @@ Result<> PostgresStore::backup(const std::string& path,
 }
 
 std::vector<std::string> PostgresStore::pending() const { return impl_->pending(); }
+
+Result<std::vector<std::string>> PostgresStore::try_writing(std::span<const PriceTable> tables) {
+    return impl_->try_writing(tables);
+}
 
 Result<std::int64_t> PostgresStore::prune_rows(const PriceTable& table, Timestamp before) {
     return impl_->prune_rows(table, before);

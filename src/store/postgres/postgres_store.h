@@ -34,6 +34,11 @@ struct PostgresStoreOptions {
     // Of an original's table that is migrated: its serial, timestamp and primary key stay.
     bool keep_types = false;
     std::string original_zone = "UTC";  // that its timestamps are in
+    // Asked before each connection, in place of the URL's: it may have been rotated. Errors are
+    // those of connecting.
+    std::function<Result<Secret>()> password;
+    // Once requested, connections that no caller's patience ends are waited for no longer.
+    std::stop_token stop;
     // Gets a sentence for people before something long begins: a table's migration.
     std::function<void(const std::string& sentence)> say;
 };
@@ -71,6 +76,10 @@ public:
     // What a store that takes over would do to the tables that this one was shown and has left as
     // they are: a sentence for each, with what it costs.
     std::vector<std::string> pending() const;
+
+    // What would keep recorders and loaders from writing, a sentence each, found out by writing and
+    // taking it back: postgres_trial.h.
+    Result<std::vector<std::string>> try_writing(std::span<const PriceTable> tables);
 
     // Deletes rows whose `date` is before `before`; their number. A range of the BRIN on date is
     // read, and nothing is rewritten; autovacuum gives the space to later rows.

@@ -158,7 +158,7 @@ private:
 };
 
 TEST_F(PostgresFault, CutAtAnyMomentTheLedgerKnowsWhatWasMade) {
-    constexpr std::int64_t kMessages = 400;
+    constexpr std::int64_t kMessages = 200;
     Committing committing(*store_, kMessages);
     std::jthread loading([&] { committing.run(); });
     while (committing.made() < kMessages - 50) {
