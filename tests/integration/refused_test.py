@@ -306,6 +306,22 @@ def connections_of_each(server):
     assert seen["run"] >= promised["run"] - 1, (seen, promised)  # its second reader may not be seen
 
 
+def a_topic_that_was_deleted(server):
+    """`check` looks at the ledger's places on the tape, too."""
+    kafka = Server("kafka")
+    world = World("topical", server)
+    config = world.folder / "tapedeck.toml"
+    config.write_text(config.read_text().replace("sqlite:tape.db", f"kafka://127.0.0.1:{kafka.state['port']}"))
+    for _ in range(3):
+        world.expect(0, "collect", "coin", "--off-schedule")
+    world.expect(0, "load", "--until-end", says="6 rows")
+    world.expect(0, "check", says="taken back")
+    kafka.run("delete", "--name", "coin_topic")
+    world.expect(1, "check", says="is not on the tape any more: it was deleted")
+    kafka.run("topic", "--name", "coin_topic", "--partitions", "1")
+    world.expect(1, "check", says="it was deleted and made anew")
+
+
 def who_is_started_again(server):
     """By deploy/tapedeck.service: whoever waiting would help, and nobody who needs another configuration."""
     unit = (pathlib.Path(__file__).resolve().parents[2] / "deploy/tapedeck.service").read_text()
@@ -345,4 +361,4 @@ if __name__ == "__main__":
     own = Postgres()  # its rules are everybody's
     program_test.run_all(
         beside(one, another_password, a_secret_that_is_being_written, another_name, no_connection_left, rights_taken,
-               a_pooler_with_too_few, connections_of_each, who_is_started_again) + beside(own, kept_out))
+               a_pooler_with_too_few, connections_of_each, a_topic_that_was_deleted, who_is_started_again) + beside(own, kept_out))

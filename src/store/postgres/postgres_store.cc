@@ -213,7 +213,9 @@ Result<std::unique_ptr<PostgresConnection>> PostgresStore::Impl::open_for_schema
     ConnectionSettings own = settings("schema");
     own.lock_timeout = kSchemaLock;
     own.checks_pooler = checks_pooler;
-    return address_.open(own);
+    auto connection = address_.open(own);
+    if (connection) (*connection)->be_patient({0ms, options_.stop});
+    return connection;
 }
 
 Result<> PostgresStore::Impl::open() {
@@ -286,7 +288,9 @@ Result<> PostgresStore::Impl::make_ready(Writer& writer, const Patience& patienc
 // Looks who holds what the writer waits for. A tapedeck whose server process waits for it to say
 // something is stalled, and is ended: what it had not committed, the ledger does not know of.
 void PostgresStore::Impl::end_blockers(Writer& writer) {
-    auto helper = address_.open(settings("watch"));
+    ConnectionSettings own = settings("watch");
+    own.connect_timeout = kHelperAnswer;
+    auto helper = address_.open(own);
     if (!helper) return;  // the wait goes on, and ends by the server's limit
     const auto pid = static_cast<std::int64_t>(writer.connection->backend_pid());
     const std::vector<Value> values{pid};

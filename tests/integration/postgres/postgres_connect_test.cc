@@ -112,6 +112,21 @@ TEST_F(PostgresConnectTest, AStopStillLetsTheNextHostBeAsked) {
     EXPECT_TRUE(opened) << opened.error().what;  // the last writes of one that ends
 }
 
+// Held by whoever makes the tables: a migration may take an hour.
+TEST_F(PostgresConnectTest, AStopEndsTheWaitForWhoeverMakesTheTables) {
+    Outsider other(url_);
+    other.execute("select pg_advisory_lock(8385524741126153067)");
+    std::stop_source stop;
+    stop.request_stop();
+    PostgresStoreOptions options;
+    options.stop = stop.get_token();
+    const auto refused = PostgresStore::open(url_, clock_, options);
+    ASSERT_FALSE(refused);
+    EXPECT_EQ(refused.error().kind, ErrorKind::unavailable);
+    EXPECT_NE(refused.error().what.find("asked to stop"), std::string::npos)
+        << refused.error().what;
+}
+
 TEST_F(PostgresConnectTest, FindsTheServerByAName) {
     PostgresUrl url = url_;
     url.hosts.front().host = "localhost";  // ::1 refuses where the system has it
