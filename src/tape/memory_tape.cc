@@ -88,6 +88,18 @@ Result<Extent> MemoryTape::extent(const TopicPartition& at) {
                   Offset((*log)->earliest + static_cast<std::int64_t>((*log)->messages.size()))};
 }
 
+Result<Offset> MemoryTape::offset_at(const TopicPartition& at, Timestamp time) {
+    const std::lock_guard lock(mutex_);
+    const auto log = find(at);
+    if (!log) return log.error();
+    std::int64_t offset = (*log)->earliest;
+    for (const auto& message : (*log)->messages) {
+        if (message->timestamp >= time) break;
+        ++offset;
+    }
+    return Offset(offset);
+}
+
 Result<Chunk> MemoryTape::read(const TopicPartition& at, Offset from, std::size_t max_bytes) {
     const std::lock_guard lock(mutex_);
     const auto log = find(at);

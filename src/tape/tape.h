@@ -89,6 +89,10 @@ public:
 
     virtual Result<Extent> extent(const TopicPartition& at) = 0;
 
+    // The first offset whose message has this time or a later one; the end where none has. Times
+    // need not rise with offsets.
+    virtual Result<Offset> offset_at(const TopicPartition& at, Timestamp time) = 0;
+
     // Messages of one partition from `from` on, at most `max_bytes` (one message at least), for
     // looking at: no group, no ledger.
     virtual Result<Chunk> read(const TopicPartition& at, Offset from, std::size_t max_bytes) = 0;

@@ -312,6 +312,44 @@ TYPED_TEST_P(TapeSuite, TellsWhatAPartitionHolds) {
     EXPECT_GT(extent->end, positions[1].offset);
 }
 
+TYPED_TEST_P(TapeSuite, FindsTheFirstOffsetOfATimeThoughTimesMayGoBack) {
+    const auto topic = this->make_topic("times");
+    const TopicPartition at{topic, Partition(0)};
+    const auto milliseconds = [](std::int64_t count) {
+        return Timestamp(std::chrono::milliseconds(count));
+    };
+    const auto empty = this->tape().offset_at(at, milliseconds(5));
+    ASSERT_TRUE(empty) << empty.error().what;
+    EXPECT_EQ(*empty, Offset(0));
+    std::vector<Position> positions;
+    for (const std::int64_t time : {1'000, 3'000, 2'000, 4'000}) {
+        const auto one = this->append({this->message(topic, "k", "v", time)});
+        ASSERT_EQ(one.size(), 1U);
+        positions.push_back(one[0]);
+    }
+    const auto end = this->tape().extent(at);
+    ASSERT_TRUE(end);
+    const std::vector<std::pair<Timestamp, Offset>> expected{
+        {milliseconds(0), positions[0].offset},
+        {milliseconds(1'000), positions[0].offset},
+        {milliseconds(1'000) + std::chrono::microseconds(1), positions[1].offset},
+        {milliseconds(2'000), positions[1].offset},
+        {milliseconds(3'001), positions[3].offset},
+        {milliseconds(4'001), end->end}};
+    for (const auto& [time, offset] : expected) {
+        const auto found = this->tape().offset_at(at, time);
+        ASSERT_TRUE(found) << found.error().what;
+        EXPECT_EQ(*found, offset) << format_rfc3339(time);
+    }
+    // What was discarded is no answer.
+    ASSERT_TRUE(this->tape().discard(at, positions[2].offset));
+    const auto later = this->tape().offset_at(at, milliseconds(0));
+    ASSERT_TRUE(later) << later.error().what;
+    EXPECT_EQ(*later, positions[2].offset);
+    EXPECT_EQ(this->tape().offset_at({topic, Partition(7)}, milliseconds(0)).error().kind,
+              ErrorKind::rejected);
+}
+
 TYPED_TEST_P(TapeSuite, ForgetsWhatIsDiscardedAndNeverUsesItsOffsetsAgain) {
     const auto topic = this->make_topic("discard");
     const TopicPartition at{topic, Partition(0)};
@@ -535,6 +573,7 @@ REGISTER_TYPED_TEST_SUITE_P(
     NamesItsPartitions, MakesATopicOnceAndRefusesAnotherNumberOfPartitions,
     FailsAMessageToAnUnknownTopicAlone, ReadsInChunksOfTheSizeAskedForAndAtLeastOneMessage,
     KeepsAChunksBytesAfterTheReaderHasGone, TellsWhatAPartitionHolds,
+    FindsTheFirstOffsetOfATimeThoughTimesMayGoBack,
     ForgetsWhatIsDiscardedAndNeverUsesItsOffsetsAgain, FindsEverythingAgainAfterReopening,
     AssignsBeforeItReadsAndReadsFromWhereItWasStarted, LeavesAPausedPartitionAlone,
     WakesAReaderThatWaitsForEver, StopsWaitingWhenItIsToldTo, IsIdleWhereNothingComesWithinTheWait,

@@ -120,6 +120,9 @@ public:
     Result<Extent> extent(const TopicPartition& at) override {
         return calls_.through<Extent>([&] { return inner_.extent(at); });
     }
+    Result<Offset> offset_at(const TopicPartition& at, Timestamp time) override {
+        return calls_.through<Offset>([&] { return inner_.offset_at(at, time); });
+    }
     Result<Chunk> read(const TopicPartition& at, Offset from, std::size_t max_bytes) override {
         return calls_.through<Chunk>([&] { return inner_.read(at, from, max_bytes); });
     }

@@ -221,6 +221,30 @@ Result<Extent> KafkaClient::extent(const TopicPartition& at) const {
     return error(code, fmt::format("asking for the extent of {}", to_string(at)));
 }
 
+Result<std::optional<Offset>> KafkaClient::offset_at(const TopicPartition& at,
+                                                     Timestamp time) const {
+    // Kafka's times are milliseconds: what is not later than a part of one is the next one.
+    const auto milliseconds =
+        std::chrono::ceil<std::chrono::milliseconds>(time.time_since_epoch()).count();
+    KafkaHandle<rd_kafka_topic_partition_list_t> asked;
+    const auto ask = [&] {
+        asked = partition_list({{at, Offset(std::max<std::int64_t>(0, milliseconds))}});
+        const auto code = rd_kafka_offsets_for_times(handle_, asked.get(), request_timeout_ms_);
+        return code != RD_KAFKA_RESP_ERR_NO_ERROR ? code : asked->elems[0].err;
+    };
+    const auto is_settling = [](rd_kafka_resp_err_t code) {
+        return code == RD_KAFKA_RESP_ERR_NOT_LEADER_FOR_PARTITION ||
+               code == RD_KAFKA_RESP_ERR_LEADER_NOT_AVAILABLE;
+    };
+    const auto code = ask_again(ask, is_settling);
+    if (code == RD_KAFKA_RESP_ERR__UNKNOWN_PARTITION) return no_partition(at);
+    if (code != RD_KAFKA_RESP_ERR_NO_ERROR) {
+        return error(code, fmt::format("asking for the offset of a time in {}", to_string(at)));
+    }
+    if (asked->elems[0].offset < 0) return std::optional<Offset>();
+    return std::optional(Offset(asked->elems[0].offset));
+}
+
 KafkaHandle<rd_kafka_topic_partition_list_t> partition_list(
     const std::vector<std::pair<TopicPartition, Offset>>& items) {
     KafkaHandle<rd_kafka_topic_partition_list_t> list(

@@ -83,6 +83,8 @@ public:
 
     // What the broker still has of a partition, by asking its leader.
     Result<Extent> extent(const TopicPartition& at) const;
+    // As Tape::offset_at; nothing where no message is that late.
+    Result<std::optional<Offset>> offset_at(const TopicPartition& at, Timestamp time) const;
 
 private:
     explicit KafkaClient(std::chrono::milliseconds timeout)

@@ -148,6 +148,15 @@ Result<Extent> KafkaTape::extent(const TopicPartition& at) {
     return control_->extent(at);
 }
 
+Result<Offset> KafkaTape::offset_at(const TopicPartition& at, Timestamp time) {
+    // Before the question: what is appended meanwhile is as late as it is.
+    const auto held = extent(at);
+    if (!held) return held.error();
+    const auto found = control_->offset_at(at, time);
+    if (!found) return found.error();
+    return found->value_or(held->end);
+}
+
 Result<Chunk> KafkaTape::read(const TopicPartition& at, Offset from, std::size_t max_bytes) {
     const auto held = extent(at);
     if (!held) return held.error();

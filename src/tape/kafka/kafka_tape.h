@@ -51,6 +51,7 @@ public:
     Result<std::vector<Result<Position>>> append(
         std::span<const OutgoingMessage> messages) override;
     Result<Extent> extent(const TopicPartition& at) override;
+    Result<Offset> offset_at(const TopicPartition& at, Timestamp time) override;
     Result<Chunk> read(const TopicPartition& at, Offset from, std::size_t max_bytes) override;
     Result<std::unique_ptr<TapeReader>> open_reader(std::vector<std::string> topics,
                                                     std::string group) override;

@@ -84,6 +84,11 @@ Result<Extent> SpoolTape::extent(const TopicPartition& at) {
     return noting(tape_->extent(at));
 }
 
+Result<Offset> SpoolTape::offset_at(const TopicPartition& at, Timestamp time) {
+    if (auto why = away()) return *why;
+    return noting(tape_->offset_at(at, time));
+}
+
 Result<Chunk> SpoolTape::read(const TopicPartition& at, Offset from, std::size_t max_bytes) {
     if (auto why = away()) return *why;
     return noting(tape_->read(at, from, max_bytes));

@@ -49,6 +49,10 @@ public:
         if (away) return gone();
         return tape_.extent(at);
     }
+    Result<Offset> offset_at(const TopicPartition& at, Timestamp time) override {
+        if (away) return gone();
+        return tape_.offset_at(at, time);
+    }
     Result<Chunk> read(const TopicPartition& at, Offset from, std::size_t bytes) override {
         if (away) return gone();
         return tape_.read(at, from, bytes);

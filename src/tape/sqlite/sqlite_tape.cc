@@ -166,6 +166,12 @@ public:
         return row->extent;
     }
 
+    Result<Offset> offset_at(const TopicPartition& at, Timestamp time) {
+        auto offset = offset_now(at, time);
+        if (auto same = database_->check_watch(); !same) return same.error();
+        return offset;
+    }
+
     Result<Chunk> read(const TopicPartition& at, Offset from, std::size_t max_bytes) override {
         auto chunk = read_now(at, from, max_bytes);
         // What was read while somebody wrote is nothing, whatever it seems to be.
@@ -174,6 +180,24 @@ public:
     }
 
 private:
+    Result<Offset> offset_now(const TopicPartition& at, Timestamp time) {
+        const auto snapshot = Snapshot::begin(*database_);
+        if (!snapshot) return snapshot.error();
+        const auto row = partition_row(*database_, at);
+        if (!row) return row.error();
+        auto query = database_->prepare(
+            "select id from messages where id >= ?1 and id < ?2 and timestamp >= ?3 order by id "
+            "limit 1");
+        if (!query) return query.error();
+        query->bind(1, row_id(row->id, row->extent.earliest));
+        query->bind(2, row_id(row->id, row->extent.end));
+        query->bind(3,
+                    std::chrono::ceil<std::chrono::milliseconds>(time.time_since_epoch()).count());
+        const auto found = query->step();
+        if (!found) return found.error();
+        return *found ? offset_of(query->integer(0)) : row->extent.end;
+    }
+
     Result<Chunk> read_now(const TopicPartition& at, Offset from, std::size_t max_bytes) {
         const auto snapshot = Snapshot::begin(*database_);
         if (!snapshot) return snapshot.error();
@@ -436,6 +460,11 @@ Result<std::vector<Result<Position>>> SqliteTape::append(
 Result<Extent> SqliteTape::extent(const TopicPartition& at) {
     const std::lock_guard lock(looking_mutex_);
     return looking_->extent(at);
+}
+
+Result<Offset> SqliteTape::offset_at(const TopicPartition& at, Timestamp time) {
+    const std::lock_guard lock(looking_mutex_);
+    return looking_->offset_at(at, time);
 }
 
 Result<Chunk> SqliteTape::read(const TopicPartition& at, Offset from, std::size_t max_bytes) {

@@ -41,6 +41,7 @@ public:
     Result<std::vector<Result<Position>>> append(
         std::span<const OutgoingMessage> messages) override;
     Result<Extent> extent(const TopicPartition& at) override;
+    Result<Offset> offset_at(const TopicPartition& at, Timestamp time) override;
     Result<Chunk> read(const TopicPartition& at, Offset from, std::size_t max_bytes) override;
     // Deletes in slices, so that appends get their turn; after a crash midway the tape's earliest
     // offset already counts, and what was left over goes with the next discard.
