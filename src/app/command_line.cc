@@ -114,6 +114,7 @@ private:
         add_time(run, "--until", told_.run.until, "Stop at this moment");
         add_slots(run, told_.run);
         run->add_flag("--plain", told_.run.plain, "Log lines in place of the live table");
+        add_starts(run, told_.run.starts);
 
         told_.demo.demo = true;
         auto* demo =
@@ -136,6 +137,18 @@ private:
 
         auto* load = verb("load", "Load the tape into the store", told_.load, verb_load);
         load->add_flag("--until-end", told_.load.until_end, "Stop when all is loaded");
+        add_starts(load, told_.load.starts);
+    }
+
+    static void add_starts(CLI::App* verb, StartOptions& starts) {
+        auto* end = verb->add_flag("--from-end", starts.from_end,
+                                   "Topics of which nothing is loaded: what comes from now on");
+        verb->add_flag("--from-start", starts.from_start, "The same: all that they hold")
+            ->excludes(end);
+        verb->add_option("--from", starts.from, "The same: from this time on, of one topic or all")
+            ->type_name("[TOPIC=]TIME")
+            ->expected(1)
+            ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
     }
 
     void add_looking() {

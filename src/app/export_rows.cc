@@ -7,6 +7,7 @@
 
 #include "base/harmless.h"
 #include "base/json_writer.h"
+#include "store/row_instrument.h"
 
 namespace tapedeck {
 namespace {
@@ -15,10 +16,10 @@ std::string text_or_empty(const RowView& row, int column) {
     return row.is_null(column) ? std::string() : std::string(row.text(column));
 }
 
-ExportRow row_of(const RowView& view) {
+ExportRow row_of(const RowView& view, RecordForm form) {
     ExportRow row;
     row.name = text_or_empty(view, 1);
-    row.instrument = view.is_null(0) ? row.name : std::string(view.text(0));
+    row.instrument = row_instrument(view, 0, 1, form);
     row.price = stored_price(view, 2);
     row.date = view.timestamp(3);
     if (!view.is_null(4)) row.slot = view.timestamp(4);
@@ -41,8 +42,7 @@ Statement statement_of(const PriceTable& table, const ExportChoice& choice, bool
     std::string where =
         fmt::format("slot is {}null and {} >= $1 and {} < $2", with_slot ? "not " : "", when, when);
     if (!choice.instrument.empty()) {
-        values.emplace_back(choice.instrument);
-        where += fmt::format(" and coalesce(instrument, {}) = ${}", name, values.size());
+        where += " and " + rows_of_instrument(table, choice.instrument, values);
     }
     if (choice.known_at) {
         // A row of somebody else's making says nothing of when it came: its date counts.
@@ -138,17 +138,21 @@ Result<> each_row(Store& store, const std::map<std::string, Feed>& feeds,
         if (!wanted) continue;
         for (const bool with_slot : {false, true}) {
             OnePerSlot chooser;
-            auto done = store.query(statement_of(sharing.front()->table, choice, with_slot),
-                                    [&, &sharing = sharing](const RowView& view) -> Result<> {
-                                        ExportRow row = row_of(view);
-                                        row.feed = feed_of(sharing, row.instrument);
-                                        row.table = sharing.front()->table.name;
-                                        if (!choice.feed.empty() && row.feed != choice.feed) {
-                                            return {};
-                                        }
-                                        if (!choice.all && !chooser.takes(row)) return {};
-                                        return sink(row);
-                                    });
+            auto done = store.query(
+                statement_of(sharing.front()->table, choice, with_slot),
+                [&, &sharing = sharing](const RowView& view) -> Result<> {
+                    ExportRow row = row_of(view, sharing.front()->table.form);
+                    if (!choice.instrument.empty() && row.instrument != choice.instrument) {
+                        return {};
+                    }
+                    row.feed = feed_of(sharing, row.instrument);
+                    row.table = sharing.front()->table.name;
+                    if (!choice.feed.empty() && row.feed != choice.feed) {
+                        return {};
+                    }
+                    if (!choice.all && !chooser.takes(row)) return {};
+                    return sink(row);
+                });
             if (!done) return done;
         }
     }

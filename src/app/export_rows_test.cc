@@ -83,5 +83,47 @@ TEST_F(RowsOfOthers, EndNoStoryAndNoListOfLastPrices) {
     EXPECT_EQ(last->at(0).source, "x");
 }
 
+// Issue 11: `plot AAPL` found nothing of before the take-over.
+TEST_F(RowsOfOthers, AStockIsFoundByItsTickerAndItsWholeName) {
+    Feed stock = feed_;
+    stock.name = "stock";
+    stock.table = {"stock_records", RecordForm::stock};
+    ASSERT_TRUE(store_->ensure_table(stock.table));
+    feeds_["stock"] = stock;
+    for (const char* name : {"Apple Inc. (AAPL)", "AAPL", "aapl", "Not it (AAPL) Ltd. (XYZ)",
+                             "Apple Inc. (AAPL", "A_PL", "(A_PL) of old"}) {
+        const std::vector<Statement> insert{
+            {"insert into stock_records (stock, price, date) values ($1, $2, $3)",
+             {std::string(name), *Decimal::parse("150.5"), kSlot},
+             1}};
+        ASSERT_TRUE(store_->transact(insert));
+    }
+    const std::vector<Statement> ours{
+        {"insert into stock_records (stock, instrument, price, date, slot, source, revision) "
+         "values "
+         "('Apple', 'AAPL', $1, $2, $2, 'x', 0)",
+         {*Decimal::parse("151"), kSlot},
+         1}};
+    ASSERT_TRUE(store_->transact(ours));
+    const auto names_of = [&](const std::string& instrument) {
+        std::vector<std::string> names;
+        const auto done =
+            each_row(*store_, feeds_, {{kSlot, kSlot + 1h}, "stock", instrument, {}, false},
+                     [&](const ExportRow& row) {
+                         EXPECT_EQ(row.instrument, instrument);
+                         names.push_back(row.name);
+                         return Result<>();
+                     });
+        EXPECT_TRUE(done) << done.error().what;
+        return names;
+    };
+    EXPECT_EQ(names_of("AAPL"), (std::vector<std::string>{"Apple Inc. (AAPL)", "AAPL", "Apple"}));
+    EXPECT_EQ(names_of("A_PL"), (std::vector<std::string>{"A_PL", "(A_PL) of old"}));
+    EXPECT_EQ(names_of("XYZ"), (std::vector<std::string>{"Not it (AAPL) Ltd. (XYZ)"}));
+    const auto told = find_rows(*store_, stock, "id = 1", {});
+    ASSERT_TRUE(told);
+    EXPECT_EQ(told->at(0).instrument, "AAPL");
+}
+
 }  // namespace
 }  // namespace tapedeck

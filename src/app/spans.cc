@@ -7,6 +7,7 @@
 #include "app/demo.h"
 #include "app/load_globals.h"
 #include "app/waiting_beside.h"
+#include "market/instrument_name.h"
 
 namespace tapedeck {
 namespace {
@@ -41,6 +42,18 @@ Result<Span> span_of(const SpanOptions& options, Timestamp now) {
                                  format_rfc3339(*options.from), format_rfc3339(*options.to))};
     }
     return span;
+}
+
+std::string meant_instrument(const Reader& reader, const std::string& feed,
+                             const std::string& name) {
+    const bool known = std::ranges::any_of(reader.expectations, [&](const Expectation& one) {
+        return (feed.empty() || feed == one.feed) && std::ranges::count(one.instruments, name) > 0;
+    });
+    if (known) return name;
+    const bool some_stocks = std::ranges::any_of(reader.feeds, [&](const auto& one) {
+        return (feed.empty() || feed == one.first) && one.second.table.form == RecordForm::stock;
+    });
+    return some_stocks ? std::string(instrument_of(name, RecordForm::stock)) : name;
 }
 
 Exit check_names(const Reader& reader, const SpanOptions& options) {

@@ -28,6 +28,11 @@ struct Reader {
 // `writes`: for the few who also change something.
 Result<Reader> open_reader(const Globals& globals, bool writes = false);
 
+// What a person means by a name of an instrument of that feed, or of any: itself where a feed has
+// or had it, else what the name of a stock means ("Apple Inc. (AAPL)").
+std::string meant_instrument(const Reader& reader, const std::string& feed,
+                             const std::string& name);
+
 // `not_found`, with a word on stderr, where the options name a feed or an instrument that was never
 // recorded: "no gaps" would be no answer to that.
 Exit check_names(const Reader& reader, const SpanOptions& options);

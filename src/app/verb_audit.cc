@@ -49,6 +49,12 @@ void write(JsonWriter& json, const NotCompared& left_out) {
         json.key("partition").number(std::int64_t{at.partition.value()});
         json.key("messages").number(count).end_object();
     }
+    json.end_array().key("messages_before_start").begin_array();
+    for (const auto& [at, count] : left_out.messages_before_start) {
+        json.begin_object().key("topic").text(at.topic);
+        json.key("partition").number(std::int64_t{at.partition.value()});
+        json.key("messages").number(count).end_object();
+    }
     json.end_array().key("rows_gone");
     write_counts(json, left_out.rows_gone);
     json.key("rows_of_others");
@@ -89,13 +95,19 @@ void show(const NotCompared& left_out) {
                         "retention\n",
                         count, at.topic, at.partition.value()));
     }
+    for (const auto& [at, count] : left_out.messages_before_start) {
+        print(
+            fmt::format("not compared: {} messages of {}[{}], before the start that was chosen for "
+                        "it\n",
+                        count, at.topic, at.partition.value()));
+    }
     for (const auto& [table, count] : left_out.rows_gone) {
         print(fmt::format("not compared: {} rows of {}, whose messages are gone\n", count, table));
     }
     for (const auto& [table, count] : left_out.rows_of_others) {
         print(
-            fmt::format("not compared: {} rows of {} that tapedeck did not load: their "
-                        "recorded_at is empty\n",
+            fmt::format("not compared: {} rows of {} that were there before tapedeck loaded into "
+                        "it\n",
                         count, table));
     }
     if (left_out.dead_letters_gone > 0) {

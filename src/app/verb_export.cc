@@ -53,8 +53,9 @@ Exit verb_export(const Globals& globals, const ExportOptions& options) {
     std::string piece = csv ? csv_header() : std::string();
     std::int64_t rows = 0;
     OddPrices odd;
-    const ExportChoice choice{*span, options.span.feed, options.span.instrument, options.known_at,
-                              options.all};
+    const ExportChoice choice{*span, options.span.feed,
+                              meant_instrument(*reader, options.span.feed, options.span.instrument),
+                              options.known_at, options.all};
     auto done = each_row(reader->assembly->store(), reader->feeds, choice,
                          [&](const ExportRow& row) -> Result<> {
                              ++rows;

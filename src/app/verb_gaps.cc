@@ -157,9 +157,11 @@ Result<bool> print_tables(Reader& reader, const SpanOptions& options, Span span)
 
 }  // namespace
 
-Exit verb_gaps(const Globals& globals, const SpanOptions& options) {
+Exit verb_gaps(const Globals& globals, const SpanOptions& told) {
     auto reader = open_reader(globals);
     if (!reader) return fail_opening(reader.error());
+    SpanOptions options = told;
+    options.instrument = meant_instrument(*reader, told.feed, told.instrument);
     const auto span = span_of(options, reader->now);
     if (!span) return fail(Exit::usage, span.error().what);
     if (check_names(*reader, options) != Exit::fine) return Exit::not_found;

@@ -10,6 +10,7 @@
 #include "app/pipe_status.h"
 #include "app/settle_beside.h"
 #include "app/signals.h"
+#include "app/start_choices.h"
 #include "app/verbs.h"
 #include "base/json_writer.h"
 
@@ -73,6 +74,8 @@ Exit verb_load(const Globals& globals, const LoadVerbOptions& options) {
     StopOnSignal signals;
     auto config = load_globals(globals);
     if (!config) return fail_opening(config.error());
+    const auto starts = start_choices(options.starts, config->settings);
+    if (!starts) return fail(Exit::usage, starts.error().what);
     Assembly::Options opening;
     opening.captures = false;
     opening.must_exist = true;
@@ -98,12 +101,15 @@ Exit verb_load(const Globals& globals, const LoadVerbOptions& options) {
     auto made = patiently(signals.token(), wait, [&] { return assembly.loading(); });
     if (!made) return fail_unless_stopped(made.error(), signals);
     LoaderOptions loading = *std::move(made);
+    loading.starts = *starts;
     if (options.until_end) loading.give_up_after = 5;
     if (std::holds_alternative<PostgresUrl>(assembly.settings().store.url.target)) {
         // It writes each transaction with one process, on one core.
         loading.committers = 2;
     }
     const Timestamp began = assembly.clock().now();
+    auto begun = patiently(signals.token(), wait, [&] { return begin_loading(assembly, loading); });
+    if (!begun) return fail_unless_stopped(begun.error(), signals);
     auto former = patiently(signals.token(), wait, [&] {
         return load_former_tapes(assembly, signals.token(), loading.give_up_after);
     });

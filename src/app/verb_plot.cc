@@ -110,9 +110,11 @@ Exit draw(const Globals& globals, const PlotOptions& options, const Found& found
 
 }  // namespace
 
-Exit verb_plot(const Globals& globals, const PlotOptions& options) {
+Exit verb_plot(const Globals& globals, const PlotOptions& told) {
     auto reader = open_reader(globals);
     if (!reader) return fail_opening(reader.error());
+    PlotOptions options = told;
+    options.span.instrument = meant_instrument(*reader, told.span.feed, told.span.instrument);
     if (auto free = check_output_path(reader->assembly->settings(), options.svg); !free) {
         return fail(free.error());
     }

@@ -12,6 +12,7 @@
 #include "app/live_table.h"
 #include "app/load_globals.h"
 #include "app/run.h"
+#include "app/start_choices.h"
 #include "app/verbs.h"
 #include "events/recording.h"
 #include "net/url.h"
@@ -135,16 +136,20 @@ struct Prepared {
     LoaderOptions loading;
 };
 
-Result<Prepared> prepare(Assembly& assembly, const std::optional<Timestamp>& stood_still) {
+Result<Prepared> prepare(Assembly& assembly, const std::optional<Timestamp>& stood_still,
+                         const StartChoices& starts) {
     auto deployment = assembly.deployment();
     if (!deployment) return deployment.error();
+    auto loading = assembly.loading();
+    if (!loading) return loading.error();
+    loading->starts = starts;
+    // Before anything is expected or asked: a person may have to say where loading begins.
+    if (auto begun = begin_loading(assembly, *loading); !begun) return begun.error();
     if (auto noted = assembly.begin_schedule(stood_still); !noted) return noted.error();
     auto expectations = assembly.expectations();
     if (!expectations) return expectations.error();
     auto feeds = assembly.feeds_ever();
     if (!feeds) return feeds.error();
-    auto loading = assembly.loading();
-    if (!loading) return loading.error();
     return Prepared{*std::move(deployment), *std::move(expectations), *std::move(feeds),
                     *std::move(loading)};
 }
@@ -164,8 +169,10 @@ CurlOptions curl_options(const Settings& settings) {
 Exit record(Assembly& assembly, std::unique_ptr<Lease> lease, const RunOptions& options,
             StopOnSignal& signals, const std::string& title, LiveScreen* screen) {
     TAPEDECK_ASSERT(lease != nullptr);
+    const auto starts = start_choices(options.starts, assembly.settings());
+    if (!starts) return fail(Exit::usage, starts.error().what);
     auto prepared = patiently(signals.token(), is_server(assembly.settings()),
-                              [&] { return prepare(assembly, options.stood_still); });
+                              [&] { return prepare(assembly, options.stood_still, *starts); });
     if (!prepared) return fail_unless_stopped(prepared.error(), signals);
     auto limits =
         problem_limits(assembly.settings(), prepared->expectations, assembly.clock().now());

@@ -15,6 +15,7 @@
 #include "demo/demo_sources.h"
 #include "store/deployment.h"
 #include "views/last_prices.h"
+#include "views/loaded_rows.h"
 #include "views/source_health.h"
 
 namespace tapedeck {
@@ -27,6 +28,9 @@ struct FeedStatus {
     CoverageTotals totals;
     std::vector<LastPrice> prices;
     std::optional<Timestamp> next_slot;
+    std::string table;
+    std::string topic;
+    LoadedRows loaded;
 };
 
 struct OpenProblem {
@@ -186,8 +190,13 @@ Result<Status> read_status(Reader& reader) {
     for (const auto& [name, feed] : reader.feeds) {
         auto one = feed_status(reader, name);
         if (!one) return one.error();
+        one->table = feed.table.name;
+        one->topic = feed.topic;
         status.feeds.push_back(*std::move(one));
     }
+    const auto loaded = loaded_rows(reader.assembly->store(), reader.feeds, reader.now);
+    if (!loaded) return loaded.error();
+    for (FeedStatus& feed : status.feeds) feed.loaded = loaded->at(feed.name);
     if (auto done = read_sources(reader, status); !done) return done.error();
     auto pipe = pipe_status(*reader.assembly, reader.now);
     if (!pipe) return pipe.error();
@@ -202,8 +211,8 @@ bool is_wrong(const Status& status) {
     if (!status.problems.empty() || status.dead_letters > 0 || status.gaps > 0) return true;
     return std::ranges::any_of(status.feeds, [](const FeedStatus& feed) {
         const auto& [all, today] = feed.totals;
-        return today.sum.of(CoverageState::failed) > 0 || today.sum.of(CoverageState::missed) > 0 ||
-               all.sum.of(CoverageState::lost) > 0;
+        return feed.loaded.others > 0 || today.sum.of(CoverageState::failed) > 0 ||
+               today.sum.of(CoverageState::missed) > 0 || all.sum.of(CoverageState::lost) > 0;
     });
 }
 
@@ -218,7 +227,16 @@ std::string is_recording(const Status& status) {
                                               : std::string("at all"));
     }
     if (!status.running) {
-        return "not recording: no recorder is running" + (without.empty() ? "" : "; " + without);
+        // What a collection under another scheduler, or somebody else's messages, have brought.
+        std::string beside;
+        for (const FeedStatus& feed : status.feeds) {
+            if (feed.totals.all.last_settled || !feed.loaded.last_row) continue;
+            beside += fmt::format("{}the last row of {} was loaded {}",
+                                  beside.empty() ? "; rows came without one: " : ", ", feed.name,
+                                  ago(feed.loaded.last_row, status.now));
+        }
+        return "not recording: no recorder is running" + beside +
+               (without.empty() ? "" : "; " + without);
     }
     // For a demo that can write nothing, time stands still at the last slot that has prices.
     if (status.without_room) {
@@ -256,6 +274,14 @@ void write_feed(JsonWriter& json, const FeedStatus& feed) {
     write_sum(json, "all", feed.totals.all.sum);
     write_time(json, "last_slot", feed.totals.all.last_slot);
     write_time(json, "next_slot", feed.next_slot);
+    json.key("loaded").begin_object().key("rows_last_day").number(feed.loaded.rows_last_day);
+    write_time(json, "last_row", feed.loaded.last_row);
+    write_time(json, "last_message", feed.loaded.last_message);
+    json.end_object().key("rows_of_others").begin_object().key("rows").number(feed.loaded.others);
+    write_time(json, "from", feed.loaded.others_from);
+    write_time(json, "to", feed.loaded.others_to);
+    write_time(json, "since", feed.loaded.since);
+    json.end_object();
     json.key("prices").begin_array();
     for (const LastPrice& last : feed.prices) {
         json.begin_object().key("instrument").text(last.instrument).key("price");
@@ -357,6 +383,32 @@ void show_coverage(const Status& status) {
     table.print();
 }
 
+// Whoever asked for them: what no schedule expected is in no other table here.
+void show_loaded(const Status& status) {
+    Table table({{"feed"},
+                 {"loaded from"},
+                 {"rows in a day", Align::right},
+                 {"last row loaded"},
+                 {"last message made"}});
+    for (const FeedStatus& feed : status.feeds) {
+        table.add({feed.name, feed.topic, std::to_string(feed.loaded.rows_last_day),
+                   ago(feed.loaded.last_row, status.now),
+                   ago(feed.loaded.last_message, status.now)});
+    }
+    table.print();
+    for (const FeedStatus& feed : status.feeds) {
+        const LoadedRows& loaded = feed.loaded;
+        if (loaded.others == 0) continue;
+        print(fmt::format(
+            "ANOTHER PROGRAM writes into {}: {}{} rows since loading began at {}, dated {} to {}; "
+            "what it takes from {} stands there twice\n",
+            feed.table, loaded.others == LoadedRows::kMostOthers ? "at least " : "", loaded.others,
+            format_rfc3339(*loaded.since), format_rfc3339(*loaded.others_from),
+            format_rfc3339(*loaded.others_to), feed.topic));
+    }
+    print("\n");
+}
+
 void show_sources(const Status& status) {
     if (status.sources.empty()) return;
     Table table({{"source"}, {"state"}, {"since"}, {"last price"}, {"because of"}});
@@ -386,6 +438,7 @@ void show(const Status& status) {
     }
     prices.print_rest();
     print("\n");
+    show_loaded(status);
     show_sources(status);
     show_pipe(status.pipe, status.now);
     const bool any_settled = status.letters_retried + status.letters_dropped > 0;

@@ -8,6 +8,7 @@
 #include "base/json_writer.h"
 #include "demo/demo_sources.h"
 #include "mend/dead_letters.h"
+#include "store/row_instrument.h"
 #include "store/tape_label.h"
 #include "views/price_story.h"
 
@@ -372,29 +373,54 @@ std::string never_asked(const Reader& reader, const Story& story) {
         story.instrument, story.feed, when, story.feed);
 }
 
+// The row of the slot; without one the last, of those with a slot where there are any. A row
+// without a slot, as of the original, is asked for by its date.
+Result<std::optional<RowFacts>> row_asked_for(Store& store, const Feed& feed,
+                                              const std::string& instrument,
+                                              std::optional<Timestamp> slot) {
+    std::vector<Value> values;
+    const std::string of_it = rows_of_instrument(feed.table, instrument, values);
+    std::vector<std::string> tried;
+    if (slot) {
+        values.emplace_back(*slot);
+        tried = {fmt::format("{} and slot = ${}", of_it, values.size()),
+                 fmt::format("{} and slot is null and date = ${}", of_it, values.size())};
+    } else {
+        tried = {fmt::format("{0} and slot = (select slot from {1} where {0} and slot is not null "
+                             "order by slot desc limit 1)",
+                             of_it, feed.table.name),
+                 fmt::format("{0} and slot is null and date = (select max(date) from {1} where {0} "
+                             "and slot is null)",
+                             of_it, feed.table.name)};
+    }
+    for (const std::string& where : tried) {
+        auto rows = find_rows(store, feed, where, values);
+        if (!rows) return rows.error();
+        for (RowFacts& row : *rows) {
+            if (row.instrument == instrument) return std::optional(std::move(row));
+        }
+    }
+    return std::optional<RowFacts>();
+}
+
 Exit why_slot(const Globals& globals, Reader& reader, const std::vector<std::string>& what) {
     const auto feed = reader.feeds.find(what[0]);
     if (feed == reader.feeds.end()) return fail(Exit::not_found, "there is no feed " + what[0]);
     Story story;
     story.feed = what[0];
-    story.instrument = what[1];
-    std::string where = "instrument = $1";
-    std::vector<Value> values{story.instrument};
+    story.instrument = meant_instrument(reader, what[0], what[1]);
+    std::optional<Timestamp> slot;
     if (what.size() == 3) {
-        const auto slot = parse_rfc3339(what[2]);
-        if (!slot) return fail(Exit::usage, slot.error().what);
-        story.slot = *slot;
-        where += " and slot = $2";
-        values.emplace_back(*slot);
-    } else {
-        where += " and slot = (select slot from " + feed->second.table.name +
-                 " where instrument = $1 and slot is not null order by slot desc limit 1)";
+        const auto named = parse_rfc3339(what[2]);
+        if (!named) return fail(Exit::usage, named.error().what);
+        story.slot = slot = *named;
     }
-    auto rows = find_rows(reader.assembly->store(), feed->second, where, values);
-    if (!rows) return fail(rows.error());
-    if (!rows->empty()) {
-        story.row = rows->front();
+    auto row = row_asked_for(reader.assembly->store(), feed->second, story.instrument, slot);
+    if (!row) return fail(row.error());
+    if (*row) {
+        story.row = *std::move(*row);
         story.slot = story.row->slot;
+        if (!story.slot) return tell(globals, reader, std::move(story));
     }
     Store& store = reader.assembly->store();
     if (!story.slot) {

@@ -21,6 +21,13 @@ struct Globals {
 // One struct of options and one function for each verb; the command line fills the struct and
 // calls the function, which prints the answer on stdout, talk on stderr, and gives the exit code.
 
+// Where the loading of topics begins of which nothing is loaded yet.
+struct StartOptions {
+    bool from_start = false;
+    bool from_end = false;
+    std::vector<std::string> from;  // [TOPIC=]TIME, or start or end in its place
+};
+
 struct RunOptions {
     bool demo = false;
     double speed = 0;                // of the clock; 0: 1, and in the demo 30
@@ -28,6 +35,7 @@ struct RunOptions {
     std::optional<Timestamp> until;  // stop then, by the recorder's clock
     std::optional<int> slots;        // stop after so many slots of each feed
     bool plain = false;              // log lines, no live table
+    StartOptions starts{};
     // Not on the command line:
     std::function<void()> changed;         // called after each change
     std::optional<Timestamp> stood_still;  // the demo: since when nothing was expected
@@ -43,6 +51,7 @@ Exit verb_collect(const Globals& globals, const CollectOptions& options);
 
 struct LoadVerbOptions {
     bool until_end = false;
+    StartOptions starts{};
 };
 Exit verb_load(const Globals& globals, const LoadVerbOptions& options);
 

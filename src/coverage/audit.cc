@@ -19,6 +19,7 @@ constexpr std::array kNames{
     KindName{AuditKind::row_altered, "row_altered"},
     KindName{AuditKind::row_missing, "row_missing"},
     KindName{AuditKind::row_without_message, "row_without_message"},
+    KindName{AuditKind::rows_of_others, "rows_of_others"},
     KindName{AuditKind::duplicate_altered, "duplicate_altered"},
     KindName{AuditKind::duplicate_missing, "duplicate_missing"},
     KindName{AuditKind::duplicate_without_message, "duplicate_without_message"},

@@ -19,6 +19,7 @@ enum class AuditKind {
     row_altered,          // a price's row has other values than its message
     row_missing,          // a message below the ledger has no row
     row_without_message,  // no message gave this row
+    rows_of_others,       // another program writes into a table that is being loaded
     duplicate_altered,    // the same of the table `duplicates`
     duplicate_missing,
     duplicate_without_message,
@@ -62,9 +63,10 @@ struct AuditDifference {
 
 // What could not be compared, which is no difference.
 struct NotCompared {
-    std::map<TopicPartition, std::int64_t> messages_gone;  // from the tape, by its retention
-    std::map<std::string, std::int64_t> rows_gone;         // by table: their messages are gone
-    std::map<std::string, std::int64_t> rows_of_others;    // by table: recorded_at is null
+    std::map<TopicPartition, std::int64_t> messages_gone;          // from the tape, by retention
+    std::map<TopicPartition, std::int64_t> messages_before_start;  // not loaded, by choice
+    std::map<std::string, std::int64_t> rows_gone;       // by table: their messages are gone
+    std::map<std::string, std::int64_t> rows_of_others;  // by table: there before it was loaded
     std::int64_t dead_letters_gone = 0;
     std::int64_t captures_pruned = 0;           // by retention or budget: the bytes alone are gone
     std::int64_t captures_left_out = 0;         // of the copy that was restored here

@@ -4,6 +4,7 @@
 #include <set>
 
 #include "coverage/audit_work.h"
+#include "load/loading_start.h"
 #include "tape/tape_rules.h"
 
 // The offset ledger, the batches that moved it, the gaps that it passed over, and the tape.
@@ -34,6 +35,7 @@ public:
         for (const auto& [name, feed] : work_.feeds()) topics_.insert(feed.topic);
         topics_.insert(std::string(kOutcomesTopic));
         if (auto done = read_ledger(); !done) return done.error();
+        if (auto done = read_starts(); !done) return done.error();
         if (auto done = follow_batches(); !done) return done.error();
         if (auto done = ask_tape(); !done) return done.error();
         if (auto done = look_at_gaps(); !done) return done.error();
@@ -86,6 +88,17 @@ private:
                 fmt::format("the last batch ends at {}", batches.value())));
         }
         partitions_.emplace(at, std::move(partition));
+    }
+
+    Result<> read_starts() {
+        const auto starts = loading_starts(work_.store());
+        if (!starts) return starts.error();
+        for (const auto& [at, start] : *starts) {
+            const auto known = partitions_.find(at);
+            if (known == partitions_.end()) continue;
+            known->second.start = std::min(start.offset, known->second.loaded);
+        }
+        return {};
     }
 
     // Every batch begins where the one before it ended, the first at 0.
@@ -156,7 +169,8 @@ private:
     void leave_out(AuditedPartition& partition) {
         partition.is_elsewhere = true;
         partition.extent = {partition.loaded, partition.loaded};
-        work_.report.not_compared.messages_gone[partition.at] = partition.loaded.value();
+        const std::int64_t gone = partition.loaded.value() - partition.start.value();
+        if (gone > 0) work_.report.not_compared.messages_gone[partition.at] = gone;
     }
 
     void compare_extent(AuditedPartition& partition) {
@@ -168,9 +182,14 @@ private:
                          fmt::format("loaded up to {}", loaded.value()),
                          fmt::format("the tape ends at {}", partition.extent.end.value())));
         }
-        const std::int64_t gone = std::min(partition.extent.earliest, partition.loaded).value();
-        if (gone > 0) work_.report.not_compared.messages_gone[partition.at] = gone;
-        work_.expects(std::max<std::int64_t>(0, partition.loaded.value() - gone));
+        NotCompared& left_out = work_.report.not_compared;
+        const Offset earliest = std::min(partition.extent.earliest, partition.loaded);
+        const std::int64_t gone = earliest.value() - partition.start.value();
+        if (gone > 0) left_out.messages_gone[partition.at] = gone;
+        if (gone < 0) left_out.messages_before_start[partition.at] = -gone;
+        partition.extent.earliest = std::max(partition.extent.earliest, partition.start);
+        work_.expects(std::max<std::int64_t>(
+            0, partition.loaded.value() - std::max(earliest, partition.start).value()));
     }
 
     Result<> look_at_gaps() {

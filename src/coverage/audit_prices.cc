@@ -6,6 +6,7 @@
 #include "coverage/audit_captures.h"
 #include "coverage/audit_compare.h"
 #include "load/batch_maker.h"
+#include "load/loading_start.h"
 #include "load/price_parts.h"
 
 // Prices: the messages of the topics that fill a table, its rows, and the table `duplicates`.
@@ -52,11 +53,12 @@ std::vector<AuditTable> tables_of(const PriceTable& table) {
 class PriceSubject : public AuditSubject {
 public:
     PriceSubject(AuditWork& work, PriceTable table, std::vector<const Feed*> feeds,
-                 CaptureNames& names)
+                 CaptureNames& names, const RowsBefore& before)
         : work_(work),
           table_(std::move(table)),
           feeds_(std::move(feeds)),
           names_(names),
+          before_(before),
           tables_(tables_of(table_)) {
         if (feeds_.size() == 1) return;  // then it is that one
         for (const Feed* feed : feeds_) {
@@ -173,7 +175,37 @@ public:
         return entry;
     }
 
+    // Once all rows were seen.
+    void tell_others() const {
+        if (beside_.rows == 0) return;
+        AuditDifference difference{AuditKind::rows_of_others,
+                                   feeds_.front()->name,
+                                   {},
+                                   {},
+                                   {},
+                                   {},
+                                   {},
+                                   {},
+                                   table_.name,
+                                   std::to_string(beside_.first_id),
+                                   {}};
+        difference.stored =
+            fmt::format("{} rows from id {} on, dated {} to {}", beside_.rows, beside_.first_id,
+                        audit_time(beside_.first), audit_time(beside_.last));
+        difference.derived =
+            fmt::format("(no message: another program has written them since loading began at {})",
+                        format_rfc3339(*before_.since));
+        work_.differs(std::move(difference));
+    }
+
 private:
+    struct Beside {
+        std::int64_t rows = 0;
+        std::int64_t first_id = 0;
+        Timestamp first{};
+        Timestamp last{};
+    };
+
     static constexpr std::string_view kDuplicate =
         "id, slot, instrument, topic, partition, message_offset, source, revision, cast(kept_price "
         "as text), cast(other_price as text), other_date";
@@ -233,8 +265,8 @@ private:
 
     Result<> take_row(const RowView& row, bool is_first, const AuditSink& sink) {
         // Taken over from the original, or another program's.
-        if (row.is_null(11)) {
-            if (is_first) ++work_.report.not_compared.rows_of_others[table_.name];
+        if (row.is_null(11) || row.integer(0) <= before_.last_before) {
+            if (is_first) count_other(row);
             return {};
         }
         AuditEntry entry;
@@ -258,6 +290,23 @@ private:
             if (!noted) return noted;
         }
         return sink(std::move(entry));
+    }
+
+    // What came after loading began came beside it, and may be the same messages' once more.
+    void count_other(const RowView& row) {
+        const std::int64_t id = row.integer(0);
+        const bool was_there =
+            !before_.since || id <= std::max(before_.last_other, before_.last_before);
+        if (was_there) {
+            ++work_.report.not_compared.rows_of_others[table_.name];
+            return;
+        }
+        const Timestamp date = row.timestamp(5);
+        if (!work_.holds(date)) return;
+        if (beside_.rows++ == 0) beside_ = {1, id, date, date};
+        beside_.first_id = std::min(beside_.first_id, id);
+        beside_.first = std::min(beside_.first, date);
+        beside_.last = std::max(beside_.last, date);
     }
 
     AuditEntry duplicate_of(const RowView& row) const {
@@ -356,6 +405,8 @@ private:
     const PriceTable table_;
     const std::vector<const Feed*> feeds_;
     CaptureNames& names_;
+    const RowsBefore before_;
+    Beside beside_;
     const std::vector<AuditTable> tables_;
     std::unordered_map<std::string_view, const Feed*> feed_of_;
     RecordDecoder decoder_;
@@ -370,6 +421,8 @@ Result<> audit_prices(AuditWork& work, std::map<TopicPartition, AuditedPartition
     // Feeds may share a table; what is compared is the table.
     std::map<std::string, std::vector<const Feed*>> tables;
     for (const auto& [name, feed] : work.feeds()) tables[feed.table.name].push_back(&feed);
+    const auto before = rows_before_loading(work.store());
+    if (!before) return before.error();
     for (const auto& [table, feeds] : tables) {
         if (std::ranges::none_of(feeds,
                                  [&](const Feed* feed) { return work.is_asked(feed->name); }))
@@ -380,10 +433,13 @@ Result<> audit_prices(AuditWork& work, std::map<TopicPartition, AuditedPartition
                 read.push_back(&partition);
             }
         }
-        PriceSubject subject(work, feeds.front()->table, feeds, names);
+        const auto known = before->find(table);
+        PriceSubject subject(work, feeds.front()->table, feeds, names,
+                             known == before->end() ? RowsBefore{} : known->second);
         AuditCompare compare(work, subject, std::move(read));
         if (auto done = compare.run(); !done) return done;
         work.report.prices += compare.messages();
+        subject.tell_others();
     }
     return {};
 }

@@ -307,25 +307,25 @@ const Tampering kTamperings[] = {
      "insert into coin_records (coin, instrument, price, date, slot, source, revision, "
      "recorded_at) select coin, instrument, price, date, slot, 'beta', revision, recorded_at from "
      "coin_records where id = 1",
-     {"row_without_message coin 00:05 bitcoin coin_records row 9: price 216.53, source beta -> (no "
+     {"row_without_message coin 00:05 bitcoin coin_records row 8: price 216.53, source beta -> (no "
       "message)"}},
     {"ARowOfAHigherRevision",
      "insert into coin_records (coin, instrument, price, date, slot, source, revision, "
      "recorded_at) select coin, instrument, price, date, slot, source, 1, recorded_at from "
      "coin_records where id = 1",
-     {"row_without_message coin 00:05 bitcoin coin_records row 9: price 216.53, source alpha -> "
+     {"row_without_message coin 00:05 bitcoin coin_records row 8: price 216.53, source alpha -> "
       "(no message)"}},
     {"ARowOfAnUnknownInstrument",
      "insert into coin_records (coin, instrument, price, date, slot, source, revision, "
      "recorded_at) select 'tulip', 'tulip', price, date, slot, source, 0, recorded_at from "
      "coin_records where id = 1",
-     {"row_without_message coin 00:05 tulip coin_records row 9: price 216.53, source alpha -> (no "
+     {"row_without_message coin 00:05 tulip coin_records row 8: price 216.53, source alpha -> (no "
       "message)"}},
     {"ARowFarInTheFuture",
      "insert into coin_records (coin, instrument, price, date, slot, source, revision, "
      "recorded_at) select coin, instrument, price, date, 9223372036854775807, source, 0, "
      "recorded_at from coin_records where id = 1",
-     {"row_without_message coin 54775 bitcoin coin_records row 9: price 216.53, source alpha -> "
+     {"row_without_message coin 54775 bitcoin coin_records row 8: price 216.53, source alpha -> "
       "(no message)"}},
     {"ARowThatIsGone",
      "delete from coin_records where id = 1",
@@ -341,11 +341,14 @@ const Tampering kTamperings[] = {
     {"ARowOfTheOriginalsTwice",
      "insert into coin_records (coin, instrument, price, date, recorded_at) select coin, "
      "instrument, price, date, recorded_at from coin_records where coin = 'dogecoin'",
-     {"row_without_message coin dogecoin coin_records row 9: price 0.07 -> (no message)"}},
+     {"row_without_message coin dogecoin coin_records row 8: price 0.07 -> (no message)"}},
     {"ARowThatPassesForAnothers",
      "update coin_records set recorded_at = null where id = 1",
      {"row_missing coin 00:05 bitcoin coin_topic[0] 0 coin_records: (no row) -> price 216.53, "
-      "source alpha"}},
+      "source alpha",
+      "rows_of_others coin coin_records row 1: 1 rows from id 1 on, dated 2026-11-24T00:05:01Z to "
+      "2026-11-24T00:05:01Z -> (no message: another program has written them since loading began "
+      "at 2026-11-24T00:05:01Z)"}},
     {"ADuplicateThatIsGone",
      "delete from duplicates",
      {"duplicate_missing coin 00:05 bitcoin coin_topic[0] 5 duplicates: (no row) -> other_price "
@@ -528,7 +531,7 @@ TEST_F(AuditTest, ARowWhoseMessageRetentionTookIsMissedByItsBatch) {
          {},
          1});
     EXPECT_THAT(found(), ::testing::Contains("row_without_message coin 00:05 tulip coin_records "
-                                             "row 9: price 11.00, source alpha -> (no message)"));
+                                             "row 8: price 11.00, source alpha -> (no message)"));
 }
 
 TEST_F(AuditTest, RowsBeyondALedgerThatWasSetBackWithItsBatchesAreNamed) {

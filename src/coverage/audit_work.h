@@ -60,6 +60,7 @@ struct AuditedPartition {
     TopicPartition at;          // as the store calls it: store/tape_label.h
     bool is_elsewhere = false;  // of a tape that the store was loaded from before
     Extent extent{};
+    Offset start;    // where loading began, by choice: what is before was never loaded
     Offset loaded;   // by ledger or batches, whichever is further: what is below is in the store
     Offset batches;  // where the last of them ends
     std::optional<Sha256> last_digest;

@@ -186,6 +186,29 @@ struct TapeChanged {
     }
 };
 
+// Where the loading of a partition begins, as a person chose it.
+struct LoadingBegins {
+    static constexpr std::string_view kName = "loading_begins";
+    static constexpr Severity kSeverity = Severity::info;
+    std::string_view topic;
+    std::int64_t partition;
+    std::int64_t offset;
+    std::string_view at;          // "start", "end" or "time"
+    std::int64_t rows_of_others;  // in the table by then
+    void fields(EventFields& out) const {
+        out.field("topic", topic).field("partition", partition).field("offset", offset);
+        out.field("at", at).field("rows_of_others", rows_of_others);
+    }
+};
+
+// Where a topic begins was chosen again, and is decided already.
+struct LoadingStartIsKept {
+    static constexpr std::string_view kName = "loading_start_is_kept";
+    static constexpr Severity kSeverity = Severity::warn;
+    std::string_view topic;
+    void fields(EventFields& out) const { out.field("topic", topic); }
+};
+
 // Accounts of another deployment's runs lie on the topic: they are left alone. Told once for each.
 struct ForeignAccounts {
     static constexpr std::string_view kName = "foreign_accounts";

@@ -27,7 +27,8 @@ Loader::Loader(Tape& tape, Store& store, Clock& clock, Log& log, LoaderOptions o
       options_(std::move(options)),
       on_committed_(std::move(committed)),
       maker_(options_.topics, std::max<std::size_t>(1, options_.batch.rows)),
-      watch_(tape, clock) {}
+      watch_(tape, clock),
+      starts_(tape, store, log, options_.starts) {}
 
 Result<LoadSummary> Loader::run(std::stop_token stop, bool until_end) {
     refused_ = 0;
@@ -137,19 +138,24 @@ Result<> Loader::assigned(const std::vector<TopicPartition>& partitions, TapeRea
     }
 }
 
-// The ledger's entries of this tape, by the places on it. Tapes change between two runs alone, but
-// only one that answers can say who it is.
+// Tapes change between two runs alone, but only one that answers can say who it is.
+Result<> Loader::know_tape() {
+    if (label_) return {};
+    const auto identity = tape_.identity();
+    if (!identity) return identity.error();
+    auto label = adopt_tape(store_, *identity, options_.place, clock_.now(), {.stop = stop_});
+    if (!label) return label.error();
+    auto mine = claim_topics(store_, options_.topics, {.stop = stop_});
+    if (!mine) return mine;
+    label_ = *std::move(label);
+    return {};
+}
+
+// The ledger's entries of this tape, by the places on it.
 Result<std::vector<LedgerEntry>> Loader::ledger_of(const std::vector<TopicPartition>& partitions) {
-    if (!label_) {
-        const auto identity = tape_.identity();
-        if (!identity) return identity.error();
-        auto label = adopt_tape(store_, *identity, options_.place, clock_.now(), {.stop = stop_});
-        if (!label) return label.error();
-        if (auto mine = claim_topics(store_, options_.topics, {.stop = stop_}); !mine) {
-            return mine.error();
-        }
-        label_ = *std::move(label);
-    }
+    if (auto known = know_tape(); !known) return known.error();
+    auto begun = starts_.begin(options_.topics, *label_, clock_.now(), {.stop = stop_});
+    if (!begun) return begun.error();
     std::vector<TopicPartition> stored;
     for (const TopicPartition& at : partitions) stored.push_back(label_->at(at));
     auto ledger = store_.ledger(stored, {.stop = stop_});

@@ -11,6 +11,7 @@
 #include "events/log.h"
 #include "load/batch_maker.h"
 #include "load/commit_queue.h"
+#include "load/loading_start.h"
 #include "load/topic_watch.h"
 #include "store/store.h"
 #include "store/tape_label.h"
@@ -21,7 +22,8 @@ namespace tapedeck {
 struct LoaderOptions {
     std::vector<LoadedTopic> topics;
     std::string group = "tapedeck";
-    std::string place;  // of the tape, for people: its URL without secrets
+    std::string place;    // of the tape, for people: its URL without secrets
+    StartChoices starts;  // of topics of which nothing is loaded yet
     BatchLimits batch;
     int committers = 1;     // transactions at once
     int give_up_after = 0;  // failed tries of one commit, seconds apart; 0: never give up
@@ -61,6 +63,7 @@ private:
     Result<> read_on(TapeReader& reader, bool until_end);
     Result<> bear(const Error& error, TapeReader& reader, bool until_end, Outage& outage);
     Result<> assigned(const std::vector<TopicPartition>& partitions, TapeReader& reader);
+    Result<> know_tape();
     Result<std::vector<LedgerEntry>> ledger_of(const std::vector<TopicPartition>& partitions);
     Result<> start_partition(const LedgerEntry& entry, TapeReader& reader);
     void refuse(const TopicPartition& at, std::string_view why, TapeReader& reader);
@@ -84,6 +87,7 @@ private:
     const OnCommitted on_committed_;
     BatchMaker maker_;
     TopicWatch watch_;
+    LoadingStarts starts_;
 
     std::map<TopicPartition, Reading> reading_;
     std::set<std::string> told_foreign_;  // deployments

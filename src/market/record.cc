@@ -8,6 +8,7 @@
 
 #include "base/json_writer.h"
 #include "base/utf8.h"
+#include "market/instrument_name.h"
 #include "market/json_scanner.h"
 #include "market/price_text.h"
 #include "market/record_parts.h"
@@ -92,16 +93,6 @@ void put_time(std::string& out, JsonWriter& json, Field field, Timestamp time) {
 void put_price(std::string& out, JsonWriter& json, Field field, const Price& price) {
     json.key(name_of(field)).raw("");
     price.append_to(out);
-}
-
-// The last group in parentheses that may be a ticker, "AAPL" of "Apple Inc. (AAPL)"; else the name.
-std::string_view ticker_of(std::string_view name) {
-    const std::size_t open = name.rfind('(');
-    if (open == std::string_view::npos) return name;
-    const std::size_t close = name.find(')', open);
-    if (close == std::string_view::npos || close == open + 1) return name;
-    const std::string_view group = name.substr(open + 1, close - open - 1);
-    return group.find(' ') == std::string_view::npos ? group : name;
 }
 
 Error malformed_message(std::string what) { return {ErrorKind::malformed, std::move(what)}; }
@@ -244,10 +235,7 @@ private:
         if ((seen_ & 1U << static_cast<unsigned>(Field::current_price)) == 0) {
             return fail("current_price is missing, of " + in_quotes(record.name));
         }
-        record.instrument = record.name;
-        if (form_ == RecordForm::stock) {
-            record.instrument = symbol_.empty() ? ticker_of(record.name) : symbol_;
-        }
+        record.instrument = symbol_.empty() ? instrument_of(record.name, form_) : symbol_;
         if (record.instrument.size() > kLongestKey) {
             return fail("instrument is too long: " + in_quotes(record.instrument));
         }

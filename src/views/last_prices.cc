@@ -42,6 +42,24 @@ Result<BySlot> last_slots(Store& store, const Feed& feed, Places wanted) {
     return found;
 }
 
+// The last slots for which a price was sent, whoever asked, of those who answered lately.
+Result<std::map<std::size_t, Timestamp>> slots_sent(Store& store, const Feed& feed,
+                                                    const Places& places) {
+    std::map<std::size_t, Timestamp> found;
+    auto done = store.query(
+        {"select slot, instrument from outcomes where feed = $1 and state = 'sent' order by slot "
+         "desc, instrument desc limit $2",
+         {feed.name, static_cast<std::int64_t>(places.size()) * 4 + 100},
+         {}},
+        [&](const RowView& row) -> Result<> {
+            const auto one = places.find(row.text(1));
+            if (one != places.end()) found.emplace(one->second, row.timestamp(0));
+            return {};
+        });
+    if (!done) return done.error();
+    return found;
+}
+
 // Of several rows the one that the view of prices shows.
 Result<> read_prices(Store& store, const Feed& feed, Timestamp slot, const Places& places,
                      std::vector<std::size_t> wanted, std::vector<LastPrice>& prices) {
@@ -81,9 +99,26 @@ Result<std::vector<LastPrice>> last_prices(Store& store, const Feed& feed) {
     }
     auto slots = last_slots(store, feed, places);
     if (!slots) return slots.error();
-    for (auto& [slot, wanted] : *slots) {
-        auto done = read_prices(store, feed, slot, places, std::move(wanted), prices);
-        if (!done) return done.error();
+    const auto sent = slots_sent(store, feed, places);
+    if (!sent) return sent.error();
+    // What the ledger knows is there; what it does not expect is looked for first where it is
+    // newer.
+    BySlot newer;
+    for (const auto& [place, slot] : *sent) newer[slot].push_back(place);
+    for (const auto& [slot, settled] : *slots) {
+        for (const std::size_t place : settled) {
+            const auto known = sent->find(place);
+            if (known != sent->end() && known->second <= slot) {
+                std::erase(newer[known->second], place);
+            }
+        }
+    }
+    for (BySlot* all : {&newer, &*slots}) {
+        for (auto& [slot, wanted] : *all) {
+            if (wanted.empty()) continue;
+            auto done = read_prices(store, feed, slot, places, std::move(wanted), prices);
+            if (!done) return done.error();
+        }
     }
     return prices;
 }

@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include "store/row_instrument.h"
+
 namespace tapedeck {
 namespace {
 
@@ -29,7 +31,7 @@ Result<std::vector<RowFacts>> find_rows(Store& store, const Feed& feed, const st
             facts.table = feed.table.name;
             facts.id = row.integer(0);
             facts.name = text_or_empty(row, 2);
-            facts.instrument = row.is_null(1) ? facts.name : std::string(row.text(1));
+            facts.instrument = row_instrument(row, 1, 2, feed.table.form);
             facts.price = stored_price(row, 3);
             facts.date = row.timestamp(4);
             if (!row.is_null(5)) facts.slot = row.timestamp(5);

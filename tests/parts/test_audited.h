@@ -31,6 +31,9 @@ public:
     // bitcoin again with another price, the second with the same one, a message that is none, one
     // of the original's, and a row that was there before tapedeck.
     void record() {
+        change({"insert into coin_records (id, coin, price, date) values (0, 'bitcoin', $1, $2)",
+                {*Decimal::parse("99.5"), kSlot - std::chrono::hours(1)},
+                1});
         for (int slot = 0; slot < kSlots; ++slot) {
             clock_.advance(kSlot + slot * kBetween + std::chrono::seconds(1) - clock_.now());
             collect("coin", "bitcoin", slot, fmt::format("{}.53", 216 + slot));
@@ -54,14 +57,12 @@ public:
                 {}});
         load();
         settle();
-        change({"insert into coin_records (coin, price, date) values ('bitcoin', $1, $2)",
-                {*Decimal::parse("99.5"), kSlot - std::chrono::hours(1)},
-                1});
     }
 
     void load() {
         LoaderOptions options = loading_of(feeds.at("coin"));
         options.topics.push_back({"stock_topic", feeds.at("stock").table});
+        options.starts.others = StartChoice{};
         Loader loader(tape_, store_, clock_, log_, options);
         auto done = loader.run({}, true);
         ASSERT_TRUE(done) << done.error().what;

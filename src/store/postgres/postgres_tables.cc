@@ -253,8 +253,25 @@ create table stalls (
 );
 )";
 
-constexpr std::array kSteps{kTables, kReplacements, kGapsIndex,    kLettersWithoutTime,
-                            kTapes,  kDeployments,  kLoadedTopics, kLetterEnds};
+// Where the loading of each topic began, and which rows were there before: load/loading_start.
+constexpr std::string_view kLoadingStarts = R"(
+create table loading_starts (
+  topic text collate "C" not null,
+  partition bigint not null,
+  start_offset bigint not null,
+  how text collate "C" not null check (how in ('first', 'start', 'end', 'time')),
+  asked timestamptz,
+  price_table text collate "C" not null,
+  others bigint not null,
+  last_other bigint not null,
+  last_before bigint not null,
+  decided_at timestamptz not null,
+  primary key (topic, partition)
+);
+)";
+
+constexpr std::array kSteps{kTables,      kReplacements, kGapsIndex,  kLettersWithoutTime, kTapes,
+                            kDeployments, kLoadedTopics, kLetterEnds, kLoadingStarts};
 
 constexpr std::array<std::string_view, 7> kAddedColumns = {
     "instrument text collate \"C\"", "slot timestamptz",
@@ -296,14 +313,21 @@ std::string prices_query(const PriceTable& table) {
         table.name, view_columns(table));
 }
 
+// As instrument_of reads it: of a stock's name, the last group in parentheses, without blanks.
+std::string instrument_sql(const PriceTable& table) {
+    return table.form == RecordForm::stock
+               ? "coalesce(instrument, substring(stock from '\\(([^( )]+)\\)[^(]*$'), stock)"
+               : "coalesce(instrument, coin)";
+}
+
 // Of each instrument seen in the week before the newest slot.
 std::string latest_query(const PriceTable& table) {
     return fmt::format(
-        "select distinct on (coalesce(instrument, {2})) {1}"
+        "select distinct on ({2}) {1}"
         " from \"{0}\" where date >= coalesce((select max(slot) from \"{0}\" where slot is not"
-        " null), now()) - interval '7 days' order by coalesce(instrument, {2}), date desc,"
+        " null), now()) - interval '7 days' order by {2}, date desc,"
         " revision desc nulls last, recorded_at, id",
-        table.name, view_columns(table), name_column(table));
+        table.name, view_columns(table), instrument_sql(table));
 }
 
 std::string views_sql(const PriceTable& table) {
@@ -318,6 +342,9 @@ std::string indexes_sql(const std::string& table) {
         "create unique index if not exists \"{0}_key\" on \"{0}\""
         " (slot, instrument, source, revision) where slot is not null;"
         "create index if not exists \"{0}_brin\" on \"{0}\" using brin (id, date);"
+        // Rows of other programs are few or old; they are counted at every look.
+        "create index if not exists \"{0}_other\" on \"{0}\" (recorded_at, id)"
+        " where recorded_at is null;"
         // A vacuum now and then, which the BRIN's new ranges wait for: it passes over old pages.
         "alter table \"{0}\" set (autovacuum_vacuum_insert_scale_factor = 0.01,"
         " autovacuum_vacuum_insert_threshold = 100000);",

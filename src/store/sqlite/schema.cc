@@ -270,8 +270,25 @@ create table stalls (
 ) strict, without rowid;
 )";
 
-constexpr std::array kSteps{kTables, kReplacements, kGapsIndex,    kLettersWithoutTime,
-                            kTapes,  kDeployments,  kLoadedTopics, kLetterEnds};
+// Where the loading of each topic began, and which rows were there before: load/loading_start.
+constexpr std::string_view kLoadingStarts = R"(
+create table loading_starts (
+  topic text not null,
+  partition integer not null,
+  start_offset integer not null,
+  how text not null check (how in ('first', 'start', 'end', 'time')),
+  asked integer,
+  price_table text not null,
+  others integer not null,
+  last_other integer not null,
+  last_before integer not null,
+  decided_at integer not null,
+  primary key (topic, partition)
+) strict, without rowid;
+)";
+
+constexpr std::array kSteps{kTables,      kReplacements, kGapsIndex,  kLettersWithoutTime, kTapes,
+                            kDeployments, kLoadedTopics, kLetterEnds, kLoadingStarts};
 
 constexpr std::string_view kSharedColumns =
     "instrument text, slot integer, source text, revision integer, recorded_at integer, "
@@ -342,6 +359,9 @@ Result<> make_price_table(Database& database, const PriceTable& table) {
         " date integer not null, {2}) strict;"
         "create unique index if not exists \"{0}_key\" on \"{0}\""
         " (slot, instrument, source, revision) where slot is not null;"
+        // Rows of other programs are few or old; they are counted at every look.
+        "create index if not exists \"{0}_other\" on \"{0}\" (recorded_at, id)"
+        " where recorded_at is null;"
         // The original's messages have no slot: each of them is a price of its own.
         "create view if not exists \"{3}\" as select * from \"{0}\" r where r.slot is null"
         " or r.id = (select o.id from \"{0}\" o where o.slot = r.slot and o.instrument ="

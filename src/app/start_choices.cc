@@ -1,0 +1,42 @@
+#include "app/start_choices.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+namespace tapedeck {
+
+Result<StartChoices> start_choices(const StartOptions& options, const Settings& settings) {
+    StartChoices choices;
+    std::vector<std::string> all = options.from;
+    if (options.from_end) all.emplace_back("end");
+    if (options.from_start) all.emplace_back("start");
+    for (const std::string& text : all) {
+        if (auto added = add_start_choice(text, choices); !added) return added.error();
+    }
+    for (const auto& [topic, choice] : choices.by_topic) {
+        const bool known = std::ranges::any_of(
+            settings.feeds, [&](const auto& feed) { return feed.second.topic == topic; });
+        if (!known) {
+            return Error{ErrorKind::malformed, fmt::format("no feed has the topic '{}'", topic)};
+        }
+    }
+    return choices;
+}
+
+Result<> begin_loading(Assembly& assembly, const LoaderOptions& loading) {
+    const auto passing = [](const Error& error) -> Result<> {
+        if (retryable(error.kind)) return {};
+        return error;
+    };
+    const auto label = label_of(assembly.store(), assembly.tape());
+    if (!label) return passing(label.error());
+    if (const auto identity = assembly.tape().identity(); !identity) {
+        return passing(identity.error());
+    }
+    LoadingStarts starts(assembly.tape(), assembly.store(), assembly.log(), loading.starts);
+    auto begun = starts.begin(loading.topics, *label, assembly.clock().now(), {});
+    return begun ? begun : passing(begun.error());
+}
+
+}  // namespace tapedeck

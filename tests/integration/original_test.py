@@ -1,0 +1,314 @@
+"""Coming from the original and going back, docs/from-the-original.md step by step, with real Kafka
+and PostgreSQL and with the original's own client, kafka-python as it stands. Its two jobs are
+written anew from what is known of them: a function that sends one array of prices a run, and a
+streaming job that reads each topic from its earliest offset at every start and appends one row for
+each object of an array. Every price that was sent is looked for in the tables: it stands there once.
+Spark itself is not started: the job's logic is plain Python here."""
+import collections
+import datetime
+import json
+import os
+import pathlib
+import subprocess
+import sys
+import tempfile
+import traceback
+
+import kafka
+import psycopg2
+
+PROGRAM = os.path.abspath(sys.argv[1])
+SERVERS = pathlib.Path(__file__).resolve().parent.parent / "servers"
+COINS = ["bitcoin", "ethereum"]
+STOCKS = {"AAPL": "Apple Inc. (AAPL)", "TSLA": "Tesla, Inc. (TSLA)"}
+TABLES = """
+create table coin_records (id serial primary key, coin text, price decimal, date timestamp not null);
+create table stock_records (id serial primary key, stock text, price decimal,
+                            previous_close decimal, date timestamp not null);
+"""
+START = datetime.datetime(2026, 11, 24, 14, 0, tzinfo=datetime.timezone.utc)
+
+
+def server(kind, *arguments):
+    done = subprocess.run([sys.executable, SERVERS / f"{kind}.py", *map(str, arguments)],
+                          capture_output=True, text=True, timeout=400)
+    assert done.returncode == 0, f"{kind} {arguments}: {done.stdout}{done.stderr}"
+    return json.loads(done.stdout) if arguments[0] == "start" else None
+
+
+class Functions:
+    """The original's Lambda functions: one array a run, without a key."""
+
+    def __init__(self, port):
+        self.producer = kafka.KafkaProducer(bootstrap_servers=f"127.0.0.1:{port}")
+        self.runs = 0
+        self.sent = collections.Counter()  # (table, name, price, time)
+
+    def run(self):
+        time = START + datetime.timedelta(minutes=5 * self.runs)
+        self.runs += 1
+        coins = [{"coin_name": coin, "current_price": 22000.25 + self.runs + i}
+                 for i, coin in enumerate(COINS)]
+        stocks = [{"stock_name": name, "current_price": 150.5 + self.runs + i,
+                   "previous_close": 149.75} for i, name in enumerate(STOCKS.values())]
+        milliseconds = int(time.timestamp() * 1000)
+        for topic, records in (("coin_topic", coins), ("stock_topic", stocks)):
+            self.producer.send(topic, json.dumps(records).encode(), timestamp_ms=milliseconds)
+            for record in records:
+                name = record.get("coin_name") or record["stock_name"]
+                self.sent[(topic.replace("topic", "records"), name,
+                           f"{record['current_price']}", time)] += 1
+        self.producer.flush()
+
+
+class Job:
+    """The original's streaming job: it keeps no offset, so a start reads everything again."""
+
+    def __init__(self, port, database, from_earliest=True):
+        self.database = database
+        self.consumer = kafka.KafkaConsumer(
+            bootstrap_servers=f"127.0.0.1:{port}", group_id=None, enable_auto_commit=False,
+            consumer_timeout_ms=3000)
+        self.parts = [kafka.TopicPartition(topic, 0) for topic in ("coin_topic", "stock_topic")]
+        self.consumer.assign(self.parts)
+        if from_earliest:
+            self.consumer.seek_to_beginning(*self.parts)
+        else:
+            self.consumer.seek_to_end(*self.parts)
+            for part in self.parts:
+                self.consumer.position(part)
+        self.written = 0
+
+    def work(self):
+        """What is there now: a value that is no array gives no row, and no error."""
+        ends = self.consumer.end_offsets(self.parts)
+        while any(self.consumer.position(part) < ends[part] for part in self.parts):
+            for part, messages in self.consumer.poll(timeout_ms=500).items():
+                for message in messages:
+                    self.append(part.topic, message)
+        return self
+
+    def append(self, topic, message):
+        records = json.loads(message.value)
+        if not isinstance(records, list):
+            return
+        date = datetime.datetime.fromtimestamp(message.timestamp / 1000, datetime.timezone.utc)
+        date = date.replace(tzinfo=None)  # its JVM was in UTC, and writes no zone
+        with self.database, self.database.cursor() as cursor:
+            for record in records:
+                if topic == "coin_topic":
+                    cursor.execute("insert into coin_records (coin, price, date) values (%s,%s,%s)",
+                                   (record["coin_name"], str(record["current_price"]), date))
+                else:
+                    cursor.execute(
+                        "insert into stock_records (stock, price, previous_close, date) values "
+                        "(%s,%s,%s,%s)", (record["stock_name"], str(record["current_price"]),
+                                          str(record.get("previous_close")), date))
+                self.written += 1
+
+    def stop(self):
+        self.consumer.close()
+
+
+class World:
+    """A broker's topics and a database with the original's tables; tapedeck is not there yet."""
+
+    def __init__(self, broker, postgres, name):
+        self.broker, self.name = broker, name
+        self.place = tempfile.TemporaryDirectory()
+        admin = psycopg2.connect(postgres["url"])
+        admin.autocommit = True
+        admin.cursor().execute(f"create database {name}")
+        admin.close()
+        self.url = postgres["url"].rsplit("/", 1)[0] + "/" + name
+        self.database = psycopg2.connect(self.url)
+        with self.database, self.database.cursor() as cursor:
+            cursor.execute(TABLES)
+        self.store_settings = ""
+        self.feed_settings = ""
+        self.write_config()
+
+    def write_config(self):
+        (pathlib.Path(self.place.name) / "tapedeck.toml").write_text(f"""
+[store]
+url = "{self.url}"
+{self.store_settings}
+[tape]
+url = "kafka://127.0.0.1:{self.broker['port']}"
+[feed.coin]
+instruments = {json.dumps(COINS)}
+{self.feed_settings}
+[feed.stock]
+instruments = {json.dumps(list(STOCKS))}
+{self.feed_settings}
+""")
+
+    def tell(self, *arguments):
+        done = subprocess.run([PROGRAM, *arguments], cwd=self.place.name, capture_output=True,
+                              text=True, timeout=120,
+                              env={k: v for k, v in os.environ.items() if k != "TAPEDECK_CONFIG"})
+        return done.returncode, done.stdout, done.stderr
+
+    def expect(self, code, *arguments, says=""):
+        got, out, err = self.tell(*arguments)
+        assert got == code, f"{arguments}: exit {got}, not {code}: {out}{err}"
+        assert says in out + err, f"{arguments}: no {says!r} in {out}{err}"
+        return out
+
+    def rows(self):
+        found = collections.Counter()
+        with self.database, self.database.cursor() as cursor:
+            for table, name in (("coin_records", "coin"), ("stock_records", "stock")):
+                cursor.execute(f"select {name}, price, date from {table}")
+                for row in cursor.fetchall():
+                    date = row[2] if row[2].tzinfo else row[2].replace(tzinfo=datetime.timezone.utc)
+                    found[(table, row[0], f"{row[1]}", date)] += 1
+        return found
+
+    def same(self, sent):
+        stored = self.rows()
+        assert stored == sent, f"lost {sent - stored}, too many {stored - sent}"
+
+
+def make_topics(broker_folder, port):
+    admin = kafka.admin.KafkaAdminClient(bootstrap_servers=f"127.0.0.1:{port}")
+    existing = set(admin.list_topics())
+    for topic in ("coin_topic", "stock_topic"):
+        if topic in existing:
+            server("kafka", "delete", "--dir", broker_folder, "--name", topic)
+        server("kafka", "topic", "--dir", broker_folder, "--name", topic, "--partitions", 1)
+    admin.close()
+
+
+def taken_over(broker, postgres, folder):
+    """Its job stopped, its tables taken over: not one price is lost or stands twice."""
+    make_topics(folder, broker["port"])
+    world = World(broker, postgres, "taken_over")
+    functions = Functions(broker["port"])
+    for _ in range(4):
+        functions.run()
+    job = Job(broker["port"], world.database).work()
+    job.stop()
+    world.same(functions.sent)
+    functions.run()  # sent while nobody loads
+
+    world.expect(1, "load", "--until-end", says="--from coin_topic=2026-11-24T14:15:00.001Z")
+    world.expect(1, "run", "--plain", says="--from stock_topic=2026-11-24T14:15:00.001Z")
+    assert world.rows() == functions.sent - latest(functions), "a refused load has loaded"
+    world.expect(0, "load", "--until-end", "--from", "coin_topic=2026-11-24T14:15:00.001Z",
+                 "--from", "stock_topic=2026-11-24T14:15:00.001Z", says="4 rows of 2 messages")
+    world.same(functions.sent)
+    functions.run()
+    world.expect(0, "load", "--until-end")
+    world.same(functions.sent)
+    world.expect(0, "audit", says="8 rows of coin_records that were there before")
+    # One rule for the rows of before and after: "Apple Inc. (AAPL)" is AAPL.
+    for name in ("AAPL", "Apple Inc. (AAPL)"):
+        lines = world.expect(0, "export", "--instrument", name).splitlines()
+        assert len(lines) == 1 + functions.runs, lines
+        points = json.loads(world.expect(0, "plot", name, "--json"))["points"]
+        assert len(points) == functions.runs, points
+        world.expect(0, "why", "stock", name, "2026-11-24T14:00:00Z", says="stock_records id 1,")
+        world.expect(0, "why", "stock", name, says="2026-11-24T14:25:00Z")
+    told = json.loads(world.expect(0, "status", "--json"))
+    for feed in told["feeds"]:
+        assert feed["loaded"]["rows_last_day"] == 4, feed
+        assert feed["loaded"]["last_message"] == "2026-11-24T14:25:00Z", feed
+        assert feed["rows_of_others"]["rows"] == 0, feed
+    readers(world)
+    return world, functions
+
+
+def latest(functions):
+    newest = max(key[3] for key in functions.sent)
+    return collections.Counter({key: n for key, n in functions.sent.items() if key[3] == newest})
+
+
+def readers(world):
+    """What they meet: dates with a zone, seven columns more behind the original's."""
+    with world.database, world.database.cursor() as cursor:
+        cursor.execute("select * from stock_records order by id limit 1")
+        names = [column.name for column in cursor.description]
+        assert names[:5] == ["id", "stock", "price", "previous_close", "date"], names
+        assert len(names) == 12, names
+        row = cursor.fetchone()
+        assert row[4].utcoffset() is not None, row
+        assert row[5:] == (None,) * 7, row
+
+
+def both_at_once(broker, postgres, folder):
+    """Its job beside tapedeck on one database doubles everything, and that is told."""
+    world, functions = taken_over_again(broker, postgres, folder, "both_at_once")
+    job = Job(broker["port"], world.database, from_earliest=False)
+    functions.run()
+    job.work()
+    world.expect(0, "load", "--until-end")
+    assert sum((world.rows() - functions.sent).values()) == 4, world.rows() - functions.sent
+    world.expect(4, "audit", says="rows_of_others")
+    world.expect(0, "status", says="ANOTHER PROGRAM writes into coin_records: 2 rows")
+    world.expect(4, "status", "--fail")
+    job.stop()
+
+
+def taken_over_again(broker, postgres, folder, name):
+    make_topics(folder, broker["port"])
+    world = World(broker, postgres, name)
+    functions = Functions(broker["port"])
+    functions.run()
+    Job(broker["port"], world.database).work().stop()
+    world.expect(0, "load", "--until-end", "--from-end")
+    functions.run()
+    world.expect(0, "load", "--until-end")
+    world.same(functions.sent)
+    world.expect(0, "audit")
+    return world, functions
+
+
+def gone_back(broker, postgres, folder):
+    """The way back: tables that kept their types, and its job from where tapedeck has ended."""
+    make_topics(folder, broker["port"])
+    world = World(broker, postgres, "gone_back")
+    world.store_settings = "keep_types = true"
+    world.feed_settings = 'message = "array"'
+    world.write_config()
+    functions = Functions(broker["port"])
+    functions.run()
+    Job(broker["port"], world.database).work().stop()
+    world.expect(0, "load", "--until-end", "--from-end")
+    functions.run()
+    world.expect(0, "load", "--until-end")
+    world.same(functions.sent)
+    # tapedeck has stopped; its job begins at the end of the topics, as `--from-end` has ours.
+    job = Job(broker["port"], world.database, from_earliest=False)
+    functions.run()
+    job.work()
+    job.stop()
+    world.same(functions.sent)
+    told = json.loads(world.expect(4, "audit", "--json"))["differences"]
+    assert {one["kind"] for one in told} == {"rows_of_others"}, told
+
+
+def main():
+    with tempfile.TemporaryDirectory() as place:
+        folder = pathlib.Path(place)
+        failed = False
+        broker = postgres = None
+        try:
+            broker = server("kafka", "start", "--dir", folder / "kafka")
+            postgres = server("postgres", "start", "--dir", folder / "postgres")
+            for scenario in (taken_over, both_at_once, gone_back):
+                try:
+                    scenario(broker, postgres, folder / "kafka")
+                except Exception:  # the others are told of as well
+                    failed = True
+                    print(f"FAILED {scenario.__name__}", file=sys.stderr)
+                    traceback.print_exc()
+        finally:
+            if broker:
+                server("kafka", "stop", "--dir", folder / "kafka", "--kill")
+            if postgres:
+                server("postgres", "stop", "--dir", folder / "postgres", "--mode", "immediate")
+        assert not failed
+
+
+main()
