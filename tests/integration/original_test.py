@@ -17,7 +17,8 @@ import traceback
 import kafka
 import psycopg2
 
-PROGRAM = os.path.abspath(sys.argv[1])
+from program_test import PROGRAM, SOURCE, Site
+
 SERVERS = pathlib.Path(__file__).resolve().parent.parent / "servers"
 COINS = ["bitcoin", "ethereum"]
 STOCKS = {"AAPL": "Apple Inc. (AAPL)", "TSLA": "Tesla, Inc. (TSLA)"}
@@ -126,6 +127,22 @@ class World:
             cursor.execute(TABLES)
         self.store_settings = ""
         self.feed_settings = ""
+        self.more = ""
+        self.write_config()
+
+    def ask(self, site):
+        """Its own sources: the coins are asked of `site`, every minute."""
+        (pathlib.Path(self.place.name) / "sources").mkdir()
+        (pathlib.Path(self.place.name) / "sources/bench.toml").write_text(
+            SOURCE.format(port=site.server_port))
+        self.feed_settings += '\nsources = ["bench"]'
+        self.more = """
+[sources]
+folder = "sources"
+[dag.coin_market_record]
+schedule = "* * * * *"
+retries = 0
+"""
         self.write_config()
 
     def write_config(self):
@@ -141,6 +158,7 @@ instruments = {json.dumps(COINS)}
 [feed.stock]
 instruments = {json.dumps(list(STOCKS))}
 {self.feed_settings}
+{self.more}
 """)
 
     def tell(self, *arguments):
@@ -264,6 +282,34 @@ def taken_over_again(broker, postgres, folder, name):
     return world, functions
 
 
+def its_job_loads_ours(broker, postgres, folder):
+    """tapedeck collects, its job loads: an array a run is what it reads."""
+    make_topics(folder, broker["port"])
+    world = World(broker, postgres, "its_job_loads_ours")
+    world.feed_settings = 'message = "array"'
+    world.ask(Site())
+    job = Job(broker["port"], world.database)
+    world.expect(0, "collect", "coin")
+    job.work()
+    rows = collections.Counter(key[:3] for key in world.rows().elements())
+    assert rows == {("coin_records", coin, "22470.52"): 1 for coin in COINS}, rows
+    job.stop()
+
+
+def another_scheduler(broker, postgres, folder):
+    """Airflow or cron starts `collect`: no slot is promised, and status says what came."""
+    make_topics(folder, broker["port"])
+    world = World(broker, postgres, "another_scheduler")
+    world.ask(Site())
+    world.expect(0, "collect", "coin")
+    world.expect(0, "load", "--until-end")
+    told = json.loads(world.expect(0, "status", "--json", says="rows came without one"))
+    coin = next(feed for feed in told["feeds"] if feed["feed"] == "coin")
+    assert coin["loaded"]["rows_last_day"] == 2 and coin["loaded"]["last_row"], coin
+    assert [one["price"] for one in coin["prices"]] == ["22470.52"] * 2, coin
+    world.expect(0, "audit")
+
+
 def gone_back(broker, postgres, folder):
     """The way back: tables that kept their types, and its job from where tapedeck has ended."""
     make_topics(folder, broker["port"])
@@ -296,7 +342,8 @@ def main():
         try:
             broker = server("kafka", "start", "--dir", folder / "kafka")
             postgres = server("postgres", "start", "--dir", folder / "postgres")
-            for scenario in (taken_over, both_at_once, gone_back):
+            for scenario in (taken_over, both_at_once, its_job_loads_ours, another_scheduler,
+                             gone_back):
                 try:
                     scenario(broker, postgres, folder / "kafka")
                 except Exception:  # the others are told of as well

@@ -62,6 +62,13 @@ TEST(StoreSchema, BringsAnOlderStoreUpToDateAndKeepsWhatItHolds) {
          {kNow},
          1}};
     EXPECT_TRUE((*store)->transact(end));
+    // Where its loading began is noted by who loads next.
+    done = (*store)->query({"select count(*) from loading_starts", {}, {}},
+                           [&](const RowView& row) -> Result<> {
+                               EXPECT_EQ(row.integer(0), 0);
+                               return {};
+                           });
+    EXPECT_TRUE(done) << done.error().what;
 }
 
 }  // namespace
