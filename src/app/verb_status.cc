@@ -230,7 +230,7 @@ std::string is_recording(const Status& status) {
         // What a collection under another scheduler, or somebody else's messages, have brought.
         std::string beside;
         for (const FeedStatus& feed : status.feeds) {
-            if (feed.totals.all.last_settled || !feed.loaded.last_row) continue;
+            if (feed.next_slot || !feed.loaded.last_row) continue;
             beside += fmt::format("{}the last row of {} was loaded {}",
                                   beside.empty() ? "; rows came without one: " : ", ", feed.name,
                                   ago(feed.loaded.last_row, status.now));
