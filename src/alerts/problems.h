@@ -55,7 +55,7 @@ public:
     // Looks at the last slots of each feed whose coverage changed.
     Result<> look(const std::map<std::string, Feed>& feeds, const std::string& feed,
                   const ProblemLimits& limits);
-    // Looks for what keeps messages from becoming rows, of all topics: pipeline/load_problems.
+    // Looks for what keeps messages from becoming rows, of all topics: load_problems.h.
     Result<> look_at_loading(const std::map<std::string, Feed>& feeds);
 
 private:

@@ -414,6 +414,7 @@ Result<std::unique_ptr<Assembly>> open_patiently(const LoadedConfig& config,
         opening.patient = options.patient;
         opening.log_format = options.log_format;
         opening.log_least = options.log_least;
+        opening.log_sink = options.log_sink;
         opening.quiet = options.quiet;
         opening.stop = stop;
         return Assembly::open(config, std::move(opening));

@@ -258,6 +258,9 @@ private:
 
     // A person wants to know before a slot does. Nothing of it remains.
     void check_writing(Reader& reader) {
+        if (!reader.assembly->postgres()->pending().empty()) {
+            return add("writing", true, "not tried: the tables are brought up to date first");
+        }
         std::vector<PriceTable> tables;
         for (const auto& [name, feed] : reader.assembly->feeds()) {
             if (std::ranges::find(tables, feed.table) == tables.end()) tables.push_back(feed.table);

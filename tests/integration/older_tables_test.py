@@ -111,9 +111,9 @@ def older_file():
     world.expect(0, "load", "--until-end")
     file = world.folder / "tapedeck.db"
     database = sqlite3.connect(file, isolation_level=None)
-    database.execute("drop table loaded_topics")
-    database.execute("delete from schema_version where part = 'store' and version ="
-                     " (select max(version) from schema_version where part = 'store')")
+    for table in ("loaded_topics", "dead_letter_ends", "dead_letter_tries", "stalls", "loading_starts"):
+        database.execute(f"drop table {table}")
+    database.execute("delete from schema_version where part = 'store' and version > 6")
     database.close()
     before = file.read_bytes()
     first = shown(world)

@@ -128,6 +128,7 @@ public:
         : url_(std::move(url)), password_(std::move(password)) {}
 
     Result<PostgresUrl> url() const;
+    const std::string& database() const { return url_.database; }
     Result<std::unique_ptr<PostgresConnection>> open(const ConnectionSettings& settings) const;
 
 private:

@@ -362,4 +362,22 @@ Result<> make_price_table(PostgresConnection& connection, const PriceTable& tabl
     });
 }
 
+Result<> make_missing(PostgresConnection& connection, std::span<const PriceTable> tables,
+                      Timestamp now) {
+    const auto version = find_schema(connection);
+    if (!version) return version.error();
+    if (*version == 0) {
+        if (auto made = bring_up_to_date(connection, now); !made) return made;
+    }
+    for (const PriceTable& table : tables) {
+        const auto found = find_table(connection, table);
+        if (!found) return found.error();
+        if (found->kind != FoundTable::Kind::missing) continue;
+        auto made =
+            connection.execute(table_sql(table) + indexes_sql(table.name) + views_sql(table));
+        if (!made) return made;
+    }
+    return {};
+}
+
 }  // namespace tapedeck

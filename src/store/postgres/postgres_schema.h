@@ -2,6 +2,7 @@
 
 #include <functional>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -58,5 +59,9 @@ Result<> make_price_table(PostgresConnection& connection, const PriceTable& tabl
 // `rejected`, with what is wrong, where the table cannot be one of prices.
 Result<> check_found(const PostgresConnection& connection, const PriceTable& table,
                      const FoundTable& found);
+
+// Makes what is not there yet, within the caller's transaction, and leaves what is there as it is.
+Result<> make_missing(PostgresConnection& connection, std::span<const PriceTable> tables,
+                      Timestamp now);
 
 }  // namespace tapedeck

@@ -263,7 +263,7 @@ Result<> PostgresStore::Impl::look_at_own_tables(PostgresConnection& connection)
 
 Result<> PostgresStore::Impl::check_writes() const {
     if (options_.tables != PostgresTables::look) return {};
-    return only_looked_at(fmt::format("the database {}", url_.database));
+    return only_looked_at(fmt::format("the database {}", address_.database()));
 }
 
 Result<> PostgresStore::Impl::make_ready(Writer& writer, const Patience& patience) {
@@ -596,6 +596,7 @@ Result<std::vector<std::string>> PostgresStore::Impl::try_writing(
     std::span<const PriceTable> tables) {
     ConnectionSettings own = settings("check");
     own.statement_timeout = kTrialAnswer;
+    own.checks_pooler = true;
     auto connection = address_.open(own);
     if (!connection) return connection.error();
     return tapedeck::try_writing(**connection, tables, clock_.now());

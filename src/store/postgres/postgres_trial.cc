@@ -10,6 +10,7 @@
 #include "store/postgres/postgres_copy.h"
 #include "store/postgres/postgres_kept.h"
 #include "store/postgres/postgres_rows.h"
+#include "store/postgres/postgres_schema.h"
 
 namespace tapedeck {
 namespace {
@@ -84,6 +85,11 @@ public:
                 fmt::format("the database's encoding is {}, not UTF8: names with "
                             "letters that it has not cannot be kept",
                             *encoding));
+        }
+        // Of a database in which nothing is made yet, its tables are taken back as well.
+        if (auto made = make_missing(connection_, tables, now_); !made) {
+            found_.push_back(made.error().what);
+            return ended();
         }
         for (const PriceTable& table : tables) attempt([&] { return try_prices(table); });
         for (const OwnTable& table : kOwnTables) attempt([&] { return try_own(table); });

@@ -51,7 +51,7 @@ struct KafkaOptions {
     // A reader that is not heard of for this long loses its partitions to the others.
     std::chrono::milliseconds session_timeout{10'000};
     // What a reader fetches ahead, over all its partitions; about 350 bytes of memory a message
-    // come on top. One answer of the broker (256 KiB a partition, compressed) may exceed it.
+    // come on top. One answer of the broker (128 KiB a partition, compressed) may exceed it.
     std::size_t prefetch_bytes = 4 * 1024 * 1024;
     std::size_t prefetch_messages = 10'240;
 };

@@ -20,7 +20,7 @@ using std::chrono::milliseconds;
 constexpr milliseconds kLongestSilence{300'000};  // max.poll.interval.ms
 constexpr milliseconds kKeepAlive = kLongestSilence / 3;
 constexpr milliseconds kBetweenCommits{1'000};
-constexpr std::size_t kFetchBytes = 256 * 1024;  // of one partition in one answer, compressed
+constexpr std::size_t kFetchBytes = 128 * 1024;  // of one partition in one answer, compressed
 
 KafkaSettings settings_of(const KafkaOptions& options, const std::string& group) {
     return {

@@ -161,10 +161,13 @@ TEST_F(PostgresFault, CutAtAnyMomentTheLedgerKnowsWhatWasMade) {
     constexpr std::int64_t kMessages = 200;
     Committing committing(*store_, kMessages);
     std::jthread loading([&] { committing.run(); });
-    while (committing.made() < kMessages - 50) {
+    // At every distance from the beginning of a connection, and now and then far enough for a
+    // commit.
+    for (int cut = 0; committing.made() < kMessages - 50; ++cut) {
         outsider_.execute(
             "select pg_terminate_backend(pid) from pg_stat_activity where application_name like"
             " 'tapedeck load%' and datname = current_database()");
+        std::this_thread::sleep_for(std::chrono::milliseconds(cut % 40));
     }
     loading.join();
     EXPECT_GT(committing.failures(), 0);

@@ -374,7 +374,8 @@ TEST(PostgresSchema, OfAnOlderVersionIsForItsOwnerToBringUpToDate) {
     open_store(url, clock);
     Outsider owner(url);
     owner.execute(
-        "drop table replacements, tapes, deployments, loaded_topics; drop index coverage_gaps;"
+        "drop table replacements, tapes, deployments, loaded_topics, dead_letter_ends,"
+        " dead_letter_tries, stalls, loading_starts; drop index coverage_gaps;"
         "delete from schema_version where version > 1;"
         "revoke create on schema public from public;"
         "drop role if exists tapedeck_recorder; create role tapedeck_recorder login;"
