@@ -3,7 +3,7 @@
 #include <gmock/gmock.h>
 
 #include "mend/dead_letters.h"
-#include "sqlite/sqlite.h"
+#include "store/sqlite/sqlite_store.h"
 #include "tests/conformance/temp_folder.h"
 #include "tests/parts/test_parts.h"
 

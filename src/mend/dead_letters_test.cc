@@ -7,8 +7,8 @@
 #include <utility>
 
 #include "coverage/coverage.h"
-#include "sqlite/sqlite.h"
 #include "store/patient_store.h"
+#include "store/sqlite/sqlite_store.h"
 #include "tests/conformance/temp_folder.h"
 #include "tests/parts/test_parts.h"
 
