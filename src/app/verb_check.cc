@@ -211,7 +211,8 @@ private:
         const std::string name = "store";
         auto reader = open_reader(globals_);
         if (!reader && is_before_the_first_run(reader.error().what)) {
-            return check_folder(name, reader.error().what);
+            check_folder(name, reader.error().what);
+            return check_server_alone();
         }
         if (!reader) {
             add(name, false, reader.error().what);
@@ -221,7 +222,7 @@ private:
         const std::string path = store_path();
         if (path.empty()) {
             add(name, true, to_string(settings_->store.url) + " answers");
-            check_writing(*reader);
+            check_writing(*reader->assembly->postgres());
             check_tape(*reader);
             return check_recorded(*reader);
         }
@@ -257,19 +258,33 @@ private:
     }
 
     // A person wants to know before a slot does. Nothing of it remains.
-    void check_writing(Reader& reader) {
-        if (!reader.assembly->postgres()->pending().empty()) {
-            return add("writing", true, "not tried: the tables are brought up to date first");
-        }
+    void check_writing(PostgresStore& server) {
         std::vector<PriceTable> tables;
-        for (const auto& [name, feed] : reader.assembly->feeds()) {
+        for (const auto& [name, feed] : feeds_) {
             if (std::ranges::find(tables, feed.table) == tables.end()) tables.push_back(feed.table);
         }
-        const auto found = reader.assembly->postgres()->try_writing(tables);
+        const auto found = server.try_writing(tables);
         if (!found) return add("writing", false, found.error().what);
-        for (const std::string& one : *found) add("writing", false, one);
-        if (!found->empty()) return;
+        if (!*found) {
+            return add("writing", true,
+                       "not tried: the tables are made or brought up to date first");
+        }
+        for (const std::string& one : **found) add("writing", false, one);
+        if (!(*found)->empty()) return;
         add("writing", true, "a row of every kind was written, read again and taken back");
+    }
+
+    // The server is there before the tape is.
+    void check_server_alone() {
+        if (!store_path().empty()) return;
+        const SystemClock clock;
+        const auto opened = open_store(*settings_, clock, StoreUse::look, PostgresTables::look);
+        if (!opened) return add("server", false, opened.error().what);
+        for (const auto& [name, feed] : feeds_) {
+            const auto found = opened->store->ensure_table(feed.table);
+            if (!found) return add("server", false, found.error().what);
+        }
+        check_writing(*opened->postgres);
     }
 
     // Whether the brokers answer, where no ledger can say what is loaded.

@@ -133,7 +133,7 @@ public:
     Result<> ensure_table(const PriceTable& table);
     Result<> backup(const std::string& path, const std::function<void(int)>& progress);
     std::vector<std::string> pending();
-    Result<std::vector<std::string>> try_writing(std::span<const PriceTable> tables);
+    Result<std::optional<std::vector<std::string>>> try_writing(std::span<const PriceTable> tables);
     Result<std::int64_t> prune_rows(const PriceTable& table, Timestamp before);
 
 private:
@@ -592,14 +592,20 @@ Result<> PostgresStore::Impl::backup(const std::string& path,
     return dump_database(*url, path, static_cast<int>(tables), progress);
 }
 
-Result<std::vector<std::string>> PostgresStore::Impl::try_writing(
+Result<std::optional<std::vector<std::string>>> PostgresStore::Impl::try_writing(
     std::span<const PriceTable> tables) {
     ConnectionSettings own = settings("check");
     own.statement_timeout = kTrialAnswer;
     own.checks_pooler = true;
     auto connection = address_.open(own);
     if (!connection) return connection.error();
-    return tapedeck::try_writing(**connection, tables, clock_.now());
+    const auto version = find_schema(**connection);
+    if (!version) return version.error();
+    const bool is_current = *version == static_cast<std::int64_t>(schema_steps().size());
+    if (!is_current || !pending().empty()) return std::optional<std::vector<std::string>>();
+    auto found = tapedeck::try_writing(**connection, tables, clock_.now());
+    if (!found) return found.error();
+    return std::optional(*std::move(found));
 }
 
 Result<std::int64_t> PostgresStore::Impl::prune_rows(const PriceTable& table, Timestamp before) {
@@ -677,7 +683,8 @@ Result<> PostgresStore::backup(const std::string& path,
 
 std::vector<std::string> PostgresStore::pending() const { return impl_->pending(); }
 
-Result<std::vector<std::string>> PostgresStore::try_writing(std::span<const PriceTable> tables) {
+Result<std::optional<std::vector<std::string>>> PostgresStore::try_writing(
+    std::span<const PriceTable> tables) {
     return impl_->try_writing(tables);
 }
 

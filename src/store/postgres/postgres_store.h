@@ -78,8 +78,9 @@ public:
     std::vector<std::string> pending() const;
 
     // What would keep recorders and loaders from writing, a sentence each, found out by writing and
-    // taking it back: postgres_trial.h.
-    Result<std::vector<std::string>> try_writing(std::span<const PriceTable> tables);
+    // taking it back: postgres_trial.h. None where the tables are still to be made or brought up to
+    // date; that the server can be reached and keeps sessions is known then, too.
+    Result<std::optional<std::vector<std::string>>> try_writing(std::span<const PriceTable> tables);
 
     // Deletes rows whose `date` is before `before`; their number. A range of the BRIN on date is
     // read, and nothing is rewritten; autovacuum gives the space to later rows.

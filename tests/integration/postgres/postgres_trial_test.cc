@@ -20,8 +20,10 @@ protected:
     std::vector<std::string> found(PostgresStore& store) {
         const auto found = store.try_writing(kTables);
         EXPECT_TRUE(found) << found.error().what;
-        return found.value_or({});
+        EXPECT_TRUE(*found) << "the tables are there";
+        return found->value_or(std::vector<std::string>());
     }
+
     // Rows and bytes of every table: nothing of a trial remains.
     std::string everything() {
         return outsider_.value(
