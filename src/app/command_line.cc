@@ -8,7 +8,9 @@
 #include <span>
 #include <sstream>
 
+#include "app/command_words.h"
 #include "app/completion.h"
+#include "app/man_page.h"
 #include "app/verbs.h"
 #include "config/nearest.h"
 
@@ -323,18 +325,31 @@ private:
     Told& told_;
 };
 
-// The words that a shell completes: verbs and their options.
-CompletionWords completion_words(const CLI::App& app) {
-    CompletionWords words;
-    for (const CLI::App* verb : app.get_subcommands([](const CLI::App*) { return true; })) {
-        auto& options = words[verb->get_name()];
-        for (const CLI::Option* option : verb->get_options()) {
-            for (const std::string& name : option->get_lnames()) options.push_back("--" + name);
-        }
-    }
+VerbWords words_of(const CLI::App& app) {
+    VerbWords words{app.get_description(), {}};
     for (const CLI::Option* option : app.get_options()) {
-        for (const std::string& name : option->get_lnames()) words[""].push_back("--" + name);
+        const bool is_option = !option->get_lnames().empty();
+        OptionWords one{is_option ? "--" + option->get_lnames().front() : option->get_name(),
+                        is_option ? option->get_name(false, true) : option->get_name(),
+                        option->get_description()};
+        if (const auto comma = one.shown.find(','); comma != std::string::npos) {
+            one.shown.insert(comma + 1, " ");  // "-q, --quiet"
+        }
+        if (is_option && option->get_expected_max() > 0) {
+            one.shown += " " + option->get_type_name();
+        }
+        words.options.push_back(std::move(one));
     }
+    return words;
+}
+
+// What the command line knows, for the shells' completion and the manual page.
+CommandWords command_words(const CLI::App& app) {
+    CommandWords words;
+    for (const CLI::App* verb : app.get_subcommands([](const CLI::App*) { return true; })) {
+        words[verb->get_name()] = words_of(*verb);
+    }
+    words[""] = words_of(app);
     return words;
 }
 
@@ -365,7 +380,8 @@ Exit command_line(int argc, char** argv) {
     if (const char* file = std::getenv("TAPEDECK_CONFIG")) told.globals.config.environment = file;
     app.add_option("--config", told.globals.config.file,
                    "The configuration file; else $TAPEDECK_CONFIG, else ./tapedeck.toml. `demo` "
-                   "stands for the demo's");
+                   "stands for the demo's")
+        ->type_name("FILE");
     app.add_option("--set", told.globals.config.sets, "KEY=VALUE for one key, over the file's")
         ->type_name("KEY=VALUE")
         ->allow_extra_args(false);
@@ -379,7 +395,14 @@ Exit command_line(int argc, char** argv) {
         ->check(CLI::IsMember({"bash", "zsh", "fish"}));
     completion->callback([&] {
         told.act = [&] {
-            print(completion_script(told.shell, completion_words(app)));
+            print(completion_script(told.shell, command_words(app)));
+            return Exit::fine;
+        };
+    });
+    auto* man = app.add_subcommand("man", "The manual page, for `man -l -`");
+    man->callback([&] {
+        told.act = [&] {
+            print(man_page(TAPEDECK_VERSION, command_words(app)));
             return Exit::fine;
         };
     });

@@ -7,21 +7,28 @@
 namespace tapedeck {
 namespace {
 
-std::string joined(const std::vector<std::string>& words) {
-    std::string text;
-    for (const std::string& word : words) text += (text.empty() ? "" : " ") + word;
-    return text;
-}
-
-std::string verbs_of(const CompletionWords& words) {
-    std::vector<std::string> verbs;
-    for (const auto& [verb, options] : words) {
-        if (!verb.empty()) verbs.push_back(verb);
+// What a shell completes of a verb: its options; an argument is somebody's own word.
+std::vector<std::string> options_of(const VerbWords& verb) {
+    std::vector<std::string> options;
+    for (const OptionWords& option : verb.options) {
+        if (option.name.starts_with("--")) options.push_back(option.name);
     }
-    return joined(verbs);
+    return options;
 }
 
-std::string bash(const CompletionWords& words) {
+std::string joined(const VerbWords& verb) {
+    return fmt::format("{}", fmt::join(options_of(verb), " "));
+}
+
+std::string verbs_of(const CommandWords& words) {
+    std::vector<std::string> verbs;
+    for (const auto& [name, verb] : words) {
+        if (!name.empty()) verbs.push_back(name);
+    }
+    return fmt::format("{}", fmt::join(verbs, " "));
+}
+
+std::string bash(const CommandWords& words) {
     std::string script =
         "_tapedeck() {\n"
         "    local word=${COMP_WORDS[COMP_CWORD]} verb= i\n"
@@ -46,7 +53,7 @@ std::string bash(const CompletionWords& words) {
     return script;
 }
 
-std::string zsh(const CompletionWords& words) {
+std::string zsh(const CommandWords& words) {
     std::string script =
         "#compdef tapedeck\n_tapedeck() {\n    local verb=${words[2]}\n    case $verb in\n";
     for (const auto& [verb, options] : words) {
@@ -61,11 +68,11 @@ std::string zsh(const CompletionWords& words) {
     return script;
 }
 
-std::string fish(const CompletionWords& words) {
+std::string fish(const CommandWords& words) {
     std::string script =
         fmt::format("complete -c tapedeck -n __fish_use_subcommand -f -a '{}'\n", verbs_of(words));
-    for (const auto& [verb, options] : words) {
-        for (const std::string& option : options) {
+    for (const auto& [verb, told] : words) {
+        for (const std::string& option : options_of(told)) {
             script += verb.empty() ? fmt::format("complete -c tapedeck -l {}\n", option.substr(2))
                                    : fmt::format(
                                          "complete -c tapedeck -n '__fish_seen_subcommand_from {}' "
@@ -78,7 +85,7 @@ std::string fish(const CompletionWords& words) {
 
 }  // namespace
 
-std::string completion_script(const std::string& shell, const CompletionWords& words) {
+std::string completion_script(const std::string& shell, const CommandWords& words) {
     if (shell == "bash") return bash(words);
     if (shell == "zsh") return zsh(words);
     TAPEDECK_ASSERT(shell == "fish");

@@ -1,15 +1,12 @@
 #pragma once
 
-#include <map>
 #include <string>
-#include <vector>
+
+#include "app/command_words.h"
 
 namespace tapedeck {
 
-// Options by verb; "" has those that every verb takes.
-using CompletionWords = std::map<std::string, std::vector<std::string>>;
-
 // A script to be sourced by the shell: `tapedeck completion bash > …/bash-completion/…/tapedeck`.
-std::string completion_script(const std::string& shell, const CompletionWords& words);
+std::string completion_script(const std::string& shell, const CommandWords& words);
 
 }  // namespace tapedeck
