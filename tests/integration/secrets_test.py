@@ -1,6 +1,7 @@
 """No secret leaves the program: sites of ours on loopback are told canaries in every way that a
 source can tell one, and repeat them in redirects, headers, pages and errors, raw and encoded. Then
-every output of every verb, every file and every table is searched for each canary in each form."""
+every output of every verb, every file, every table and every message is searched for each canary in
+each form; with files of the program's own, and with a real PostgreSQL and Kafka."""
 import base64
 import concurrent.futures
 import contextlib
@@ -20,6 +21,10 @@ import tempfile
 import threading
 import time
 import urllib.parse
+
+import kafka
+
+from refused_test import Postgres, Server
 
 PROGRAM = os.path.abspath(sys.argv[1])
 KEY = "cAnary+K3y/x=9zQ7wvB2"
@@ -161,8 +166,62 @@ def send(handler, status, body, headers):
         handler.wfile.write(data)
 
 
+class Files:
+    """Store and tape in files of the program's own, which the search of the folder finds."""
+    config = []
+
+    def query(self, world, sql):
+        with contextlib.closing(sqlite3.connect(world.folder / "tapedeck.db")) as database:
+            return database.execute(sql).fetchall()
+
+    def values(self):
+        return []
+
+
+class Servers:
+    """A database that demands a canary as its password, and a broker."""
+
+    def __init__(self):
+        self.postgres, self.broker = Postgres(), Server("kafka")
+        self.postgres.psql(f"create role canary login password '{C['password of the store']}'")
+        self.postgres.psql("create database canaries owner canary")
+        self.config = ['[store]', f'url = "postgresql://canary@127.0.0.1:{self.postgres.port}/canaries"',
+                       'secret = "store"', '[secret.store]', 'env = "STORE_PASSWORD"', '[tape]',
+                       f'url = "kafka://127.0.0.1:{self.broker.state["port"]}"']
+
+    def query(self, world, sql):
+        rows = json.loads(self.postgres.psql(
+            f"select coalesce(json_agg(t), '[]') from ({sql}) t", "canaries"))
+        return [tuple(f"{value}" for value in row.values()) for row in rows]
+
+    def values(self):
+        """Every value of every table and of every message, and whose it is."""
+        tables = self.postgres.psql("select relname from pg_class where relkind = 'r' and relnamespace ="
+                                    " 'public'::regnamespace", "canaries").split()
+        assert "outcomes" in tables, tables
+        for table in tables:
+            for line in self.postgres.psql(f'select row_to_json(t) from "{table}" t', "canaries").splitlines():
+                for column, value in json.loads(line).items():
+                    text = str(value)
+                    yield f"{table}.{column}", bytes.fromhex(text[2:]) if text.startswith("\\x") else text.encode()
+        yield "messages", b"".join(self.messages())
+
+    def messages(self):
+        consumer = kafka.KafkaConsumer(bootstrap_servers=f"127.0.0.1:{self.broker.state['port']}",
+                                       consumer_timeout_ms=5000, enable_auto_commit=False)
+        parts = [kafka.TopicPartition(topic, part) for topic in consumer.topics()
+                 for part in consumer.partitions_for_topic(topic)]
+        consumer.assign(parts)
+        consumer.seek_to_beginning()
+        read = [(one.key or b"") + (one.value or b"") + repr(one.headers).encode() for one in consumer]
+        assert sum(consumer.end_offsets(parts).values()) == len(read) > 0
+        consumer.close()
+        return read
+
+
 class World:
-    def __init__(self, site, log_format):
+    def __init__(self, site, log_format, kept):
+        self.kept = kept
         self.place = tempfile.TemporaryDirectory()
         self.folder = pathlib.Path(self.place.name)
         self.inputs = self.folder / "inputs"  # the only place in which canaries may be
@@ -175,7 +234,7 @@ class World:
                   '[secret.unused]\nfile = "inputs/unused"',
                   '[feed.coin]\ninstruments = []', '[feed.stock]\ninstruments = []',
                   '[dag.coin_market_record]\npaused = true', '[dag.stock_market_record]\npaused = true',
-                  '[dag.all]\nschedule = "* * * * *"\nretries = 0']
+                  '[dag.all]\nschedule = "* * * * *"\nretries = 0', *kept.config]
         for name, lines in SOURCES.items():
             text = f'[source]\nname = "{name}"\n' + lines.format(site=site.url, address=site.address)
             (self.inputs / f"sources/{name}.toml").write_text(text + RULES)
@@ -192,7 +251,7 @@ class World:
     def environment(self):
         return {**{key: value for key, value in os.environ.items() if key != "TAPEDECK_CONFIG"},
                 "CANARY_KEY": KEY, "CANARY_HEADER": C["key in a header"],
-                "PGPASSWORD": C["password of the store"], "RDS_PW": C["RDS_PW"],
+                "STORE_PASSWORD": C["password of the store"], "PGPASSWORD": C["password of the store"], "RDS_PW": C["RDS_PW"],
                 "KAFKA_PASSWORD": C["password of Kafka"], "TELL_ME": "as I wished"}
 
     def tell(self, *arguments):
@@ -237,9 +296,14 @@ class World:
             found += [f"output of {command}: {leak}" for leak in leaks(text)]
         for path in self.folder.rglob("*"):
             if path.is_file() and self.inputs not in path.parents:
-                found += [f"file {path.name}: {leak}" for leak in leaks(path.read_bytes())]
-                if path.suffix == ".db":
+                data = path.read_bytes()
+                if data.startswith(b"PGDMP"):
+                    data += subprocess.run(["pg_restore", "-f", "-", path], capture_output=True, check=True).stdout
+                found += [f"file {path.name}: {leak}" for leak in leaks(data)]
+                if data.startswith(b"SQLite format 3"):
                     found += self.search_database(path)
+        for place, value in self.kept.values():
+            found += [f"{place}: {leak}" for leak in leaks(value)]
         assert not found, "\n".join(found)
 
     def search_database(self, path):
@@ -274,10 +338,10 @@ def unpacked(data):
     return room.raw
 
 
-def scenario(log_format):
+def scenario(log_format, kept):
     site, other = Site(), Site()
     site.other = other
-    world = World(site, log_format)
+    world = World(site, log_format, kept)
     world.record_a_slot()
     for name in SOURCES:
         world.both("collect", "f_" + name, "--off-schedule")
@@ -304,12 +368,10 @@ def scenario(log_format):
 
 
 def why_every_price(world):
-    with contextlib.closing(sqlite3.connect(world.folder / "tapedeck.db")) as database:
-        slots = database.execute(
-            "select distinct feed, instrument, slot from outcomes").fetchall()
+    slots = world.kept.query(world, "select distinct feed, instrument, slot from outcomes")
     assert len(slots) >= len(SOURCES), slots
-    world.all_both([["why", feed, instrument, time.strftime("%Y-%m-%dT%H:%M:%SZ",
-                                                            time.gmtime(slot / 1e6))]
+    world.all_both([["why", feed, instrument, slot if isinstance(slot, str) else
+                     time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(slot / 1e6))]
                     for feed, instrument, slot in slots])
 
 
@@ -355,11 +417,10 @@ def says_what_it_must(world, site, other):
     assert "PATH=" in environment and "PGPASSWORD" not in environment
     files = (world.folder / "child.files").read_text()
     assert "tapedeck.db" not in files and "socket:" not in files, files
-    with contextlib.closing(sqlite3.connect(world.folder / "tapedeck.db")) as database:
-        for name in ("redirect", "body", "header", "basic", "session", "proxied"):
-            prices = database.execute(f"select price from f_{name}_records").fetchall()
-            assert prices and set(prices) == {("22470.52",)}, f"{name}: {prices}"
-        reasons = dict(database.execute("select feed, reason from outcomes where state = 'failed'"))
+    for name in ("redirect", "body", "header", "basic", "session", "proxied"):
+        prices = world.kept.query(world, f"select price from f_{name}_records")
+        assert prices and set(prices) == {("22470.52",)}, f"{name}: {prices}"
+    reasons = dict(world.kept.query(world, "select feed, reason from outcomes where state = 'failed'"))
     assert reasons["f_foreign"] == "redirects" and reasons["f_error"] == "unauthorized", reasons
     with contextlib.closing(sqlite3.connect(world.folder / "tapedeck.captures.db")) as captures:
         marked = captures.execute("select count(*) from captures where headers like "
@@ -370,13 +431,14 @@ def says_what_it_must(world, site, other):
 def main():
     failures = []
 
-    def run(log_format):
+    def run(log_format, kept):
         try:
-            scenario(log_format)
-        except BaseException as error:  # noqa: told below, after the other
-            failures.append(f"{log_format}: {type(error).__name__}: {error}")
+            scenario(log_format, kept())
+        except BaseException as error:  # noqa: told below, after the others
+            failures.append(f"{log_format}, {kept.__name__}: {type(error).__name__}: {error}")
 
-    threads = [threading.Thread(target=run, args=(form,)) for form in ("json", "text")]
+    worlds = [("json", Files), ("text", Files), ("json", Servers)]
+    threads = [threading.Thread(target=run, args=world) for world in worlds]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -386,4 +448,5 @@ def main():
     print("no canary anywhere")
 
 
-main()
+if __name__ == "__main__":
+    main()
