@@ -1,9 +1,11 @@
 // The only user of CLI11 (4.6 s to compile): it knows the words of the command line and nothing of
 // what they do.
+#include <fmt/format.h>
 #include <CLI/CLI.hpp>
 
 #include <algorithm>
 #include <cstdlib>
+#include <deque>
 #include <functional>
 #include <span>
 #include <sstream>
@@ -11,7 +13,9 @@
 #include "app/command_words.h"
 #include "app/completion.h"
 #include "app/man_page.h"
+#include "app/moment.h"
 #include "app/verbs.h"
+#include "base/clock.h"
 #include "config/nearest.h"
 
 namespace tapedeck {
@@ -24,27 +28,17 @@ constexpr const char* kAbout =
 
 constexpr int kLargestChart = 20'000;
 
-std::optional<Timestamp>* time_target(std::optional<Timestamp>& target) { return &target; }
-
-// A moment on the command line: RFC 3339, or a date for its midnight, UTC.
-void add_time(CLI::App* verb, const std::string& name, std::optional<Timestamp>& target,
-              const std::string& help) {
-    verb->add_option_function<std::string>(
-            name,
-            [out = time_target(target)](const std::string& text) {
-                auto time = parse_rfc3339(text);
-                if (!time) throw CLI::ValidationError(time.error().what);
-                *out = *time;
-            },
-            help)
-        ->type_name("TIME");
+// A moment of moment.h, which the verb that it is for makes a time of.
+void add_moment(CLI::App* verb, const std::string& name, std::string& target,
+                const std::string& help) {
+    verb->add_option(name, target, help)->type_name("TIME");
 }
 
 void add_span(CLI::App* verb, SpanOptions& span) {
-    verb->add_option("day", span.day, "A day, UTC: 2026-11-24, today or yesterday")
-        ->type_name("DAY");
-    add_time(verb, "--from", span.from, "From this moment on, inclusive");
-    add_time(verb, "--to", span.to, "Up to this moment, exclusive");
+    verb->add_option("day", span.day, "A day: 2026-11-24, today or yesterday")->type_name("DAY");
+    add_moment(verb, "--from", span.from,
+               fmt::format("From this moment on, inclusive: {}", kMomentForms));
+    add_moment(verb, "--to", span.to, "Up to this moment, exclusive");
     verb->add_option("--feed", span.feed, "Of one feed")->type_name("FEED");
     verb->add_option("--instrument", span.instrument, "Of one instrument")->type_name("NAME");
 }
@@ -80,6 +74,14 @@ struct Told {
     RestoreOptions restore;
     ExportOptions exported;
     PlotOptions plot;
+    std::string zone;
+    // What is meant by the machine's clock, once the zone is known.
+    struct Moment {
+        std::string option;
+        std::string text{};
+        std::optional<Timestamp>& time;
+    };
+    std::deque<Moment> moments;
     std::string shell;
     std::string helped;  // the verb that `help` is asked about
     std::function<Exit()> act;
@@ -100,6 +102,12 @@ public:
     }
 
 private:
+    void add_time(CLI::App* verb, const std::string& name, std::optional<Timestamp>& target,
+                  const std::string& help) {
+        told_.moments.push_back({name, {}, target});
+        add_moment(verb, name, told_.moments.back().text, help);
+    }
+
     template <class Options>
     CLI::App* verb(const std::string& name, const std::string& help, const Options& options,
                    Exit (*act)(const Globals&, const Options&)) {
@@ -190,8 +198,8 @@ private:
         letters->add_option("--feed", told.feed, "Of one feed")->type_name("FEED");
         letters->add_option("--topic", told.topic, "Of one topic")->type_name("TOPIC");
         letters->add_option("--reason", told.reason, "Whose reason has this in it");
-        add_time(letters, "--from", told.from, "Recorded from this moment on, inclusive");
-        add_time(letters, "--to", told.to, "Recorded before this moment");
+        add_moment(letters, "--from", told.from, "Recorded from this moment on, inclusive");
+        add_moment(letters, "--to", told.to, "Recorded before this moment");
         letters->add_option("--state", told.state, "With list: open, retried, dropped or all")
             ->check(CLI::IsMember({"open", "retried", "dropped", "all"}));
         letters->add_option("--limit", told.limit, "How many at most; list shows 100")
@@ -272,16 +280,16 @@ private:
         add_span(exported, told_.exported.span);
         exported->add_option("--format", told_.exported.format, "csv or jsonl")
             ->check(CLI::IsMember({"csv", "jsonl"}));
-        add_time(exported, "--as-known-at", told_.exported.known_at,
-                 "As the store knew them at this moment");
+        add_moment(exported, "--as-known-at", told_.exported.known_at,
+                   "As the store knew them at this moment");
         exported->add_option("--output", told_.exported.file, "A file in place of standard output");
         exported->add_flag("--all", told_.exported.all, "Every source and revision");
 
         auto* plot = verb("plot", "A chart of prices", told_.plot, verb_plot);
         plot->add_option("instrument", told_.plot.span.instrument, "The instrument")->required();
-        add_time(plot, "--from", told_.plot.span.from, "From this moment on");
-        add_time(plot, "--to", told_.plot.span.to, "Up to this moment");
-        plot->add_option("--day", told_.plot.span.day, "Of one day, UTC");
+        add_moment(plot, "--from", told_.plot.span.from, "From this moment on");
+        add_moment(plot, "--to", told_.plot.span.to, "Up to this moment");
+        plot->add_option("--day", told_.plot.span.day, "Of one day");
         plot->add_option("--feed", told_.plot.span.feed, "Of one feed");
         plot->add_option("--svg", told_.plot.svg, "Write an SVG file")->type_name("FILE");
         plot->add_option("--width", told_.plot.width, "In columns, or pixels of the SVG")
@@ -353,6 +361,21 @@ CommandWords command_words(const CLI::App& app) {
     return words;
 }
 
+Result<> read_times(Told& told) {
+    if (!told.zone.empty()) {
+        const auto zone = Zone::named(told.zone);
+        if (!zone) return in_context("--zone", zone.error());
+        told.globals.zone = *zone;
+    }
+    for (const Told::Moment& one : told.moments) {
+        if (one.text.empty()) continue;
+        const auto time = moment_named(one.text, SystemClock().now(), told.globals.zone);
+        if (!time) return in_context(one.option, time.error());
+        one.time = *time;
+    }
+    return {};
+}
+
 // "there is no verb stats; did you mean status?" where the first word is no verb.
 std::optional<std::string> unknown_verb(const CLI::App& app, std::span<char*> arguments) {
     std::vector<std::string> verbs;
@@ -385,6 +408,10 @@ Exit command_line(int argc, char** argv) {
     app.add_option("--set", told.globals.config.sets, "KEY=VALUE for one key, over the file's")
         ->type_name("KEY=VALUE")
         ->allow_extra_args(false);
+    app.add_option("--zone", told.zone,
+                   "The time zone of days and clocks on the command line, such as Europe/Berlin; "
+                   "else UTC, in which all is printed")
+        ->type_name("ZONE");
     app.add_flag("--json", told.globals.json, "The answer as JSON");
     app.add_flag("--quiet,-q", told.globals.quiet, "No talk on standard error");
     Words words(app, told);  // its callbacks run while the arguments are parsed
@@ -418,6 +445,7 @@ Exit command_line(int argc, char** argv) {
         return fail(Exit::usage,
                     wrong.value_or(error.what() + std::string("; `--help` tells the words")));
     }
+    if (const auto read = read_times(told); !read) return fail(Exit::usage, read.error().what);
     return told.act();
 }
 

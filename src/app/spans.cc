@@ -6,40 +6,39 @@
 
 #include "app/demo.h"
 #include "app/load_globals.h"
+#include "app/moment.h"
 #include "app/waiting_beside.h"
 #include "market/instrument_name.h"
 
 namespace tapedeck {
-namespace {
 
 using namespace std::chrono_literals;
 
-Result<Timestamp> day_named(const std::string& text, Timestamp now) {
-    const auto today = std::chrono::floor<std::chrono::days>(now);
-    if (text == "today") return Timestamp(today);
-    if (text == "yesterday") return Timestamp(today - std::chrono::days(1));
-    if (text.size() != 10) {
-        return Error{ErrorKind::malformed,
-                     fmt::format("not a day such as 2026-11-24, today or yesterday: '{}'", text)};
-    }
-    return parse_rfc3339(text);
+Result<std::optional<Timestamp>> moment_of(const Globals& globals, const std::string& option,
+                                           const std::string& text, Timestamp now) {
+    if (text.empty()) return std::optional<Timestamp>();
+    const auto moment = moment_named(text, now, globals.zone);
+    if (!moment) return in_context(option, moment.error());
+    return std::optional(*moment);
 }
 
-}  // namespace
-
-Result<Span> span_of(const SpanOptions& options, Timestamp now) {
+Result<Span> span_of(const Globals& globals, const SpanOptions& options, Timestamp now) {
     Span span{Timestamp(0s), now + 1us};
     if (!options.day.empty()) {
-        const auto day = day_named(options.day, now);
+        const auto day = day_named(options.day, now, globals.zone);
         if (!day) return day.error();
-        span = {*day, std::min(*day + std::chrono::days(1), now + 1us)};
+        span = {day->begin, std::min(day->end, now + 1us)};
     }
-    if (options.from) span.from = std::max(span.from, *options.from);
-    if (options.to) span.to = std::min(span.to, *options.to);
-    if (options.from && options.to && *options.from >= *options.to) {
+    const auto from = moment_of(globals, "--from", options.from, now);
+    if (!from) return from.error();
+    const auto to = moment_of(globals, "--to", options.to, now);
+    if (!to) return to.error();
+    if (*from) span.from = std::max(span.from, **from);
+    if (*to) span.to = std::min(span.to, **to);
+    if (*from && *to && **from >= **to) {
         return Error{ErrorKind::malformed,
                      fmt::format("nothing lies from {} to {}: the end comes first",
-                                 format_rfc3339(*options.from), format_rfc3339(*options.to))};
+                                 format_rfc3339(**from), format_rfc3339(**to))};
     }
     return span;
 }

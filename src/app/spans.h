@@ -7,8 +7,12 @@
 
 namespace tapedeck {
 
-// The span that the options name. Errors name the text that is no day or time.
-Result<Span> span_of(const SpanOptions& options, Timestamp now);
+// The moment that an option names, as moment_named has it; none where it was not given.
+Result<std::optional<Timestamp>> moment_of(const Globals& globals, const std::string& option,
+                                           const std::string& text, Timestamp now);
+
+// The span that the options name, as of `now`. Errors name the text that is no day or moment.
+Result<Span> span_of(const Globals& globals, const SpanOptions& options, Timestamp now);
 
 // What the reading verbs work with: the store as it is, and its coverage as of now. Writes nothing.
 struct Reader {

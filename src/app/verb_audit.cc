@@ -192,7 +192,7 @@ Result<Captures*> captures_to_compare(Assembly& assembly, bool kept_here) {
 Exit verb_audit(const Globals& globals, const SpanOptions& options) {
     auto reader = open_reader(globals);
     if (!reader) return fail_opening(reader.error());
-    const auto span = span_of(options, reader->now);
+    const auto span = span_of(globals, options, reader->now);
     if (!span) return fail(Exit::usage, span.error().what);
     if (check_names(*reader, options) != Exit::fine) return Exit::not_found;
     std::map<std::string, Feed> asked = reader->feeds;

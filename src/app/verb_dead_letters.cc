@@ -73,12 +73,17 @@ void write_letter(JsonWriter& json, const StoredLetter& one) {
     json.key("ended_by").text(one.ended_by).key("why").text(one.why);
 }
 
-Result<LetterFilter> filter_of(const DeadLettersOptions& options, const Reader& reader) {
+Result<LetterFilter> filter_of(const Globals& globals, const DeadLettersOptions& options,
+                               const Reader& reader) {
     LetterFilter filter;
     filter.topic = options.topic;
     filter.reason = options.reason;
-    filter.from = options.from;
-    filter.to = options.to;
+    const auto from = moment_of(globals, "--from", options.from, reader.now);
+    if (!from) return from.error();
+    const auto to = moment_of(globals, "--to", options.to, reader.now);
+    if (!to) return to.error();
+    filter.from = *from;
+    filter.to = *to;
     filter.ids = options.ids;
     if (!options.feed.empty()) {
         const auto feed = reader.feeds.find(options.feed);
@@ -314,7 +319,7 @@ std::string wrong_words(const DeadLettersOptions& options) {
     const bool lists = options.action == "list";
     const bool drops = options.action == "drop";
     const bool filters = !options.feed.empty() || !options.topic.empty() ||
-                         !options.reason.empty() || options.from || options.to;
+                         !options.reason.empty() || !options.from.empty() || !options.to.empty();
     if (options.action == "show") {
         return options.ids.size() == 1 ? "" : "`dead-letters show` needs the ID of one";
     }
@@ -343,8 +348,11 @@ Exit verb_dead_letters(const Globals& globals, const DeadLettersOptions& options
     const bool changes = options.action == "retry" || options.action == "drop";
     auto reader = open_reader(globals, changes);
     if (!reader) return fail_opening(reader.error());
-    auto filter = filter_of(options, *reader);
-    if (!filter) return fail(Exit::not_found, filter.error().what);
+    auto filter = filter_of(globals, options, *reader);
+    if (!filter) {
+        const bool is_text = filter.error().kind == ErrorKind::malformed;
+        return fail(is_text ? Exit::usage : Exit::not_found, filter.error().what);
+    }
     if (options.action == "show") return show(globals, *reader, options.ids[0]);
     if (options.action == "list") return list(globals, *reader, options, *std::move(filter));
     return settle(globals, *reader, options, *std::move(filter));

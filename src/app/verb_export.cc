@@ -39,8 +39,10 @@ private:
 Exit verb_export(const Globals& globals, const ExportOptions& options) {
     auto reader = open_reader(globals);
     if (!reader) return fail_opening(reader.error());
-    const auto span = span_of(options.span, reader->now);
+    const auto span = span_of(globals, options.span, reader->now);
     if (!span) return fail(Exit::usage, span.error().what);
+    const auto known_at = moment_of(globals, "--as-known-at", options.known_at, reader->now);
+    if (!known_at) return fail(Exit::usage, known_at.error().what);
     if (!options.span.feed.empty() && !reader->feeds.contains(options.span.feed)) {
         return fail(Exit::not_found, "there is no feed " + options.span.feed);
     }
@@ -55,7 +57,7 @@ Exit verb_export(const Globals& globals, const ExportOptions& options) {
     OddPrices odd;
     const ExportChoice choice{*span, options.span.feed,
                               meant_instrument(*reader, options.span.feed, options.span.instrument),
-                              options.known_at, options.all};
+                              *known_at, options.all};
     auto done = each_row(reader->assembly->store(), reader->feeds, choice,
                          [&](const ExportRow& row) -> Result<> {
                              ++rows;

@@ -162,7 +162,7 @@ Exit verb_gaps(const Globals& globals, const SpanOptions& told) {
     if (!reader) return fail_opening(reader.error());
     SpanOptions options = told;
     options.instrument = meant_instrument(*reader, told.feed, told.instrument);
-    const auto span = span_of(options, reader->now);
+    const auto span = span_of(globals, options, reader->now);
     if (!span) return fail(Exit::usage, span.error().what);
     if (check_names(*reader, options) != Exit::fine) return Exit::not_found;
     const auto found =

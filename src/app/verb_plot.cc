@@ -118,7 +118,7 @@ Exit verb_plot(const Globals& globals, const PlotOptions& told) {
     if (auto free = check_output_path(reader->assembly->settings(), options.svg); !free) {
         return fail(free.error());
     }
-    const auto span = span_of(options.span, reader->now);
+    const auto span = span_of(globals, options.span, reader->now);
     if (!span) return fail(Exit::usage, span.error().what);
     if (!options.span.feed.empty() && !reader->feeds.contains(options.span.feed)) {
         return fail(Exit::not_found, "there is no feed " + options.span.feed);

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "app/load_globals.h"
+#include "app/moment.h"
 #include "app/spans.h"
 #include "app/verbs.h"
 #include "base/json_writer.h"
@@ -51,9 +52,10 @@ Result<Known> what_the_store_knows(const Globals& globals) {
 }  // namespace
 
 Exit verb_slots(const Globals& globals, const SlotsOptions& options) {
-    const auto from = parse_rfc3339(options.from);
+    const Timestamp now = SystemClock().now();
+    const auto from = moment_named(options.from, now, globals.zone);
     if (!from) return fail(Exit::usage, "--from: " + from.error().what);
-    const auto to = parse_rfc3339(options.to);
+    const auto to = moment_named(options.to, now, globals.zone);
     if (!to) return fail(Exit::usage, "--to: " + to.error().what);
     if (options.dag.empty() && options.cron.empty()) {
         return fail(Exit::usage, "of what? Name a DAG, or an expression by --cron");

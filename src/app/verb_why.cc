@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <charconv>
 
+#include "app/moment.h"
 #include "app/spans.h"
 #include "app/verbs.h"
 #include "base/json_writer.h"
@@ -411,7 +412,7 @@ Exit why_slot(const Globals& globals, Reader& reader, const std::vector<std::str
     story.instrument = meant_instrument(reader, what[0], what[1]);
     std::optional<Timestamp> slot;
     if (what.size() == 3) {
-        const auto named = parse_rfc3339(what[2]);
+        const auto named = moment_named(what[2], reader.now, globals.zone);
         if (!named) return fail(Exit::usage, named.error().what);
         story.slot = slot = *named;
     }

@@ -8,12 +8,14 @@
 #include "app/config.h"
 #include "app/output.h"
 #include "base/time.h"
+#include "market/zone.h"
 
 namespace tapedeck {
 
 // What every verb is told.
 struct Globals {
     ConfigOptions config;
+    Zone zone{};  // of days and clocks on the command line; what is printed is in UTC
     bool json = false;
     bool quiet = false;
 };
@@ -65,11 +67,11 @@ struct NextOptions {
 };
 Exit verb_next(const Globals& globals, const NextOptions& options);
 
-// A span of slots: of one day (UTC), or from and to; everything without.
+// A span of slots: of one day, or from and to, as moment.h has them; everything without.
 struct SpanOptions {
     std::string day;
-    std::optional<Timestamp> from;
-    std::optional<Timestamp> to;
+    std::string from;
+    std::string to;
     std::string feed;
     std::string instrument;
 };
@@ -88,8 +90,8 @@ struct DeadLettersOptions {
     std::string feed;
     std::string topic;
     std::string reason;  // is part of theirs
-    std::optional<Timestamp> from;
-    std::optional<Timestamp> to;
+    std::string from;    // a moment
+    std::string to;
     std::string state = "open";         // list: open · retried · dropped · all
     std::optional<std::int64_t> limit;  // none: list shows kListed, retry and drop take all
     bool all = false;                   // retry, drop: every open one
@@ -170,9 +172,9 @@ Exit verb_restore(const Globals& globals, const RestoreOptions& options);
 struct ExportOptions {
     SpanOptions span;
     std::string format = "csv";  // csv · jsonl
-    std::optional<Timestamp> known_at;
-    std::string file;  // empty: standard output
-    bool all = false;  // every row and revision, not one a slot and instrument
+    std::string known_at;        // a moment
+    std::string file;            // empty: standard output
+    bool all = false;            // every row and revision, not one a slot and instrument
 };
 Exit verb_export(const Globals& globals, const ExportOptions& options);
 
