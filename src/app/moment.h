@@ -8,9 +8,8 @@ namespace tapedeck {
 
 // What people may write for a moment, for messages and --help.
 inline constexpr std::string_view kMomentForms =
-    "2026-11-24, '2026-11-24 14:05', 14:05, yesterday, 'yesterday 14:05', today, now, -1h (m, h, "
-    "d, "
-    "w), or RFC 3339";
+    "2026-11-24, '2026-11-24 14:05', 14:05, yesterday, 'yesterday 14:05', today, now, -1h (s, m, "
+    "h, d, w), or RFC 3339";
 
 // A moment as a person says it, one of kMomentForms: days and clocks are those of `zone`, a day
 // alone is its midnight, a clock alone is today's, and "-1h" is that long before `now`.
