@@ -205,7 +205,10 @@ Result<std::string> LoadingStarts::begin_one(const LoadedTopic& loaded, const Ta
         if (!extent) return extent.error();
         messages += extent->end.value() - extent->earliest.value();
     }
-    if (choice == nullptr && others->rows > 0 && messages > 0) {
+    // What was there while the topic was empty is of no message that it has got since.
+    const bool as_before = choice == nullptr && missing.empty() &&
+                           topic.last_other == others->last_id && topic.others == others->rows;
+    if (choice == nullptr && others->rows > 0 && messages > 0 && !as_before) {
         const std::string dated =
             others->newest ? fmt::format(", dated {} to {}", format_rfc3339(*others->oldest),
                                          format_rfc3339(*others->newest))
@@ -217,8 +220,6 @@ Result<std::string> LoadingStarts::begin_one(const LoadedTopic& loaded, const Ta
             "none is loaded: `--from {}={}` begins after the newest row",
             topic.table, others->rows, dated, topic.name, messages, topic.name, after);
     }
-    const bool as_before = choice == nullptr && missing.empty() &&
-                           topic.last_other == others->last_id && topic.others == others->rows;
     if (!as_before) {
         topic.last_other = others->last_id;
         topic.last_before = topic.never_loaded ? others->last_id : 0;
@@ -252,10 +253,12 @@ Result<> LoadingStarts::keep(const Topic& topic, std::span<const Partition> part
         const std::int64_t number = one.value();
         Value asked;
         if (choice && choice->where == StartChoice::Where::time) asked = choice->time;
-        statements.push_back(
-            {"delete from loading_starts where topic = $1 and partition = $2 and how = 'first'",
-             {topic.stored, number},
-             {}});
+        if (topic.starts.contains(one)) {
+            statements.push_back(
+                {"delete from loading_starts where topic = $1 and partition = $2 and how = 'first'",
+                 {topic.stored, number},
+                 {}});
+        }
         statements.push_back(
             {"insert into loading_starts (topic, partition, start_offset, how, asked, price_table, "
              "others, last_other, last_before, decided_at) values ($1, $2, $3, $4, $5, $6, $7, $8, "
