@@ -21,8 +21,9 @@ struct OwnTable {
     std::string_view name;
     std::string_view insert;
     std::string_view change = {};
+    std::string_view removal = {};
 };
-constexpr std::array<OwnTable, 16> kOwnTables{{
+constexpr std::array<OwnTable, 21> kOwnTables{{
     {"offsets", "(topic, partition, next_offset) values ($1, 0, 0)",
      "update offsets set next_offset = 1 where topic = $1"},
     {"batches",
@@ -50,13 +51,25 @@ constexpr std::array<OwnTable, 16> kOwnTables{{
     {"variables", "(name, value) values ($1, $1)",
      "update variables set value = '' where name = $1"},
     {"problems", "(key, feed, what, since) values ($1, $1, $1, $2)",
-     "delete from problems where key = $1"},
+     "update problems set what = '' where key = $1", "delete from problems where key = $1"},
     {"leases", "(name, holder, epoch, taken_at) values ($1, $1, 1, $2)",
      "update leases set epoch = 2 where name = $1"},
     {"tapes", "(identity, suffix, place, used_at) values ($1, $1, $1, $2)",
      "update tapes set place = '' where identity = $1"},
     {"loaded_topics", "(topic, price_table) values ($1, $1)"},
     {"replacements", "(since, noticed_at, what, rescued) values ($2, $2, $1, '')"},
+    {"deployments", "(id, until) values ($1, $2)"},
+    {"dead_letter_ends",
+     "(letter, how, at, by_whom, why) values (-1, 'dropped', $2, $1, $1) on conflict (letter) do "
+     "nothing"},
+    {"dead_letter_tries", "(letter, at, by_whom, reason) values (-1, $2, $1, $1)"},
+    {"stalls", "(topic, partition, from_offset, since, what) values ($1, 0, 0, $2, $1)",
+     "update stalls set what = '' where topic = $1", "delete from stalls where topic = $1"},
+    {"loading_starts",
+     "(topic, partition, start_offset, how, price_table, others, last_other, last_before, "
+     "decided_at) values ($1, 0, 0, 'first', $1, 0, 0, 0, $2)",
+     {},
+     "delete from loading_starts where topic = $1"},
 }};
 
 class Trial {
@@ -130,7 +143,8 @@ private:
 
     Result<> try_own(const OwnTable& table) {
         const std::string insert = fmt::format("insert into {} {}", table.name, table.insert);
-        for (const std::string& sql : {insert, std::string(table.change)}) {
+        for (const std::string& sql :
+             {insert, std::string(table.change), std::string(table.removal)}) {
             if (sql.empty()) continue;
             std::vector<Value> values{name_};
             if (sql.find("$2") != sql.npos) values.emplace_back(now_);

@@ -459,7 +459,7 @@ TEST_F(PostgresStoreTest, ALoaderNeedsNoMoreThanTheseRights) {
         "grant select, insert on all tables in schema public to tapedeck_loader;"
         "grant update on offsets, coverage, dag_runs, dag_states, task_tries, variables, leases,"
         " tapes, problems, stalls to tapedeck_loader;"
-        "grant delete on problems, stalls to tapedeck_loader;"
+        "grant delete on problems, stalls, loading_starts to tapedeck_loader;"
         "grant usage on all sequences in schema public to tapedeck_loader");
     PostgresUrl url = url_;
     url.user = "tapedeck_loader";
@@ -480,6 +480,11 @@ TEST_F(PostgresStoreTest, ALoaderNeedsNoMoreThanTheseRights) {
          {kTestStart},
          1},
         {"delete from stalls", {}, 1},
+        {"insert into loading_starts (topic, partition, start_offset, how, price_table, others, "
+         "last_other, last_before, decided_at) values ('a', 0, 0, 'first', '', 0, 0, 0, $1)",
+         {kTestStart},
+         1},
+        {"delete from loading_starts where topic = 'a' and partition = 0 and how = 'first'", {}, 1},
         {"insert into dead_letters (id, topic, partition, message_offset, value, reason, "
          "recorded_at) values (7, 'coin_topic', 0, 0, 'x', 'why', $1)",
          {kTestStart},

@@ -1,6 +1,8 @@
 // What `check` finds by writing and taking it back.
 #include <gtest/gtest.h>
 
+#include <sstream>
+
 #include "tests/integration/postgres/batches.h"
 #include "tests/integration/postgres/database.h"
 
@@ -132,7 +134,8 @@ TEST_F(PostgresTrialTest, FindsRightsThatAreMissing) {
         "grant select, insert on all tables in schema public to tapedeck_half;"
         "grant usage on all sequences in schema public to tapedeck_half;"
         "grant update on offsets, coverage, dag_runs, dag_states, task_tries, variables, leases,"
-        " tapes to tapedeck_half; grant delete on problems to tapedeck_half");
+        " tapes, problems, stalls to tapedeck_half; grant delete on problems, stalls,"
+        " loading_starts to tapedeck_half");
     PostgresUrl url = url_;
     url.user = "tapedeck_half";
     const auto store = open_store(url, clock_);
@@ -140,13 +143,34 @@ TEST_F(PostgresTrialTest, FindsRightsThatAreMissing) {
     EXPECT_EQ(found(*store), std::vector<std::string>{});  // docs/postgres.md, "Roles"
     outsider_.execute(
         "revoke insert on coin_records, batches from tapedeck_half;"
-        "revoke update on offsets from tapedeck_half");
+        "revoke update on offsets, problems from tapedeck_half;"
+        "revoke delete on stalls, loading_starts from tapedeck_half");
     std::string all;
     for (const std::string& one : found(*store)) all += one + "\n";
-    for (const char* part : {"table coin_records", "table batches", "table offsets"}) {
+    for (const char* part : {"table coin_records", "table batches", "table offsets",
+                             "table problems", "table stalls", "table loading_starts"}) {
         EXPECT_NE(all.find(std::string("permission denied for ") + part), std::string::npos) << all;
     }
     outsider_.execute("drop owned by tapedeck_half; drop role tapedeck_half");
+}
+
+// One that an owner has made since the grants were given is in none of them.
+TEST_F(PostgresTrialTest, TriesEveryTable) {
+    const std::string tables = outsider_.value(
+        "select string_agg(relname, ' ' order by relname) from pg_class where relkind = 'r' and"
+        " relnamespace = 'public'::regnamespace and relname <> 'schema_version'");
+    outsider_.execute(
+        "do $$ declare t text; begin for t in select relname from pg_class where relkind = 'r' and"
+        " relnamespace = 'public'::regnamespace loop execute format('alter table %I add constraint"
+        " somebodys check (false) not valid', t); end loop; end $$");
+    std::string named;
+    for (const std::string& one : found(*store_)) named += one + "\n";
+    std::istringstream all(tables);
+    for (std::string table; all >> table;) {
+        // `attempts` comes after `outcomes`, in one statement.
+        if (table == "attempts") continue;
+        EXPECT_NE(named.find("relation \"" + table + "\""), std::string::npos) << table << named;
+    }
 }
 
 TEST_F(PostgresTrialTest, FindsAServerThatOnlyReads) {
