@@ -20,22 +20,28 @@ namespace tapedeck {
 class Wakening {
 public:
     explicit Wakening(std::stop_token stop)
-        : event_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)),
-          stop_(std::move(stop)),
-          wake_(stop_, Wake{event_}) {}
-    ~Wakening() { ::close(event_); }
+        : stop_(std::move(stop)), wake_(stop_, Wake{event_.fd}) {}
     Wakening(const Wakening&) = delete;
     Wakening& operator=(const Wakening&) = delete;
 
     bool is_requested() const { return stop_.stop_requested(); }
-    int event() const { return event_; }
+    int event() const { return event_.fd; }
 
 private:
+    struct Event {
+        Event() : fd(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {}
+        ~Event() { ::close(fd); }
+        Event(const Event&) = delete;
+        Event& operator=(const Event&) = delete;
+        const int fd;
+    };
     struct Wake {
         int event;
         void operator()() const { ::eventfd_write(event, 1); }
     };
-    const int event_;
+    // Closed after the callback is gone: its number may be another file's at once, and whoever asks
+    // to stop right then would write into that.
+    const Event event_;
     const std::stop_token stop_;
     const std::stop_callback<Wake> wake_;
 };
