@@ -25,7 +25,8 @@ constexpr auto kOwnTables =
                                      "variables",         "schema_version", "tape",
                                      "tape_messages",     "tapes",          "tape_identity",
                                      "deployments",       "loaded_topics",  "dead_letter_ends",
-                                     "dead_letter_tries", "stalls"});
+                                     "dead_letter_tries", "stalls",         "loading_starts",
+                                     "replacements"});
 
 // What the store's views of a table of prices are named by: "coin" of "coin_records" and "coin".
 std::string stem_of(const std::string& table) {
