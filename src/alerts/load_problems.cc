@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "base/utf8.h"
 #include "store/tape_label.h"
 #include "tape/tape_rules.h"
 
@@ -16,11 +17,6 @@ std::string feed_of(const std::map<std::string, Feed>& feeds, std::string_view t
     const auto found =
         std::ranges::find_if(feeds, [&](const auto& entry) { return entry.second.topic == topic; });
     return found == feeds.end() ? std::string() : found->first;
-}
-
-std::string cut(std::string_view text) {
-    if (text.size() <= kLongestReason) return std::string(text);
-    return std::string(text.substr(0, kLongestReason)) + "…";
 }
 
 Result<> add_letters(Store& store, const std::map<std::string, Feed>& feeds,
@@ -53,7 +49,8 @@ Result<> add_letters(Store& store, const std::map<std::string, Feed>& feeds,
                          {}},
                         [&](const RowView& row) -> Result<> {
                             first = fmt::format("{}[{}] offset {}: {}", topic_on_tape(group.topic),
-                                                row.integer(0), row.integer(1), cut(row.text(2)));
+                                                row.integer(0), row.integer(1),
+                                                cut_to(row.text(2), kLongestReason));
                             return {};
                         });
         if (!done) return done;

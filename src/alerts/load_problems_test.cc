@@ -2,6 +2,7 @@
 
 #include <gmock/gmock.h>
 
+#include "base/utf8.h"
 #include "mend/dead_letters.h"
 #include "store/sqlite/sqlite_store.h"
 #include "tests/conformance/temp_folder.h"
@@ -45,6 +46,12 @@ protected:
         auto found = load_problems(*store, feeds);
         EXPECT_TRUE(found) << found.error().what;
         return found ? *found : std::vector<LoadProblem>{};
+    }
+
+    static std::string words_of_many_letters() {
+        std::string words;
+        for (int i = 0; i < 200; ++i) words += "日";
+        return words;
     }
 
     TempFolder folder;
@@ -129,6 +136,46 @@ TEST_F(LoadProblemsTest, WhatTheStoreTakesNothingOfIsOneUntilTheLedgerIsPastIt) 
     EXPECT_EQ(loaded->rows, 1);
     EXPECT_EQ(loaded->dead_letters, 0);
     EXPECT_THAT(problems(), SizeIs(0));
+}
+
+// So does a column that must not be null and that no message fills.
+TEST_F(LoadProblemsTest, AColumnThatNobodyFillsIsWaitedFor) {
+    by_hand(
+        "drop view coin_prices; drop table coin_records; create table coin_records (id integer"
+        " primary key, coin text, price text, date integer not null, instrument text, slot"
+        " integer, source text, revision integer, recorded_at integer, capture text, currency"
+        " text, desk text not null) strict");
+    append(R"({"coin_name":"bitcoin","current_price":12})");
+    const auto refused = load();
+    ASSERT_FALSE(refused);
+    EXPECT_EQ(refused.error().kind, ErrorKind::unavailable);
+    const auto found = problems();
+    ASSERT_EQ(found.size(), 1U);
+    EXPECT_EQ(found[0].problem.key, "stalled:coin_topic[0]");
+    EXPECT_THAT(found[0].problem.what, HasSubstr("coin_records.desk"));
+}
+
+// What a database says of a row may hold any letters, and what is told must be kept by any store.
+TEST_F(LoadProblemsTest, ALongReasonIsCutBetweenLetters) {
+    for (const char* before : {"", "x", "xx"}) {
+        const std::vector<Statement> letter{
+            {"insert into dead_letters (topic, partition, message_offset, timestamp, value, "
+             "reason, recorded_at) values ($1, 0, 0, $2, $3, $4, $2)",
+             {std::string("topic") + before, clock.now(), std::vector<std::uint8_t>{'x'},
+              before + words_of_many_letters()},
+             1}};
+        ASSERT_TRUE(store->transact(letter));
+    }
+    const auto found = problems();
+    ASSERT_THAT(found, SizeIs(3));
+    for (const LoadProblem& one : found) {
+        std::string_view left = one.problem.what;
+        EXPECT_NE(left.find("…"), left.npos);
+        for (std::size_t length = 1; length > 0; left.remove_prefix(length)) {
+            length = utf8_length(left);
+        }
+        EXPECT_EQ(left, "") << one.problem.what;
+    }
 }
 
 TEST_F(LoadProblemsTest, AreToldOnceAndOnceWhenTheyAreOver) {

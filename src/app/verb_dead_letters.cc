@@ -36,11 +36,6 @@ std::string place_of(const DeadLetter& letter) {
     return fmt::format("{} offset {}", to_string(place_on_tape(letter.at)), letter.offset.value());
 }
 
-std::string cut(std::string_view text, std::size_t most) {
-    if (text.size() <= most) return std::string(text);
-    return std::string(text.substr(0, most)) + "…";
-}
-
 bool is_utf8(std::string_view text) {
     while (!text.empty()) {
         const std::size_t length = utf8_length(text);
@@ -123,7 +118,7 @@ Exit list(const Globals& globals, Reader& reader, const DeadLettersOptions& opti
             if (!globals.json) {
                 table.stream({std::to_string(one.id), std::string(to_string(one.state)),
                               place_of(one.letter), format_rfc3339(one.recorded_at),
-                              std::to_string(one.bytes), cut(one.reason(), kReasonShown)});
+                              std::to_string(one.bytes), cut_to(one.reason(), kReasonShown)});
                 return {};
             }
             json.begin_object();
@@ -206,7 +201,7 @@ Exit show(const Globals& globals, Reader& reader, std::int64_t id) {
     }
     facts.add({"what to do", hint_of(one)});
     facts.add({"key", one.letter.key});
-    facts.add({fmt::format("value, {} bytes", one.bytes), cut(one.letter.value, kBytesShown)});
+    facts.add({fmt::format("value, {} bytes", one.bytes), cut_to(one.letter.value, kBytesShown)});
     facts.print();
     return Exit::fine;
 }

@@ -22,4 +22,13 @@ std::size_t utf8_length(std::string_view text) {
     return 0;
 }
 
+std::string cut_to(std::string_view text, std::size_t most) {
+    if (text.size() <= most) return std::string(text);
+    std::size_t end = most;
+    for (std::size_t back = 1; back < 4 && back <= most; ++back) {
+        if (utf8_length(text.substr(most - back)) > back) end = most - back;
+    }
+    return std::string(text.substr(0, end)) + "…";
+}
+
 }  // namespace tapedeck

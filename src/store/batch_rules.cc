@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <array>
 #include <cstring>
 
 #include "base/assert.h"
@@ -15,6 +17,17 @@ bool holds_zero_byte(const Record& record) {
     };
     return has(record.instrument) || has(record.name) || has(record.source) ||
            has(record.currency) || has(record.capture);
+}
+
+std::span<const std::string_view> filled_columns() {
+    static constexpr std::array<std::string_view, 12> kColumns{
+        "stock", "coin",   "price",    "previous_close", "date",    "instrument",
+        "slot",  "source", "revision", "recorded_at",    "capture", "currency"};
+    return kColumns;
+}
+
+bool is_filled_column(std::string_view column) {
+    return std::ranges::find(filled_columns(), column) != filled_columns().end();
 }
 
 Timestamp date_of(const BatchRows& rows, std::size_t index) {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <span>
 #include <string>
 #include <string_view>
 
@@ -12,6 +13,10 @@ namespace tapedeck {
 // PostgreSQL refuses texts with a zero byte, and SQLite cuts them in most functions: no store
 // takes them.
 bool holds_zero_byte(const Record& record);
+
+// The columns of a table of prices that are filled from messages, of either form.
+std::span<const std::string_view> filled_columns();
+bool is_filled_column(std::string_view column);
 
 // When the price was seen: as its record says, else the time of its message.
 Timestamp date_of(const BatchRows& rows, std::size_t index);

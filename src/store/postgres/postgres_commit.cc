@@ -30,7 +30,7 @@ bool is_of_constraint(std::string_view sqlstate) {
 // encoding lacks is no fault of the message's: it waits for a database that takes it.
 bool is_bad_data(const PostgresConnection& connection) {
     const std::string& sqlstate = connection.sqlstate();
-    if (sqlstate == "23502") return is_copied_column(connection.column());
+    if (sqlstate == "23502") return is_filled_column(connection.column());
     if (sqlstate == "22P05") return false;
     return sqlstate.starts_with("22") || sqlstate == "54000" || is_of_constraint(sqlstate);
 }
@@ -56,7 +56,7 @@ bool may_hang_on_value(PostgresConnection& connection, const PriceTable& table,
     if (!found || PQntuples(found->get()) == 0) return true;  // a domain's, say
     for (int i = 0; i < PQntuples(found->get()); ++i) {
         const std::string_view column = PostgresRow(found->get(), i).text(0);
-        if (column != "recorded_at" && is_copied_column(column)) return true;
+        if (column != "recorded_at" && is_filled_column(column)) return true;
     }
     return false;
 }

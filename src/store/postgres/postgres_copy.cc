@@ -1,7 +1,6 @@
 #include "store/postgres/postgres_copy.h"
 
 #include <algorithm>
-#include <array>
 
 #include "base/assert.h"
 #include "store/batch_rules.h"
@@ -46,17 +45,6 @@ std::string copied_columns(RecordForm form) {
     const bool stock = form == RecordForm::stock;
     return std::string(stock ? "stock, price, previous_close" : "coin, price") +
            ", date, instrument, slot, source, revision, recorded_at, capture, currency";
-}
-
-std::span<const std::string_view> copied_column_names() {
-    static constexpr std::array<std::string_view, 12> kColumns{
-        "stock", "coin",   "price",    "previous_close", "date",    "instrument",
-        "slot",  "source", "revision", "recorded_at",    "capture", "currency"};
-    return kColumns;
-}
-
-bool is_copied_column(std::string_view column) {
-    return std::ranges::find(copied_column_names(), column) != copied_column_names().end();
 }
 
 std::size_t append_row(CopyBuffer& out, const BatchRows& rows, std::size_t index,

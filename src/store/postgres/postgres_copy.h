@@ -60,8 +60,6 @@ private:
 
 // The columns that a loader writes, in the order of append_row; `id` is the database's.
 std::string copied_columns(RecordForm form);
-std::span<const std::string_view> copied_column_names();  // of either form
-bool is_copied_column(std::string_view column);
 
 // Where a record of a batch stands.
 struct RecordPlace {

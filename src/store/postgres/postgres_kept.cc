@@ -4,6 +4,7 @@
 
 #include <vector>
 
+#include "store/batch_rules.h"
 #include "store/postgres/postgres_copy.h"
 #include "store/postgres/postgres_rows.h"
 
@@ -60,7 +61,7 @@ std::string look_sql(const PriceTable& table) {
         "atttypmod"
         " <> -1 and atttypid in ('numeric'::regtype, 'timestamptz'::regtype,"
         " 'timestamp'::regtype))));",
-        table.name, fmt::join(copied_column_names(), "', '"));
+        table.name, fmt::join(filled_columns(), "', '"));
 }
 
 Result<bool> has_triggers(const PostgresConnection& connection, const PriceTable& table,

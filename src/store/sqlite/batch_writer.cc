@@ -12,8 +12,13 @@
 namespace tapedeck {
 namespace {
 
-// Whether another value might be taken; what else is refused is no fault of the message's.
-bool hangs_on_value(int code) {
+// Whether another value might be taken; what else is refused is no fault of the message's. A column
+// that must not be null refuses all messages where it is none that they fill; `words`: SQLite's,
+// which end with its name.
+bool hangs_on_value(int code, std::string_view words) {
+    if (code == SQLITE_CONSTRAINT_NOTNULL) {
+        return is_filled_column(words.substr(words.rfind('.') + 1));
+    }
     switch (code & 0xff) {
         case SQLITE_CONSTRAINT:
         case SQLITE_MISMATCH:
@@ -182,7 +187,8 @@ Result<> BatchWriter::insert_rows(const BatchRows& rows, const Batch::Advance& a
         const Error error = database_.failure(code, "");
         if (code == SQLITE_CONSTRAINT_TRIGGER) return takes_none(rows.table, error.what);
         if (error.kind != ErrorKind::rejected) return error;
-        if (!hangs_on_value(code)) return takes_none(rows.table, error.what);
+        if (!hangs_on_value(code, sqlite3_errmsg(database_.handle())))
+            return takes_none(rows.table, error.what);
         if (auto done = refuse(rows, i, advance, error.what); !done) return done;
     }
     return {};
