@@ -271,7 +271,7 @@ Result<> Assembly::open_captures(const Options& options) {
         });
         return {};
     }
-    auto captures = SqliteCaptures::open_looking(path, *clock_, look_beside(settings(), *store_));
+    auto captures = SqliteCaptures::open_looking(path, *clock_, look_beside(*store_));
     if (!captures && captures.error().kind == ErrorKind::corrupt) {
         captures_fault_ = captures.error().what;
         return {};

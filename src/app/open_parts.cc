@@ -169,29 +169,13 @@ std::vector<std::string> pending_in(const OpenedStore& opened) {
     return {"the file is an older program's, and gets the tables that it lacks"};
 }
 
-Result<bool> lease_is_held(const Settings& settings, Store& store) {
-    if (const auto* file = std::get_if<SqliteUrl>(&settings.store.url.target)) {
-        const auto holder = find_lease_holder(file->path);
+LookOptions look_beside(Store& store) {
+    LookOptions options;
+    options.in_use = [&store]() -> Result<bool> {
+        const auto holder = store.lease_holder();
         if (!holder) return holder.error();
         return holder->has_value();
-    }
-    // Asking for the lease would take it from a recorder whose line was just cut.
-    bool held = false;
-    auto done = store.query({"select count(*) from pg_stat_activity where datname = "
-                             "current_database() and application_name like 'tapedeck lease: %'",
-                             {},
-                             {}},
-                            [&](const RowView& row) -> Result<> {
-                                held = row.integer(0) > 0;
-                                return {};
-                            });
-    if (!done) return done.error();
-    return held;
-}
-
-LookOptions look_beside(const Settings& settings, Store& store) {
-    LookOptions options;
-    options.in_use = [&settings, &store] { return lease_is_held(settings, store); };
+    };
     return options;
 }
 
@@ -214,7 +198,7 @@ Result<OpenedTape> open_tape(const Settings& settings, const Clock& clock, Log& 
     // A file that somebody has locked is not waited for by a run with the spool behind it.
     const bool spooled = !only_look && is_spooled(settings, use);
     if (spooled) options.append_timeout = 2s;
-    auto tape = only_look ? SqliteTape::open_looking(path, look_beside(settings, *store.store))
+    auto tape = only_look ? SqliteTape::open_looking(path, look_beside(*store.store))
                           : SqliteTape::open(path, clock, std::move(options));
     if (!tape) return tape.error();
     OpenedTape opened;

@@ -42,12 +42,9 @@ Result<OpenedStore> open_store(const Settings& settings, const Clock& clock, Sto
 // What whoever takes over would do to the tables that were left as they are, in sentences.
 std::vector<std::string> pending_in(const OpenedStore& opened);
 
-// Whether a recorder, a loader or a collection holds the lease, seen without taking it.
-Result<bool> lease_is_held(const Settings& settings, Store& store);
-
 // How files beside the store are looked at: those who write them hold the lease. `store` must
 // outlive what is opened so.
-LookOptions look_beside(const Settings& settings, Store& store);
+LookOptions look_beside(Store& store);
 
 struct OpenedTape {
     std::unique_ptr<Tape> tape;

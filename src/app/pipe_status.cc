@@ -98,8 +98,7 @@ Result<> read_batches(Store& store, Timestamp now, PipeStatus& pipe) {
 void read_spool(Assembly& assembly, PipeStatus& pipe) {
     const std::string path = spool_path(assembly.settings());
     if (!std::filesystem::exists(path)) return;
-    auto file = SpoolFile::open_looking(path, assembly.clock(),
-                                        look_beside(assembly.settings(), assembly.store()));
+    auto file = SpoolFile::open_looking(path, assembly.clock(), look_beside(assembly.store()));
     if (!file) return;
     const auto sizes = (*file)->sizes();
     // An embedded tape is seldom away; its spool is told of while there is something in it.

@@ -8,6 +8,9 @@ namespace tapedeck {
 Result<> settle_beside(Assembly& assembly, bool lease_held) {
     std::unique_ptr<Lease> lease;
     if (!lease_held) {
+        const auto holder = assembly.store().lease_holder();
+        if (!holder) return holder.error();
+        if (*holder) return {};
         auto asked = assembly.store().acquire_lease(process_name());
         if (!asked) return asked.error().kind == ErrorKind::conflict ? Result<>() : asked.error();
         lease = *std::move(asked);

@@ -103,10 +103,6 @@ Exit verb_load(const Globals& globals, const LoadVerbOptions& options) {
     LoaderOptions loading = *std::move(made);
     loading.starts = *starts;
     if (options.until_end) loading.give_up_after = 5;
-    if (std::holds_alternative<PostgresUrl>(assembly.settings().store.url.target)) {
-        // It writes each transaction with one process, on one core.
-        loading.committers = 2;
-    }
     const Timestamp began = assembly.clock().now();
     auto begun = patiently(signals.token(), wait, [&] { return begin_loading(assembly, loading); });
     if (!begun) return fail_unless_stopped(begun.error(), signals);

@@ -172,9 +172,9 @@ Result<> read_rest(Reader& reader, Status& status) {
             if (!error) status.store_bytes += static_cast<std::int64_t>(size);
         }
     }
-    const auto held = lease_is_held(assembly.settings(), store);
-    if (!held) return held.error();
-    status.running = *held;
+    const auto holder = store.lease_holder();
+    if (!holder) return holder.error();
+    status.running = holder->has_value();
     return {};
 }
 

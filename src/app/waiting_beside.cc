@@ -23,8 +23,8 @@ bool is_there(const std::string& path) {
 std::optional<HeldBack> held_by_full_disk(const Settings& settings, Store& store) {
     const auto file = file_without_room(settings);
     if (!file) return std::nullopt;
-    const auto runs = lease_is_held(settings, store);
-    if (!runs || !*runs) return std::nullopt;
+    const auto recorder = store.lease_holder();
+    if (!recorder || !*recorder) return std::nullopt;
     HeldBack held{Timestamp(), fmt::format("a recorder runs and can write nothing: the disk of {} "
                                            "is full",
                                            *file)};
@@ -42,7 +42,7 @@ std::optional<HeldBack> held_by_full_disk(const Settings& settings, Store& store
 // The journal first: a run is in it before it asks anybody, so that what enters the spool after
 // this look was under way already, or is of a slot that is not given up yet.
 std::optional<HeldBack> waiting_beside(Assembly& assembly) {
-    const LookOptions looking = look_beside(assembly.settings(), assembly.store());
+    const LookOptions looking = look_beside(assembly.store());
     std::optional<HeldBack> held;
     if (const std::string path = journal_path(assembly.settings()); is_there(path)) {
         const auto journal = StatementJournal::open_looking(path, assembly.clock(), looking);

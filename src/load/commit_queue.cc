@@ -121,7 +121,7 @@ bool CommitQueue::may_begin(const BatchWork& work) const {
     const bool overlaps = in_turn_ == 0 && may_overlap(work.batch);
     return std::ranges::all_of(committing_, [&](const Turn& other) {
         if (other.at() != work.advance().at) return true;
-        return overlaps && other.has_begun_ && !other.has_failed_;
+        return overlaps && other.has_begun && !other.has_failed;
     });
 }
 
@@ -134,7 +134,7 @@ void CommitQueue::commit_loop(std::stop_token stop) {
         std::unique_ptr<BatchWork> work = std::move(*next);
         waiting_.erase(next);
         if (in_turn_ > 0) --in_turn_;
-        const auto turn = committing_.emplace(committing_.end(), *this, *work);
+        const auto turn = committing_.insert(committing_.end(), Turn{*work});
         changed_.notify_all();
         lock.unlock();
         const auto done = commit(*turn);
@@ -151,11 +151,11 @@ void CommitQueue::commit_loop(std::stop_token stop) {
 }
 
 Result<> CommitQueue::commit(Turn& turn) {
-    const bool was_early = turn.is_early();
-    if (was_early) {
-        const auto committed = store_.commit(turn.work_.batch, turn, patience());
+    const CommitOrder order = order_of(turn);
+    if (order.is_early) {
+        const auto committed = store_.commit(turn.work.batch, order, {.stop = halted_.get_token()});
         if (committed) {
-            tell(turn.work_, *committed);
+            tell(turn.work, *committed);
             return {};
         }
         std::unique_lock lock(mutex_);
@@ -164,61 +164,44 @@ Result<> CommitQueue::commit(Turn& turn) {
     }
     {
         const std::lock_guard lock(mutex_);
-        if (error_ || is_lost(turn.work_)) return {};
+        if (error_ || is_lost(turn.work)) return {};
     }
-    return commit_in_turn(turn, was_early);
+    return commit_in_turn(turn, order.is_early);
 }
 
 // `may_be_ours`: an earlier try may have been made, and its answer lost.
 Result<> CommitQueue::commit_in_turn(Turn& turn, bool may_be_ours) {
-    const BatchWork& work = turn.work_;
+    const BatchWork& work = turn.work;
     const Batch::Advance& advance = work.advance();
     const auto began = clock_.steady();
     std::string stalled_by;
-    for (int tries = 1;; ++tries) {
-        const auto committed = store_.commit(work.batch, turn, patience());
-        if (committed) {
-            if (!stalled_by.empty()) go_on(advance);
-            if (tries > 1) {
-                log_.emit(Recovered{"store", (clock_.steady() - began).count() / 1000});
-            }
-            tell(work, *committed);
-            return {};
+    CommitTries tries{give_up_after_, halted_.get_token(), may_be_ours};
+    tries.failed = [&](const FailedTry& failed) {
+        if (failed.number == 1 && failed.error.kind != ErrorKind::conflict) {
+            log_.emit(Waiting{"store", failed.error.what});
         }
-        const Error& error = committed.error();
-        const bool is_conflict = error.kind == ErrorKind::conflict;
-        if (!is_conflict && !retryable(error.kind)) {
-            return in_context("loading " + to_string(advance.at), error);
-        }
-        if (!is_conflict && tries == 1) log_.emit(Waiting{"store", error.what});
-        {
-            const std::lock_guard lock(mutex_);
-            turn.has_failed_ = true;
-            changed_.notify_all();
-        }
-        // Was it committed before the connection broke, by this try or one before? The ledger says.
-        may_be_ours = may_be_ours || !is_conflict;
-        const auto ledger = ledger_of(advance.at);
-        if (may_be_ours && ledger && ledger->next == advance.to &&
-            (!advance.last_digest || ledger->last_digest == advance.last_digest)) {
-            tell(work, Committed{});
-            return {};
-        }
-        // It answers, and takes nothing: a person may have to mend something.
-        if (!is_conflict && ledger && tries > 1 && stalled_by != error.what) {
-            stall(advance, error.what, stalled_by.empty());
-            stalled_by = error.what;
-        }
-        if (is_conflict && ledger) {
-            lose(work, ledger->next, error.what);
-            return {};
-        }
-        if (!ledger && ledger.error().kind == ErrorKind::conflict) continue;  // commit says so too
-        if (!ledger && !retryable(ledger.error().kind)) return ledger.error();
-        const bool give_up = give_up_after_ > 0 && tries >= give_up_after_;
-        if (give_up || halted_.stop_requested()) return is_conflict ? ledger.error() : error;
-        clock_.sleep_until(clock_.now() + 1s, halted_.get_token());
+        const std::lock_guard lock(mutex_);
+        turn.has_failed = true;
+        changed_.notify_all();
+    };
+    tries.refused = [&](const FailedTry& failed) {
+        if (stalled_by == failed.error.what) return;
+        stall(advance, failed.error.what, stalled_by.empty());
+        stalled_by = failed.error.what;
+    };
+    auto end = commit_once(store_, clock_, work.batch, order_of(turn), tries);
+    if (!end) return end.error();
+    if (const auto* found = std::get_if<LedgerElsewhere>(&*end)) {
+        lose(work, *found);
+        return {};
     }
+    const auto& once = std::get<CommittedOnce>(*end);
+    if (!once.was_there && !stalled_by.empty()) go_on(advance);
+    if (!once.was_there && once.tries > 1) {
+        log_.emit(Recovered{"store", (clock_.steady() - began).count() / 1000});
+    }
+    tell(work, once.counts);
+    return {};
 }
 
 // What the store says is kept in it, for `status` and for the problems that are told of.
@@ -248,54 +231,43 @@ bool CommitQueue::is_lost(const BatchWork& work) const {
     return lost != lost_.end() && work.epoch <= lost->second;
 }
 
-bool CommitQueue::Turn::is_early() const {
-    const std::lock_guard lock(queue_.mutex_);
-    return !queue_.is_first(*this);
+CommitOrder CommitQueue::order_of(Turn& turn) {
+    const std::lock_guard lock(mutex_);
+    return {!is_first(turn), [this, at = &turn](CommitStep step) { return reach(*at, step); }};
 }
 
-void CommitQueue::Turn::begun() const {
-    const std::lock_guard lock(queue_.mutex_);
-    has_begun_ = true;
-    queue_.changed_.notify_all();
+CommitTurn CommitQueue::reach(Turn& turn, CommitStep step) {
+    std::unique_lock lock(mutex_);
+    if (step == CommitStep::begun) {
+        turn.has_begun = true;
+        changed_.notify_all();
+        return CommitTurn::last;
+    }
+    changed_.wait_for(lock, kPatience,
+                      [&] { return is_first(turn) || first_of(turn.at()).has_failed; });
+    if (!is_first(turn) || error_ || is_lost(turn.work)) return CommitTurn::missed;
+    return is_followed(turn) ? CommitTurn::followed : CommitTurn::last;
 }
 
-bool CommitQueue::Turn::wait_for_turn() const {
-    std::unique_lock lock(queue_.mutex_);
-    queue_.changed_.wait_for(lock, kPatience, [&] {
-        return queue_.is_first(*this) || queue_.first_of(at()).has_failed_;
-    });
-    return queue_.is_first(*this) && !queue_.error_ && !queue_.is_lost(work_);
+bool CommitQueue::is_followed(const Turn& turn) const {
+    const auto own = std::ranges::find(committing_, &turn, [](const Turn& one) { return &one; });
+    return std::any_of(std::next(own), committing_.end(),
+                       [&](const Turn& other) { return other.at() == turn.at(); }) ||
+           std::ranges::any_of(waiting_,
+                               [&](const auto& work) { return work->advance().at == turn.at(); });
 }
 
-bool CommitQueue::Turn::is_followed() const {
-    const std::lock_guard lock(queue_.mutex_);
-    const auto is_next = [&](const TopicPartition& other) { return other == at(); };
-    const auto own =
-        std::ranges::find(queue_.committing_, this, [](const Turn& turn) { return &turn; });
-    return std::any_of(std::next(own), queue_.committing_.end(),
-                       [&](const Turn& turn) { return is_next(turn.at()); }) ||
-           std::ranges::any_of(queue_.waiting_,
-                               [&](const auto& work) { return is_next(work->advance().at); });
-}
-
-Result<LedgerEntry> CommitQueue::ledger_of(const TopicPartition& at) {
-    const std::vector<TopicPartition> partitions{at};
-    auto ledger = store_.ledger(partitions, patience());
-    if (!ledger) return ledger.error();
-    return ledger->front();
-}
-
-// The ledger is not where the batch begins: behind it where the store's server lost what it had
-// committed, elsewhere where somebody else loaded.
-void CommitQueue::lose(const BatchWork& work, Offset ledger, std::string_view why) {
+// Behind the batch where the store's server lost what it had committed, elsewhere where somebody
+// else loaded.
+void CommitQueue::lose(const BatchWork& work, const LedgerElsewhere& found) {
     const Batch::Advance& advance = work.advance();
     const TopicPartition& at = advance.at;
-    const std::int64_t back = advance.from.value() - ledger.value();
+    const std::int64_t back = advance.from.value() - found.ledger.value();
     if (back > 0) {
-        log_.emit(
-            LedgerWentBack{at.topic, at.partition.value(), ledger.value(), advance.from.value()});
+        log_.emit(LedgerWentBack{at.topic, at.partition.value(), found.ledger.value(),
+                                 advance.from.value()});
     } else {
-        log_.emit(PartitionFenced{at.topic, at.partition.value(), why});
+        log_.emit(PartitionFenced{at.topic, at.partition.value(), found.why});
     }
     const std::lock_guard lock(mutex_);
     lost_[at] = work.epoch;

@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "events/log.h"
+#include "load/commit_once.h"
 #include "market/record.h"
 #include "store/store.h"
 #include "tape/tape.h"
@@ -92,22 +93,12 @@ private:
     using Works = std::deque<std::unique_ptr<BatchWork>>;
 
     // A commit under way, and its order among those of its partition.
-    class Turn : public CommitOrder {
-    public:
-        Turn(CommitQueue& queue, const BatchWork& work) : queue_(queue), work_(work) {}
-        bool is_early() const override;
-        void begun() const override;
-        bool wait_for_turn() const override;
-        bool is_followed() const override;
+    struct Turn {
+        const BatchWork& work;
+        bool has_begun = false;
+        bool has_failed = false;  // once or more
 
-        const TopicPartition& at() const { return work_.advance().at; }
-
-    private:
-        friend class CommitQueue;
-        CommitQueue& queue_;
-        const BatchWork& work_;
-        mutable bool has_begun_ = false;
-        bool has_failed_ = false;  // once or more
+        const TopicPartition& at() const { return work.advance().at; }
     };
 
     void commit_loop(std::stop_token stop);
@@ -115,14 +106,16 @@ private:
     bool may_begin(const BatchWork& work) const;
     Result<> commit(Turn& turn);
     Result<> commit_in_turn(Turn& turn, bool may_be_ours);
+    CommitOrder order_of(Turn& turn);
+    CommitTurn reach(Turn& turn, CommitStep step);
+    bool is_followed(const Turn& turn) const;
     void stall(const Batch::Advance& advance, const std::string& what, bool is_new);
     void go_on(const Batch::Advance& advance);
     const Turn& first_of(const TopicPartition& at) const;
     bool is_first(const Turn& turn) const { return &first_of(turn.at()) == &turn; }
     bool is_lost(const BatchWork& work) const;
     Patience patience() const { return {.stop = halted_.get_token()}; }
-    Result<LedgerEntry> ledger_of(const TopicPartition& at);
-    void lose(const BatchWork& work, Offset ledger, std::string_view why);
+    void lose(const BatchWork& work, const LedgerElsewhere& found);
     void tell(const BatchWork& work, const Committed& committed);
 
     Store& store_;

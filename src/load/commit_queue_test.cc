@@ -25,6 +25,7 @@ public:
         int number;          // from 1
         const CommitOrder& order;
         bool is(std::int64_t of, int its) const { return batch == of && number == its; }
+        bool is_followed() const { return order.at(CommitStep::written) == CommitTurn::followed; }
     };
     using Step = std::function<std::optional<Error>(const Try&)>;
 
@@ -33,12 +34,12 @@ public:
     Result<Committed> commit(const Batch& batch, const CommitOrder& order,
                              const Patience& patience) override {
         const std::int64_t at = batch.advances[0].from.value() / kMessages;
-        const Try now{at, count_try(at, order.is_early()), order};
-        order.begun();
+        const Try now{at, count_try(at, order.is_early), order};
+        order.at(CommitStep::begun);
         if (before) {
             if (auto error = before(now)) return *error;
         }
-        if (!order.wait_for_turn()) {
+        if (order.at(CommitStep::written) == CommitTurn::missed) {
             note([&] { gave_way_.insert(at); });
             return out_of_turn();
         }
@@ -157,7 +158,7 @@ private:
 TEST_F(CommitQueueTest, WritesABatchWhileTheOneBeforeIsCommitted) {
     bool overlapped = false;
     store.before = [&](const WritingAhead::Try& now) -> std::optional<Error> {
-        if (now.batch == 0) overlapped = store.wait_until_begun(1) && now.order.is_followed();
+        if (now.batch == 0) overlapped = store.wait_until_begun(1) && now.is_followed();
         return std::nullopt;
     };
     commit(3);
@@ -253,7 +254,7 @@ TEST_F(CommitQueueTest, CommitsNothingBehindABatchThatIsRefused) {
 TEST_F(CommitQueueTest, KeepsSmallBatchesAndOutcomesToTheirTurn) {
     store.before = [&](const WritingAhead::Try& now) -> std::optional<Error> {
         // The next one waits in the queue; a thread that may take it is idle.
-        for (int i = 0; now.batch < 2 && i < 10'000 && !now.order.is_followed(); ++i) {
+        for (int i = 0; now.batch < 2 && i < 10'000 && !now.is_followed(); ++i) {
             std::this_thread::sleep_for(1ms);
         }
         if (now.batch < 2) std::this_thread::sleep_for(20ms);

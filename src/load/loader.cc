@@ -42,7 +42,7 @@ Result<LoadSummary> Loader::run(std::stop_token stop, bool until_end) {
     stop_ = stop;
     commits_.emplace(store_, clock_, log_, options_.give_up_after, on_committed_);
     const std::stop_callback forward(stop, [this] { commits_->halt(); });
-    commits_->start(options_.committers);
+    commits_->start(store_.commits_at_once());
     auto read = read_on(**reader, until_end);
     commits_->drain();
     note_loaded(**reader);

@@ -25,7 +25,6 @@ struct LoaderOptions {
     std::string place;    // of the tape, for people: its URL without secrets
     StartChoices starts;  // of topics of which nothing is loaded yet
     BatchLimits batch;
-    int committers = 1;     // transactions at once
     int give_up_after = 0;  // failed tries of one commit, seconds apart; 0: never give up
 };
 

@@ -459,7 +459,7 @@ public:
         followed_.push_back(batch.advances[0].to);
         if (followed_.size() == 1) {
             run({"create table offsets_before as select * from offsets"});
-            for (int looks = 0; !order.is_followed() && looks < 10'000; ++looks) {
+            for (int looks = 0; !is_followed(order) && looks < 10'000; ++looks) {
                 std::this_thread::sleep_for(std::chrono::milliseconds(1));
             }
         }
@@ -468,12 +468,15 @@ public:
                  "insert into offsets select * from offsets_before"});
             return Error{ErrorKind::unavailable, "the server went away"};
         }
-        if (!order.is_followed()) followed_.back() = Offset(-1);
+        if (!is_followed(order)) followed_.back() = Offset(-1);
         return FaultyStore::commit(batch, order, patience);
     }
     const std::vector<Offset>& followed() const { return followed_; }  // -1: was not
 
 private:
+    static bool is_followed(const CommitOrder& order) {
+        return order.at(CommitStep::written) == CommitTurn::followed;
+    }
     void run(const std::vector<std::string>& all) {
         std::vector<Statement> statements;
         for (const std::string& sql : all) statements.push_back({sql, {}, {}});
@@ -526,6 +529,7 @@ public:
         under_way_.erase(at);
         return done;
     }
+    int commits_at_once() const override { return 2; }
     std::size_t most() const { return most_; }
 
 private:
@@ -545,7 +549,6 @@ TEST_F(LoaderTest, CommitsToTwoPartitionsAtOnceAndToEachInOrder) {
     }
     LoaderOptions options = loading_of(feed);
     options.batch.bytes = 1;  // the partitions take turns
-    options.committers = 2;
     Calls calls;
     WatchedStore watched(*store, calls);
     std::map<TopicPartition, Offset> told;
@@ -574,6 +577,7 @@ public:
         }
         return Error{ErrorKind::unavailable, "away"};
     }
+    int commits_at_once() const override { return 2; }
 };
 
 TEST_F(LoaderTest, EndsOnAnErrorThoughAnotherPartitionsBatchIsTriedAgain) {
@@ -584,7 +588,6 @@ TEST_F(LoaderTest, EndsOnAnErrorThoughAnotherPartitionsBatchIsTriedAgain) {
     }
     LoaderOptions options = loading_of(feed);
     options.give_up_after = 0;
-    options.committers = 2;
     Calls calls;
     HalfRefusingStore refusing(*store, calls);
     Loader loader(two, refusing, clock, log, options);

@@ -74,7 +74,7 @@ public:
 
     // For the pause between two slots: lets go of what is kept for the next request. Cookies stay;
     // nothing may be under way.
-    virtual void rest() {}
+    virtual void rest() = 0;
 };
 
 }  // namespace tapedeck

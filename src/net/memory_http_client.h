@@ -37,6 +37,7 @@ public:
     void start(RequestId id, Request request) override;
     std::vector<Answer> wait(std::chrono::milliseconds at_most, std::stop_token stop) override;
     void cancel_all() override { under_way_.clear(); }
+    void rest() override {}  // nothing is kept
     std::size_t under_way() const override { return under_way_.size(); }
 
 private:

@@ -57,6 +57,11 @@ public:
         if (auto fault = meet(patience)) return *fault;
         return store_.transact(all, patience);
     }
+    int commits_at_once() const override { return store_.commits_at_once(); }
+    Result<std::optional<std::string>> lease_holder(const Patience& patience) override {
+        if (auto fault = meet(patience)) return *fault;
+        return store_.lease_holder(patience);
+    }
     Result<std::unique_ptr<Lease>> acquire_lease(const std::string& holder) override {
         return store_.acquire_lease(holder);
     }

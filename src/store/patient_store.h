@@ -27,8 +27,12 @@ public:
                                                const Patience& /*patience*/ = {}) override {
         return store_.transact(statements, patience_);
     }
+    int commits_at_once() const override { return store_.commits_at_once(); }
     Result<std::unique_ptr<Lease>> acquire_lease(const std::string& holder) override {
         return store_.acquire_lease(holder);
+    }
+    Result<std::optional<std::string>> lease_holder(const Patience& /*patience*/ = {}) override {
+        return store_.lease_holder(patience_);
     }
     Result<> ensure_table(const PriceTable& table) override { return store_.ensure_table(table); }
     Result<> backup(const std::string& path,

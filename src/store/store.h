@@ -68,12 +68,6 @@ struct TapeGap {
     Offset to;
 };
 
-// What a store has made of a batch ahead of its transaction.
-class PreparedBatch {
-public:
-    virtual ~PreparedBatch() = default;
-};
-
 // Everything that one transaction writes: a function of the messages in [from, to) alone.
 struct Batch {
     struct Advance {
@@ -98,8 +92,9 @@ struct Batch {
     std::vector<LoadedOutcomes> outcomes;
     std::vector<TapeGap> gaps;
     std::vector<Reopened> reopened;
-    std::shared_ptr<PreparedBatch> prepared =
-        nullptr;  // by Store::prepare, for this batch as it is
+    // By Store::prepare, for this batch as it is: known again by the store that made it, and
+    // nothing to anybody else. Shared: with that store, which keeps it for the next.
+    std::shared_ptr<const void> prepared = nullptr;
 };
 
 // A record that the database did not take.
@@ -149,21 +144,30 @@ public:
     virtual ~Lease() = default;
 };
 
-// The place of a batch among those of its partitions, for the store that commits it. By itself: of
-// a batch that nothing goes before and nothing follows. Called on the thread of the commit.
-class CommitOrder {
-public:
-    virtual ~CommitOrder() = default;
+// How far the commit of a batch has come, as the store tells whoever keeps the order.
+enum class CommitStep {
+    begun,    // the time of recording is taken: the batch after may begin, and is younger
+    written,  // what may be written ahead is: next the ledger is moved, or the commit made
+};
 
+// Whose turn it is.
+enum class CommitTurn {
+    missed,    // the batch before is not committed, or takes long, as it may be waiting for this
+               // one: to be rolled back at once
+    last,      // this one's, and none follows
+    followed,  // this one's, and another follows at once
+};
+
+// The place of a batch among those of its partitions, for the store that commits it. By itself: of
+// a batch that nothing goes before and nothing follows.
+struct CommitOrder {
     // The batch before is still being committed: rows may be written ahead.
-    virtual bool is_early() const { return false; }
-    // Called once the time of recording is taken: the batch after may begin, and is younger.
-    virtual void begun() const {}
-    // Called before the ledger is moved. Waits until the batch before is committed; false where it
-    // is not, or takes long, as it may be waiting for this one: to be rolled back at once.
-    virtual bool wait_for_turn() const { return true; }
-    // Asked once all is written, right before the commit: whether another batch follows at once.
-    virtual bool is_followed() const { return false; }
+    bool is_early = false;
+    // Called on the thread of the commit. At `written` it waits until the batch before is
+    // committed; what it says right before the commit counts, and asked again it answers at once.
+    std::function<CommitTurn(CommitStep)> wait = {};
+
+    CommitTurn at(CommitStep step) const { return wait ? wait(step) : CommitTurn::last; }
 };
 
 // The seam to the database. Every implementation passes tests/conformance/store_suite.h.
@@ -202,8 +206,15 @@ public:
     virtual Result<std::vector<std::int64_t>> transact(std::span<const Statement> statements,
                                                        const Patience& patience = {}) = 0;
 
+    // How many batches may be committed at the same time and are so done sooner: 1 or more.
+    virtual int commits_at_once() const = 0;
+
     // `conflict` where another process holds it; its text names the holder where it can be told.
     virtual Result<std::unique_ptr<Lease>> acquire_lease(const std::string& holder) = 0;
+
+    // Who holds the lease, in this process or another; none where nobody does. Only looks: whoever
+    // acquires the lease in that moment gets it.
+    virtual Result<std::optional<std::string>> lease_holder(const Patience& patience = {}) = 0;
 
     // Makes a table of prices, its view and its indexes where they are missing.
     virtual Result<> ensure_table(const PriceTable& table) = 0;

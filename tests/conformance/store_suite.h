@@ -392,7 +392,7 @@ TYPED_TEST_P(StoreSuite, CommitsAnEarlyBatchInItsTurnAndNothingOfItWhereThatDoes
     const auto second = this->batch(1, {this->coin("ethereum", "2"), this->coin("solana", "3")});
     for (const bool comes : {false, true}) {
         int asked = 0;
-        const EarlyOrder order([&] {
+        const CommitOrder order = early_order([&] {
             ++asked;
             EXPECT_EQ(this->count("coin_records"), 0);
             EXPECT_EQ(this->entry(this->at()).next, Offset(0));
@@ -1001,6 +1001,31 @@ TYPED_TEST_P(StoreSuite, GivesTheLeaseToOneHolderAtATime) {
     EXPECT_TRUE(third);
 }
 
+// Whoever asks stands in nobody's way, however often and in whichever moment.
+TYPED_TEST_P(StoreSuite, TellsWhoHoldsTheLeaseWithoutTakingIt) {
+    const auto nobody = this->store().lease_holder();
+    ASSERT_TRUE(nobody) << nobody.error().what;
+    EXPECT_FALSE(nobody->has_value());
+    std::atomic<int> looks = 0;
+    std::jthread asking([&](const std::stop_token& stop) {
+        while (!stop.stop_requested()) {
+            EXPECT_TRUE(this->factory_.other().lease_holder());
+            ++looks;
+        }
+    });
+    for (int taken = 0; taken < 20 || looks < 20; ++taken) {
+        const auto lease = this->store().acquire_lease("the recorder");
+        ASSERT_TRUE(lease) << lease.error().what;
+        const auto held = this->store().lease_holder();
+        ASSERT_TRUE(held) << held.error().what;
+        EXPECT_TRUE(held->has_value());
+    }
+    asking = {};
+    const auto again = this->store().lease_holder();
+    ASSERT_TRUE(again) << again.error().what;
+    EXPECT_FALSE(again->has_value());
+}
+
 TYPED_TEST_P(StoreSuite, BacksUpWhatIsThereToANewFile) {
     this->make_tables();
     this->commit(this->batch(0, {this->coin("bitcoin", "22470.52")}));
@@ -1062,7 +1087,7 @@ REGISTER_TYPED_TEST_SUITE_P(
     SaysThatSqlIsWrong, ReadsWhileOthersWriteWithoutWaitingForThem, LetsManyThreadsReadAndWrite,
     MakesATableOnceAndKeepsItsRows, GivesAUsersOwnTableItsView, RefusesNamesThatAreNoneOfATable,
     RefusesATableOfAnotherFormOrOfItsOwn, RefusesRowsForATableThatIsNotThere,
-    GivesTheLeaseToOneHolderAtATime, BacksUpWhatIsThereToANewFile,
-    FindsEverythingAgainAfterReopening);
+    GivesTheLeaseToOneHolderAtATime, TellsWhoHoldsTheLeaseWithoutTakingIt,
+    BacksUpWhatIsThereToANewFile, FindsEverythingAgainAfterReopening);
 
 }  // namespace tapedeck

@@ -169,6 +169,11 @@ public:
         return calls_.through<std::vector<std::int64_t>>(
             [&] { return inner_.transact(statements, patience); });
     }
+    int commits_at_once() const override { return inner_.commits_at_once(); }
+    Result<std::optional<std::string>> lease_holder(const Patience& patience = {}) override {
+        return calls_.through<std::optional<std::string>>(
+            [&] { return inner_.lease_holder(patience); });
+    }
     Result<std::unique_ptr<Lease>> acquire_lease(const std::string& holder) override {
         return calls_.through<std::unique_ptr<Lease>>([&] { return inner_.acquire_lease(holder); });
     }

@@ -66,7 +66,9 @@ constexpr std::string_view kLettersCopy =
     " recorded_at) from stdin (format binary);";
 
 std::string commit_sql(const CommitOrder& order) {
-    return order.is_followed() ? "set local synchronous_commit = off; commit" : "commit";
+    return order.at(CommitStep::written) == CommitTurn::followed
+               ? "set local synchronous_commit = off; commit"
+               : "commit";
 }
 
 constexpr std::string_view kBegin = "begin;";
@@ -78,9 +80,11 @@ constexpr std::string_view kBeginEarly =
 }  // namespace
 
 Result<Committed> BatchCommitter::commit(PostgresConnection& connection, const Batch& batch,
-                                         Timestamp recorded_at, const CommitOrder& order) {
+                                         EncodedBatch* prepared, Timestamp recorded_at,
+                                         const CommitOrder& order) {
     TAPEDECK_ASSERT(
         std::ranges::is_sorted(batch.advances, std::ranges::less(), &Batch::Advance::at));
+    prepared_ = prepared;
     recorded_at_ = recorded_at;
     refused_again_ = false;
     auto committed = commit_some_way(connection, batch, order);
@@ -94,11 +98,10 @@ Result<Committed> BatchCommitter::commit(PostgresConnection& connection, const B
 
 Result<Committed> BatchCommitter::commit_some_way(PostgresConnection& connection,
                                                   const Batch& batch, const CommitOrder& order) {
-    const bool is_early = order.is_early();
     needs_staging_ = false;
     if (staged_batches_left_ == 0) {
-        order.begun();
-        auto committed = commit_directly(connection, batch, is_early, order);
+        order.at(CommitStep::begun);
+        auto committed = commit_directly(connection, batch, order);
         if (committed) return committed;
         connection.reset();
         const std::string& sqlstate = connection.sqlstate();
@@ -108,7 +111,7 @@ Result<Committed> BatchCommitter::commit_some_way(PostgresConnection& connection
         if (!connection.usable()) return Error{ErrorKind::unavailable, committed.error().what};
         staged_batches_left_ = kStagedBatches;
     }
-    if (is_early) return out_of_turn();
+    if (order.is_early) return out_of_turn();
     auto committed = commit_staged(connection, batch, order);
     if (!committed) {
         connection.reset();
@@ -122,7 +125,7 @@ Result<Committed> BatchCommitter::commit_some_way(PostgresConnection& connection
 
 // Every try begins with nothing counted.
 void BatchCommitter::begin(const Batch& batch) {
-    encoded_ = dynamic_cast<EncodedBatch*>(batch.prepared.get());
+    encoded_ = prepared_;
     if (encoded_ == nullptr) {
         own_.encode(batch);
         encoded_ = &own_;
@@ -227,9 +230,9 @@ Result<> BatchCommitter::take_refused(const Batch& batch, std::span<const DeadLe
 }
 
 Result<Committed> BatchCommitter::commit_directly(PostgresConnection& connection,
-                                                  const Batch& batch, bool is_early,
-                                                  const CommitOrder& order) {
+                                                  const Batch& batch, const CommitOrder& order) {
     begin(batch);
+    const bool is_early = order.is_early;
     for (const std::int64_t rows : rows_of_) counts_.rows += rows;
     letters_.begin();
     encode_dead_letters(batch.dead_letters);
@@ -247,7 +250,7 @@ Result<Committed> BatchCommitter::commit_directly(PostgresConnection& connection
     if (auto sent = connection.send(sql); !sent) return sent.error();
     if (auto read = read_answers(connection, batch, !is_early); !read) return read.error();
     if (is_early) {
-        if (!order.wait_for_turn()) return out_of_turn();
+        if (order.at(CommitStep::written) == CommitTurn::missed) return out_of_turn();
         if (auto moved = move_ledger(connection, batch); !moved) return moved.error();
     }
     if (auto done = connection.execute(commit_sql(order)); !done) return done.error();

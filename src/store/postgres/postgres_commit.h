@@ -29,9 +29,11 @@ class BatchCommitter {
 public:
     explicit BatchCommitter(std::string loader) : loader_(std::move(loader)) {}
 
-    // Errors as Store::commit; the connection is without a transaction afterwards, or broken.
+    // `prepared` is the batch, encoded before; none: it is encoded here. Errors as Store::commit;
+    // the connection is without a transaction afterwards, or broken.
     Result<Committed> commit(PostgresConnection& connection, const Batch& batch,
-                             Timestamp recorded_at, const CommitOrder& order);
+                             EncodedBatch* prepared, Timestamp recorded_at,
+                             const CommitOrder& order);
 
 private:
     using Part = EncodedBatch::Part;
@@ -46,7 +48,7 @@ private:
     std::string batches_sql(const Batch& batch) const;
 
     Result<Committed> commit_directly(PostgresConnection& connection, const Batch& batch,
-                                      bool is_early, const CommitOrder& order);
+                                      const CommitOrder& order);
     Result<> move_ledger(PostgresConnection& connection, const Batch& batch);
     Result<> read_guards(PostgresConnection& connection, const Batch& batch);
     Result<> read_answers(PostgresConnection& connection, const Batch& batch, bool has_guards);
@@ -64,8 +66,9 @@ private:
 
     const std::string loader_;
     Timestamp recorded_at_;
-    EncodedBatch own_;                 // for a batch that was not prepared
-    EncodedBatch* encoded_ = nullptr;  // the batch in hand
+    EncodedBatch own_;                  // for a batch that was not prepared
+    EncodedBatch* prepared_ = nullptr;  // the batch in hand, as it was handed over
+    EncodedBatch* encoded_ = nullptr;   // and as it is used
     std::vector<DeadLetter> refused_by_database_;
     CopyBuffer staged_;
     CopyBuffer letters_;

@@ -58,21 +58,28 @@ void EncodedBatch::stamp(Timestamp recorded_at) {
 }
 
 std::shared_ptr<EncodedBatch> EncodedBatchPool::take() {
-    std::unique_ptr<EncodedBatch> batch;
-    {
-        const std::lock_guard lock(spare_->mutex);
-        if (!spare_->batches.empty()) {
-            batch = std::move(spare_->batches.back());
-            spare_->batches.pop_back();
-        }
-    }
-    if (!batch) batch = std::make_unique<EncodedBatch>();
-    return {batch.release(), [spare = spare_](EncodedBatch* done) {
-                std::unique_ptr<EncodedBatch> kept(done);
-                const std::lock_guard lock(spare->mutex);
-                if (spare->batches.size() < kSpareBatches)
-                    spare->batches.push_back(std::move(kept));
+    const std::lock_guard lock(batches_->mutex);
+    if (batches_->spare.empty()) batches_->spare.push_back(std::make_unique<EncodedBatch>());
+    batches_->given.push_back(std::move(batches_->spare.back()));
+    batches_->spare.pop_back();
+    return {batches_->given.back().get(), [batches = batches_](EncodedBatch* done) {
+                const std::lock_guard own(batches->mutex);
+                const auto at =
+                    std::ranges::find(batches->given, done, &std::unique_ptr<EncodedBatch>::get);
+                TAPEDECK_ASSERT(at != batches->given.end());
+                if (batches->spare.size() < kSpareBatches) {
+                    batches->spare.push_back(std::move(*at));
+                }
+                batches->given.erase(at);
             }};
+}
+
+EncodedBatch* EncodedBatchPool::find(const std::shared_ptr<const void>& prepared) const {
+    const std::lock_guard lock(batches_->mutex);
+    const auto at = std::ranges::find_if(
+        batches_->given,
+        [&](const std::unique_ptr<EncodedBatch>& one) { return one.get() == prepared.get(); });
+    return at == batches_->given.end() ? nullptr : at->get();
 }
 
 }  // namespace tapedeck

@@ -12,7 +12,7 @@
 namespace tapedeck {
 
 // The rows of a batch as COPY BINARY, by table, over all of its partitions.
-class EncodedBatch : public PreparedBatch {
+class EncodedBatch {
 public:
     struct Part {
         PriceTable table;
@@ -43,17 +43,21 @@ private:
     std::vector<std::int64_t> rows_of_;
 };
 
-// Hands out encoded batches in the memory of those that are done with.
+// Hands out encoded batches in the memory of those that are done with, and knows them again. Any
+// thread.
 class EncodedBatchPool {
 public:
     std::shared_ptr<EncodedBatch> take();
+    // Of those that it gave, the one that `prepared` is; none where that is another's, or empty.
+    EncodedBatch* find(const std::shared_ptr<const void>& prepared) const;
 
 private:
-    struct Spare {
+    struct Batches {
         std::mutex mutex;
-        std::vector<std::unique_ptr<EncodedBatch>> batches;  // guarded by mutex
+        std::vector<std::unique_ptr<EncodedBatch>> given;  // guarded by mutex
+        std::vector<std::unique_ptr<EncodedBatch>> spare;  // guarded by mutex
     };
-    const std::shared_ptr<Spare> spare_ = std::make_shared<Spare>();  // outlives the pool
+    const std::shared_ptr<Batches> batches_ = std::make_shared<Batches>();  // outlives the pool
 };
 
 }  // namespace tapedeck

@@ -26,8 +26,9 @@ constexpr int kLockTries = 10;
 // "tapedeck" and one: told apart from the lock under which tables are made.
 constexpr std::string_view kLock = "8385524741126153068";
 
-// The holder's application_name, or what else the server tells of it; nothing where nobody has it.
-Result<std::optional<std::string>> holder_of(PostgresConnection& connection) {
+}  // namespace
+
+Result<std::optional<std::string>> find_lease_holder(PostgresConnection& connection) {
     const auto found = connection.run(
         fmt::format("select coalesce(nullif(a.application_name, ''), 'process ' || l.pid) ||"
                     " coalesce(' at ' || host(a.client_addr), '') from pg_locks l left join"
@@ -41,8 +42,6 @@ Result<std::optional<std::string>> holder_of(PostgresConnection& connection) {
     if (PQntuples(found->get()) == 0) return std::optional<std::string>();
     return std::optional(std::string(PostgresRow(found->get(), 0).text(0)));
 }
-
-}  // namespace
 
 HeldLease::HeldLease(PostgresAddress address, ConnectionSettings settings, std::string holder)
     : address_(std::move(address)),
@@ -115,7 +114,7 @@ Result<> HeldLease::lock(std::stop_token stop) {
         if (!locked) return locked.error();
         if (PostgresRow(locked->get(), 0).integer(0) != 0) break;
         if (auto ended = end_former(connection); !ended) return ended;
-        const auto holder = holder_of(connection);
+        const auto holder = find_lease_holder(connection);
         if (!holder) return holder.error();
         if (*holder) {
             return Error{ErrorKind::conflict,

@@ -12,6 +12,10 @@
 
 namespace tapedeck {
 
+// The application_name of the session that holds the lease, or what else the server tells of it;
+// nothing where nobody has it.
+Result<std::optional<std::string>> find_lease_holder(PostgresConnection& connection);
+
 // The lease of a database: a session's advisory lock on a connection of its own, whose
 // application_name names the holder for everybody's conflict. The server lets go of it when the
 // holder's connection ends, by death or by a cut line, and somebody else may take it then.

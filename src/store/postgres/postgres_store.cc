@@ -130,6 +130,7 @@ public:
     Result<std::vector<std::int64_t>> transact(std::span<const Statement> statements,
                                                const Patience& patience);
     Result<std::unique_ptr<Lease>> acquire_lease(const std::string& holder);
+    Result<std::optional<std::string>> lease_holder(const Patience& patience);
     Result<> ensure_table(const PriceTable& table);
     Result<> backup(const std::string& path, const std::function<void(int)>& progress);
     std::vector<std::string> pending();
@@ -176,7 +177,8 @@ private:
     const PostgresStoreOptions options_;
     const PostgresAddress address_;
 
-    std::array<Committing, 2> commits_{Committing(options_.loader), Committing(options_.loader)};
+    std::array<Committing, kCommits> commits_{Committing(options_.loader),
+                                              Committing(options_.loader)};
     EncodedBatchPool encoded_;
     Writer transacts_{"write", {}, {}, {}};
 
@@ -402,7 +404,9 @@ Result<Committed> PostgresStore::Impl::commit_by(Committing& one, const Batch& b
                                                  const CommitOrder& order,
                                                  const Patience& patience) {
     if (auto ready = make_ready(one.writer, patience); !ready) return ready.error();
-    auto committed = one.committer.commit(*one.writer.connection, batch, clock_.now(), order);
+    EncodedBatch* const encoded = encoded_.find(batch.prepared);
+    auto committed =
+        one.committer.commit(*one.writer.connection, batch, encoded, clock_.now(), order);
     if (!committed) return explained(one.writer, committed.error());
     return committed;
 }
@@ -539,6 +543,15 @@ Result<std::unique_ptr<Lease>> PostgresStore::Impl::acquire_lease(const std::str
     return std::unique_ptr<Lease>(std::make_unique<PostgresLease>(*std::move(held)));
 }
 
+Result<std::optional<std::string>> PostgresStore::Impl::lease_holder(const Patience& patience) {
+    auto reader = borrow(patience);
+    if (!reader) return reader.error();
+    (*reader)->be_patient(patience);
+    auto holder = find_lease_holder(**reader);
+    give_back(*std::move(reader));
+    return holder;
+}
+
 Result<> PostgresStore::Impl::ensure_table(const PriceTable& table) {
     if (options_.tables == PostgresTables::leave || options_.tables == PostgresTables::look) {
         return look_at(table);
@@ -666,6 +679,10 @@ Result<std::vector<std::int64_t>> PostgresStore::transact(std::span<const Statem
 
 Result<std::unique_ptr<Lease>> PostgresStore::acquire_lease(const std::string& holder) {
     return impl_->acquire_lease(holder);
+}
+
+Result<std::optional<std::string>> PostgresStore::lease_holder(const Patience& patience) {
+    return impl_->lease_holder(patience);
 }
 
 Result<> PostgresStore::ensure_table(const PriceTable& table) {

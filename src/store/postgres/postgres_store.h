@@ -68,7 +68,10 @@ public:
                    const Patience& patience = {}) override;
     Result<std::vector<std::int64_t>> transact(std::span<const Statement> statements,
                                                const Patience& patience = {}) override;
+    // The server writes each transaction with one process, on one core.
+    int commits_at_once() const override { return kCommits; }
     Result<std::unique_ptr<Lease>> acquire_lease(const std::string& holder) override;
+    Result<std::optional<std::string>> lease_holder(const Patience& patience = {}) override;
     Result<> ensure_table(const PriceTable& table) override;
     Result<> backup(const std::string& path,
                     const std::function<void(int percent)>& progress) override;
@@ -87,6 +90,7 @@ public:
     Result<std::int64_t> prune_rows(const PriceTable& table, Timestamp before);
 
 private:
+    static constexpr int kCommits = 2;
     class Impl;
     explicit PostgresStore(std::unique_ptr<Impl> impl);
     const std::unique_ptr<Impl> impl_;

@@ -200,7 +200,7 @@ Result<Committed> SqliteStore::commit_in_transaction(const Batch& batch) {
 
 Result<Committed> SqliteStore::commit(const Batch& batch, const CommitOrder& order,
                                       const Patience& patience) {
-    if (!order.wait_for_turn()) return out_of_turn();
+    if (order.at(CommitStep::written) == CommitTurn::missed) return out_of_turn();
     auto committed = write_patiently(patience, [&] { return commit_in_transaction(batch); });
     if (!committed) return in_context("committing a batch", committed.error());
     return committed;
@@ -312,6 +312,11 @@ Result<std::unique_ptr<Lease>> SqliteStore::acquire_lease(const std::string& hol
         return Error{ErrorKind::conflict, "the store in memory is held already"};
     }
     return std::unique_ptr<Lease>(std::make_unique<MemoryLease>(memory_lease_));
+}
+
+Result<std::optional<std::string>> SqliteStore::lease_holder(const Patience& /*patience*/) {
+    if (!in_memory()) return find_lease_holder(reading_.path);
+    return memory_lease_->test() ? std::optional<std::string>("this process") : std::nullopt;
 }
 
 // A feed that is configured, but was never recorded into this file, reads as one without prices.

@@ -47,7 +47,9 @@ public:
                    const Patience& patience = {}) override;
     Result<std::vector<std::int64_t>> transact(std::span<const Statement> statements,
                                                const Patience& patience = {}) override;
+    int commits_at_once() const override { return 1; }  // a file has one writer
     Result<std::unique_ptr<Lease>> acquire_lease(const std::string& holder) override;
+    Result<std::optional<std::string>> lease_holder(const Patience& patience = {}) override;
     Result<> ensure_table(const PriceTable& table) override;
     Result<> backup(const std::string& path,
                     const std::function<void(int percent)>& progress) override;

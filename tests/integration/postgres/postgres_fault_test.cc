@@ -207,14 +207,11 @@ void crash(const PostgresUrl& url, PostgresStore& store) {
 }
 
 // The place of a batch that is followed by another, or is not.
-class FollowedOrder : public CommitOrder {
-public:
-    explicit FollowedOrder(bool is_followed) : is_followed_(is_followed) {}
-    bool is_followed() const override { return is_followed_; }
-
-private:
-    const bool is_followed_;
-};
+CommitOrder order_of(bool is_followed) {
+    return {false, [is_followed](CommitStep) {
+                return is_followed ? CommitTurn::followed : CommitTurn::last;
+            }};
+}
 
 TEST(PostgresServer, ACrashTakesBackAFollowedBatchWithItsLedgerAndNoOther) {
     Server server("postgres.py", {"--set", "wal_writer_delay=10s"});
@@ -223,7 +220,7 @@ TEST(PostgresServer, ACrashTakesBackAFollowedBatchWithItsLedgerAndNoOther) {
     const auto store = open_store(url, clock);
     make_coins(*store);
     const auto append = [&](std::int64_t at, bool is_followed) {
-        return store->commit(batch_of(at, {coin("bitcoin", "1", {})}), FollowedOrder(is_followed));
+        return store->commit(batch_of(at, {coin("bitcoin", "1", {})}), order_of(is_followed));
     };
     std::int64_t at = 0;
     int taken_back = 0;

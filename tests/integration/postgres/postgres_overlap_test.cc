@@ -40,7 +40,7 @@ TEST_F(PostgresOverlap, TheBatchBeforeHasTheKeyThoughALaterOneWroteItFirst) {
     const auto first = batch_of(0, {coin("ethereum", "1"), coin("bitcoin", "2")});
     const auto second = batch_of(2, {coin("bitcoin", "3"), coin("solana", "4")});
     std::future<Result<Committed>> of_first;
-    const EarlyOrder gives_way([&] {
+    const CommitOrder gives_way = early_order([&] {
         of_first = std::async(std::launch::async, [&] { return store_->commit(first); });
         wait_until_somebody_waits_for_a_lock();
         return false;
@@ -60,7 +60,7 @@ TEST_F(PostgresOverlap, AnEarlyBatchDoesNotWaitForALock) {
         "begin; insert into coin_records (coin, price, date, instrument, slot, source,"
         " revision) values ('bitcoin', 1, '2025-11-24 16:05:00Z', 'bitcoin',"
         " '2025-11-24 16:05:00Z', 'coinmarketcap', 0)");
-    const EarlyOrder at_once([] { return true; });
+    const CommitOrder at_once = early_order([] { return true; });
     const auto refused = store_->commit(batch_of(0, {coin("bitcoin", "2")}), at_once);
     ASSERT_FALSE(refused);
     EXPECT_EQ(refused.error().kind, ErrorKind::unavailable);
@@ -73,7 +73,7 @@ TEST_F(PostgresOverlap, SeesTheLedgerOfTheBatchBeforeWhereTransactionsAreSeriali
     outsider_.execute("alter database \"" + url_.database +
                       "\" set default_transaction_isolation = 'serializable'");
     const auto store = open_store(url_, clock_);
-    const EarlyOrder after_first([&] {
+    const CommitOrder after_first = early_order([&] {
         committed(*store, batch_of(0, {coin("bitcoin", "1")}));
         return true;
     });
@@ -83,7 +83,7 @@ TEST_F(PostgresOverlap, SeesTheLedgerOfTheBatchBeforeWhereTransactionsAreSeriali
 }
 
 TEST_F(PostgresOverlap, AnEarlyBatchIsGuardedByTheLedger) {
-    const EarlyOrder at_once([] { return true; });
+    const CommitOrder at_once = early_order([] { return true; });
     const auto refused = store_->commit(batch_of(1, {coin("ethereum", "2")}), at_once);
     ASSERT_FALSE(refused);
     EXPECT_EQ(refused.error().kind, ErrorKind::conflict) << refused.error().what;
@@ -96,7 +96,7 @@ public:
     using FaultyStore::FaultyStore;
     Result<Committed> commit(const Batch& batch, const CommitOrder& order,
                              const Patience& patience) override {
-        if (order.is_early()) ++early_;
+        if (order.is_early) ++early_;
         return FaultyStore::commit(batch, order, patience);
     }
     int early() const { return early_; }
@@ -153,7 +153,6 @@ void loads_a_swarm(bool is_cut) {
     LoaderOptions options = testing::loading_of(testing::feed_of({}, {}));
     options.topics.resize(1);
     options.batch.rows = 1500;
-    options.committers = 2;
     options.give_up_after = 0;
     Outsider outsider(url);
     int cuts = 0;
