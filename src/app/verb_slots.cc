@@ -7,7 +7,7 @@
 #include "app/spans.h"
 #include "app/verbs.h"
 #include "base/json_writer.h"
-#include "run/run_table.h"
+#include "store/run_table.h"
 #include "schedule/schedule.h"
 
 namespace tapedeck {

@@ -7,7 +7,7 @@
 #include <utility>
 #include <vector>
 
-#include "run/run_table.h"
+#include "store/run_table.h"
 #include "schedule/planner.h"
 
 namespace tapedeck {

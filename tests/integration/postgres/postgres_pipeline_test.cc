@@ -8,7 +8,7 @@
 #include "coverage/audit.h"
 #include "coverage/parity.h"
 #include "run/retention.h"
-#include "run/run_table.h"
+#include "store/run_table.h"
 #include "tests/conformance/temp_folder.h"
 #include "tests/integration/postgres/database.h"
 #include "tests/parts/test_parts.h"

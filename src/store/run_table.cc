@@ -1,4 +1,4 @@
-#include "run/run_table.h"
+#include "store/run_table.h"
 
 namespace tapedeck {
 namespace {
