@@ -6,7 +6,7 @@
 #include "app/output_file.h"
 #include "app/own_files.h"
 #include "app/plot_text.h"
-#include "app/source_stats.h"
+#include "views/source_stats.h"
 #include "app/verbs.h"
 #include "base/json_writer.h"
 

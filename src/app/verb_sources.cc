@@ -5,7 +5,7 @@
 #include "app/load_globals.h"
 #include "app/probe.h"
 #include "app/rule_names.h"
-#include "app/source_stats.h"
+#include "views/source_stats.h"
 #include "app/spans.h"
 #include "app/verbs.h"
 #include "base/json_writer.h"

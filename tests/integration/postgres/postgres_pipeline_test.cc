@@ -4,7 +4,7 @@
 
 #include "alerts/problems.h"
 #include "app/export_rows.h"
-#include "app/source_stats.h"
+#include "views/source_stats.h"
 #include "coverage/audit.h"
 #include "coverage/parity.h"
 #include "run/retention.h"

@@ -1,4 +1,4 @@
-#include "app/source_stats.h"
+#include "views/source_stats.h"
 
 #include <fmt/format.h>
 
