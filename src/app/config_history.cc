@@ -6,6 +6,7 @@
 #include "app/assembly.h"
 #include "config/settings_text.h"
 #include "schedule/planner.h"
+#include "store/run_table.h"
 
 namespace tapedeck {
 namespace {
@@ -96,12 +97,11 @@ Result<std::vector<ConfigEntry>> config_history(Store& store) {
 
 Result<FirstSeen> first_seen_dags(Store& store) {
     FirstSeen seen;
-    auto done = store.query({"select dag, since from dag_states where since is not null", {}, {}},
-                            [&](const RowView& row) -> Result<> {
-                                seen[std::string(row.text(0))] = row.timestamp(1);
-                                return {};
-                            });
-    if (!done) return done.error();
+    const auto states = RunTable(store).dag_states();
+    if (!states) return states.error();
+    for (const DagStateRow& state : *states) {
+        if (state.since) seen[state.dag] = *state.since;
+    }
     return seen;
 }
 
@@ -175,19 +175,9 @@ Result<> begin_schedule(Store& store, const Settings& settings, const ConfigEntr
         // An entry of the history may be older than the first recorder: then it promised nothing.
         const Timestamp since =
             known == seen->end() ? now.at : std::max(known->second, begun->at(dag.name));
-        statements.push_back(
-            {"insert into dag_states (dag, paused, since) values ($1, $2, $3) on "
-             "conflict (dag) do update set since = excluded.since",
-             {dag.name, std::int64_t{dag.paused ? 1 : 0}, since},
-             1});
+        statements.push_back(RunTable::dag_scheduled(dag.name, dag.paused, since));
     }
-    if (stood_still) {
-        statements.push_back(
-            {"update dag_states set handled_until = $1 where handled_until is "
-             "null or handled_until < $1",
-             {now.at - kMoment},
-             {}});
-    }
+    if (stood_still) statements.push_back(RunTable::all_handled(now.at - kMoment));
     auto saved = store.transact(statements);
     if (!saved) return saved.error();
     return {};

@@ -5,6 +5,7 @@
 #include "app/verbs.h"
 #include "base/json_writer.h"
 #include "schedule/planner.h"
+#include "store/run_table.h"
 
 namespace tapedeck {
 namespace {
@@ -13,27 +14,14 @@ using namespace std::chrono_literals;
 
 constexpr int kRunsShown = 10;
 
-struct PastRun {
-    std::string run_id;
-    std::string kind;
-    std::string state;
-    Timestamp slot;
-    std::optional<Timestamp> ended;
-};
-
 struct ShownDag {
     DagSpec spec;
     bool paused = false;
     std::optional<Timestamp> handled;
     std::optional<Timestamp> since;
     std::optional<Timestamp> next;
-    std::vector<PastRun> runs;  // of `show`, the latest first
+    std::vector<RunRow> runs;  // of `show`, the latest first
 };
-
-std::optional<Timestamp> time_at(const RowView& row, int column) {
-    if (row.is_null(column)) return {};
-    return row.timestamp(column);
-}
 
 // The configuration's DAGs with what the store knows of them; `store` may be none: nothing was
 // recorded yet.
@@ -43,17 +31,13 @@ Result<std::vector<ShownDag>> read_dags(const std::vector<DagSpec>& specs, Store
     for (const DagSpec& spec : specs) {
         ShownDag dag{spec, spec.paused, {}, {}, {}, {}};
         if (store != nullptr) {
-            auto done =
-                store->query({"select paused, handled_until, since from dag_states where dag = $1",
-                              {spec.name},
-                              {}},
-                             [&](const RowView& row) -> Result<> {
-                                 dag.paused = row.integer(0) != 0;
-                                 dag.handled = time_at(row, 1);
-                                 dag.since = time_at(row, 2);
-                                 return {};
-                             });
-            if (!done) return done.error();
+            const auto known = RunTable(*store).dag_state(spec.name);
+            if (!known) return known.error();
+            if (*known) {
+                dag.paused = (*known)->paused;
+                dag.handled = (*known)->handled_until;
+                dag.since = (*known)->since;
+            }
         }
         DagState state;
         state.dag = spec.name;
@@ -64,20 +48,6 @@ Result<std::vector<ShownDag>> read_dags(const std::vector<DagSpec>& specs, Store
         dags.push_back(std::move(dag));
     }
     return dags;
-}
-
-Result<> read_runs(Store& store, ShownDag& dag) {
-    return store.query(
-        {fmt::format("select run_id, kind, state, slot, ended_at from dag_runs "
-                     "where dag = $1 order by slot desc, created_at desc limit {}",
-                     kRunsShown),
-         {dag.spec.name},
-         {}},
-        [&](const RowView& row) -> Result<> {
-            dag.runs.push_back({std::string(row.text(0)), std::string(row.text(1)),
-                                std::string(row.text(2)), row.timestamp(3), time_at(row, 4)});
-            return {};
-        });
 }
 
 void write_time(JsonWriter& json, std::string_view key, const std::optional<Timestamp>& time) {
@@ -116,10 +86,10 @@ void write_dag(JsonWriter& json, const ShownDag& dag, bool whole) {
         json.end_array().end_object();
     }
     json.end_array().key("runs").begin_array();
-    for (const PastRun& run : dag.runs) {
+    for (const RunRow& run : dag.runs) {
         json.begin_object().key("run_id").text(run.run_id).key("kind").text(run.kind);
         json.key("state").text(run.state).key("slot").text(format_rfc3339(run.slot));
-        write_time(json, "ended_at", run.ended);
+        write_time(json, "ended_at", run.ended_at);
         json.end_object();
     }
     json.end_array().end_object();
@@ -173,20 +143,14 @@ void show_whole(const ShownDag& dag) {
     if (dag.runs.empty()) return;
     print("\n");
     Table runs({{"slot"}, {"state"}, {"kind"}, {"ended"}, {"run"}});
-    for (const PastRun& run : dag.runs) {
-        runs.add({format_rfc3339(run.slot), run.state, run.kind, shown(run.ended), run.run_id});
+    for (const RunRow& run : dag.runs) {
+        runs.add({format_rfc3339(run.slot), run.state, run.kind, shown(run.ended_at), run.run_id});
     }
     runs.print();
 }
 
-// Another process may be recording: only the one column is touched, and it reads it at its next
-// plan.
 Result<> set_paused(Store& store, const std::string& dag, bool paused) {
-    const std::vector<Statement> statements{
-        {"insert into dag_states (dag, paused) values ($1, $2) on conflict (dag) do update set "
-         "paused = excluded.paused",
-         {dag, static_cast<std::int64_t>(paused ? 1 : 0)},
-         {}}};
+    const std::vector<Statement> statements{RunTable::dag_paused(dag, paused)};
     auto done = store.transact(statements);
     if (!done) return done.error();
     return {};
@@ -235,7 +199,9 @@ Exit verb_dag(const Globals& globals, const DagOptions& options) {
     if (!dags) return fail(dags.error());
     const bool whole = options.action == "show";
     if (whole && store != nullptr) {
-        if (auto done = read_runs(*store, dags->front()); !done) return fail(done.error());
+        auto runs = RunTable(*store).last_runs(dags->front().spec.name, kRunsShown);
+        if (!runs) return fail(runs.error());
+        dags->front().runs = *std::move(runs);
     }
     if (globals.json) {
         std::string out;

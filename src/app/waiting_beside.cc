@@ -2,10 +2,12 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <filesystem>
 
 #include "app/disk_room.h"
 #include "store/journal/statement_journal.h"
+#include "store/run_table.h"
 #include "tape/spool/spool_file.h"
 
 namespace tapedeck {
@@ -28,12 +30,11 @@ std::optional<HeldBack> held_by_full_disk(const Settings& settings, Store& store
     HeldBack held{Timestamp(), fmt::format("a recorder runs and can write nothing: the disk of {} "
                                            "is full",
                                            *file)};
-    auto done = store.query({"select max(handled_until) from dag_states", {}, {}},
-                            [&](const RowView& row) -> Result<> {
-                                if (!row.is_null(0)) held.since = row.timestamp(0);
-                                return {};
-                            });
-    if (!done) return std::nullopt;
+    const auto states = RunTable(store).dag_states();
+    if (!states) return std::nullopt;
+    for (const DagStateRow& state : *states) {
+        held.since = std::max(held.since, state.handled_until.value_or(held.since));
+    }
     return held;
 }
 

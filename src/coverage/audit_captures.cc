@@ -1,4 +1,5 @@
 #include "coverage/audit_captures.h"
+#include "store/run_table.h"
 
 #include <fmt/format.h>
 
@@ -212,20 +213,13 @@ Result<> CaptureNames::note_unloaded(const std::map<TopicPartition, AuditedParti
     return {};
 }
 
-// The times of the tries whose account is not in the store: they run, their process died, or what
-// they wrote still waits.
+// The times of the tries whose account is not in the store.
 Result<std::vector<std::pair<Timestamp, Timestamp>>> CaptureNames::tries_without_account() {
     std::vector<std::pair<Timestamp, Timestamp>> times;
-    auto done = work_.store().query(
-        {"select t.started_at, t.ended_at from task_tries t where t.started_at is not null and not "
-         "exists (select 1 from outcomes o where o.run_id = t.run_id and o.try = t.try)",
-         {},
-         {}},
-        [&](const RowView& row) -> Result<> {
-            const Timestamp began = row.timestamp(0);
-            times.emplace_back(began, row.is_null(1) ? began + kLongestTry : row.timestamp(1));
-            return {};
-        });
+    auto done = RunTable(work_.store())
+                    .each_try_without_account([&](Timestamp began, std::optional<Timestamp> ended) {
+                        times.emplace_back(began, ended.value_or(began + kLongestTry));
+                    });
     if (!done) return done.error();
     std::ranges::sort(times);
     return times;

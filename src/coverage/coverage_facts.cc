@@ -209,27 +209,16 @@ Result<> FactsReader::read_replacements(Timestamp from, Timestamp to, WindowFact
 
 Result<> FactsReader::read_runs(const std::string& dag, Timestamp from, Timestamp to,
                                 WindowFacts& facts) {
-    auto done = store_.query(
-        {"select slot, state from dag_runs where dag = $1 and slot >= $2 and slot < $3",
-         {dag, from, to},
-         {}},
-        [&](const RowView& row) -> Result<> {
-            const std::string_view state = row.text(1);
-            WindowFacts::Run& run = facts.runs[row.timestamp(0)];
-            run.open |= state == "queued" || state == "running" || state == "up_for_retry";
-            run.missed |= state == kRunMissed;
-            return {};
-        });
+    RunTable runs(store_);
+    auto done = runs.each_run(dag, from, to, [&](Timestamp slot, std::string_view state) {
+        WindowFacts::Run& run = facts.runs[slot];
+        run.open |= state == "queued" || state == "running" || state == "up_for_retry";
+        run.missed |= state == kRunMissed;
+    });
     if (!done) return done;
-    return store_.query({"select r.slot, t.what from dag_runs r join task_tries t on t.run_id = "
-                         "r.run_id where r.dag = $1 and r.slot >= $2 and r.slot < $3 and t.state = "
-                         "'failed' and t.what <> '' order by t.started_at",
-                         {dag, from, to},
-                         {}},
-                        [&](const RowView& row) -> Result<> {
-                            facts.runs[row.timestamp(0)].failed = row.text(1);
-                            return {};
-                        });
+    return runs.each_failed_try(dag, from, to, [&](Timestamp slot, std::string_view what) {
+        facts.runs[slot].failed = what;
+    });
 }
 
 Result<WindowFacts> FactsReader::read(const std::string& dag, Timestamp from, Timestamp to) {

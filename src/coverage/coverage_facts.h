@@ -4,12 +4,10 @@
 #include <unordered_map>
 
 #include "coverage/coverage.h"
+#include "store/run_table.h"
 #include "store/tape_label.h"
 
 namespace tapedeck {
-
-// Of a run that the schedule had to begin and could not: its first tries say why.
-inline constexpr std::string_view kRunMissed = "missed";
 
 // What store and tape know of the slots of one window: what `derive` is asked about.
 struct WindowFacts {
