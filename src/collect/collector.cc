@@ -58,6 +58,10 @@ std::string stock_name(const Reading& reading) {
     return reading.name + " " + ticker;
 }
 
+bool is_over(const CollectJob& job, Timestamp now) {
+    return now >= job.deadline && now - job.deadline >= Collector::kAfterDeadline;
+}
+
 }  // namespace
 
 OutgoingMessage message_of(const Feed& feed, std::optional<Timestamp> slot, const Found& found) {
@@ -210,7 +214,7 @@ Result<RunOutcomes> Collector::collect(const Feed& feed, const CollectJob& job,
             last_moment = parts_.clock.steady() + kLastSeconds;
         }
         const bool too_late = last_moment && parts_.clock.steady() >= *last_moment;
-        if (too_late || parts_.clock.now() > job.deadline + 60s) {
+        if (too_late || is_over(job, parts_.clock.now())) {
             parts_.client.cancel_all();
             plan.give_up(too_late ? Reason::interrupted : Reason::out_of_time,
                          too_late ? "the program was stopped" : "the slot's time is over");

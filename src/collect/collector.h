@@ -37,6 +37,8 @@ public:
                                 const std::function<void(std::size_t settled)>& progress = {});
 
     static constexpr std::chrono::seconds kLastSeconds{3};
+    // After the job's deadline nobody is asked any more; so long what was asked may take.
+    static constexpr std::chrono::seconds kAfterDeadline{60};
 
 private:
     CollectPlan::Now now() const { return {parts_.clock.now(), parts_.clock.steady()}; }

@@ -3,15 +3,13 @@
 #include <functional>
 #include <map>
 #include <memory>
-#include <mutex>
 #include <optional>
 #include <string>
-#include <thread>
 #include <vector>
 
 #include "base/bell.h"
-#include "base/guarded_by.h"
-#include "run/run_slots.h"
+#include "run/loading_side.h"
+#include "run/schedule_side.h"
 #include "run/store_side.h"
 #include "run/workers.h"
 
@@ -29,10 +27,8 @@ struct RecorderOrders {
 };
 
 // Runs the schedule: starts each slot's run at its instant, loads what it puts on the tape, settles
-// the coverage and tells problems. The schedule's thread is the caller's, and touches memory and
-// the journal only: what a plan decides is in the journal before it is carried out, and the store's
-// side brings it home. So state survives kill -9 at any moment, and no trouble of the store's
-// delays a slot.
+// the coverage and tells problems. Its parts share nothing but values: ScheduleSide (the caller's
+// thread), Workers, LoadingSide, and StoreSide with the coverage's.
 class Recorder {
 public:
     struct Parts {
@@ -63,37 +59,15 @@ public:
     Result<> run(std::stop_token stop);
 
 private:
-    Result<> begin(std::stop_token stop);
-    Result<> keep_schedule(std::stop_token stop);
-    // Until the store answers `step`, or a stop is requested; what waiting cannot help is returned.
-    Result<> patiently(const std::stop_token& stop, const std::function<Result<>()>& step);
-    void load(std::stop_token stop);
-    Result<Timestamp> step();  // one plan; when to make the next
-    Result<> take_ended();
-    Result<> take_ended(const Workers::Ended& ended);
-    void take_news();
-    void held_up_by_journal(const Error& error, Timestamp now);
-    void carry_out(const Action& action);
-    void start_collecting(const StartTask& task);
     Result<> failed();
 
     Parts parts_;
-    const std::map<std::string, Feed> feeds_;
-    const std::vector<Expectation> expectations_;
-    const LoaderOptions loading_;
-    const std::string config_;
-    const std::string deployment_;
+    Bell bell_;  // wakes the schedule
     SourceStates states_;
-    RunSlots slots_;
-    bool journal_told_ = false;  // that it cannot be written
-    Hindrance hindrance_;        // by the journal, until a plan that misses no slot is kept
-
-    Bell bell_;
-    std::mutex mutex_;
-    std::optional<Error> load_error_ TAPEDECK_GUARDED_BY(mutex_);
-
     StoreSide store_side_;
     Workers workers_;
+    LoadingSide loading_;
+    ScheduleSide schedule_;
 };
 
 }  // namespace tapedeck

@@ -7,8 +7,8 @@
 #include <utility>
 #include <vector>
 
-#include "store/run_table.h"
 #include "schedule/planner.h"
+#include "store/run_table.h"
 
 namespace tapedeck {
 

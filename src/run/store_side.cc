@@ -15,7 +15,6 @@ using namespace std::chrono_literals;
 
 constexpr auto kHouseKeeping = std::chrono::hours(1);
 constexpr auto kBetweenAsks = 2s;    // of a store that is away
-constexpr auto kBetweenLooks = 30s;  // at dead letters, where no slot has changed
 constexpr auto kBeforeTheSlot = 1s;  // pauses are read
 constexpr auto kWhilePaused = 5s;    // so that a slot is answered whose DAG is resumed in its grace
 constexpr std::chrono::milliseconds kLastCalls = 10s;  // of a recorder that ends
@@ -28,10 +27,9 @@ StoreSide::StoreSide(Parts parts, Orders orders)
       orders_(std::move(orders)),
       store_(parts_.store, {.stop = stop_.get_token()}),
       runs_(store_),
-      coverage_(store_, parts_.tape, orders_.feeds),
-      problems_(store_, parts_.clock, parts_.log, parts_.tell) {
-    coverage_.hold_back_while([this] { return held_back(); });
-}
+      coverage_({parts_.clock, store_, parts_.tape, parts_.log, parts_.tell, parts_.changed,
+                 [this] { return held_back(); }},
+                {orders_.feeds, orders_.expectations, orders_.problem_limits}) {}
 
 StoreSide::~StoreSide() { stop_.request_stop(); }
 
@@ -105,24 +103,15 @@ Result<std::set<std::string>> StoreSide::priced(const std::string& name, Timesta
 }
 
 void StoreSide::start() {
-    all_changed();
     thread_ = std::jthread([this] { loop(); });
 }
 
 void StoreSide::journal_grew() { bell_.ring(); }
 
-void StoreSide::feed_changed(const std::string& feed) {
+void StoreSide::coverage_changed() {
     {
         const std::lock_guard lock(mutex_);
-        work_.dirty.insert(feed);
-    }
-    bell_.ring();
-}
-
-void StoreSide::all_changed() {
-    {
-        const std::lock_guard lock(mutex_);
-        for (const auto& [name, feed] : orders_.feeds) work_.dirty.insert(name);
+        work_.coverage_changed = true;
     }
     bell_.ring();
 }
@@ -173,8 +162,7 @@ Result<> StoreSide::failed() {
 
 void StoreSide::take_work(Work& work) {
     const std::lock_guard lock(mutex_);
-    work.dirty.merge(work_.dirty);
-    work_.dirty.clear();
+    if (std::exchange(work_.coverage_changed, false)) coverage_.has_changed();
     std::ranges::move(work_.questions, std::back_inserter(work.questions));
     work_.questions.clear();
     held_up_ = work_.held_up;
@@ -215,7 +203,7 @@ Result<> StoreSide::round(Work& work) {
         return {};
     }
     if (!retryable(done.error().kind)) return done;
-    for (const auto& [name, feed] : orders_.feeds) work.dirty.insert(name);
+    coverage_.has_changed();
     if (away_ || stop_.stop_requested()) return {};
     parts_.log.emit(Waiting{"store", done.error().what});
     away_ = now;
@@ -226,13 +214,13 @@ Result<> StoreSide::do_all(Work& work) {
     if (auto done = parts_.journal.replay(store_); !done) return done;
     if (auto done = read_pauses(); !done) return done;
     if (auto done = answer(work.questions); !done) return done;
-    return settle(work.dirty);
+    return coverage_.settle();
 }
 
 Timestamp StoreSide::next_round() {
     const Timestamp now = parts_.clock.now();
     if (away_) return now + kBetweenAsks;
-    Timestamp next = settle_at_.value_or(Timestamp::max());
+    Timestamp next = coverage_.look_again_at().value_or(Timestamp::max());
     const std::lock_guard lock(mutex_);
     if (next_slot_ && *next_slot_ - kBeforeTheSlot > now) {
         next = std::min(next, *next_slot_ - kBeforeTheSlot);
@@ -275,34 +263,6 @@ Result<> StoreSide::answer(std::vector<Question>& questions) {
     return {};
 }
 
-Result<> StoreSide::settle(std::set<std::string>& dirty) {
-    const Timestamp now = parts_.clock.now();
-    if (dirty.empty() && (!settle_at_ || now < *settle_at_)) return {};
-    auto settled = coverage_.settle(orders_.expectations, now);
-    if (!settled) return settled.error();
-    dirty.clear();
-    settle_at_ = settled->next;
-    look_for_problems(settled->feeds);
-    if (settled->changed > 0 && parts_.changed) parts_.changed();
-    return {};
-}
-
-void StoreSide::look_for_problems(const std::set<std::string>& feeds) {
-    for (const std::string& feed : feeds) {
-        const auto limits = orders_.problem_limits.find(feed);
-        auto looked = problems_.look(
-            orders_.feeds, feed,
-            limits == orders_.problem_limits.end() ? ProblemLimits{} : limits->second);
-        if (!looked) parts_.log.emit(StepFailed{"looking for problems", looked.error().what});
-    }
-    // Also where no slot came of what was loaded; but not after every batch of a backlog.
-    const auto now = parts_.clock.steady();
-    if (feeds.empty() && loading_looked_at_ && now - *loading_looked_at_ < kBetweenLooks) return;
-    loading_looked_at_ = now;
-    auto looked = problems_.look_at_loading(orders_.feeds);
-    if (!looked) parts_.log.emit(StepFailed{"looking for problems", looked.error().what});
-}
-
 // Pruning may take seconds, and a slot's coverage must not wait for it.
 void StoreSide::keep_house() {
     const auto now = parts_.clock.steady();
@@ -328,12 +288,7 @@ Result<> StoreSide::finish() {
         if (loading.give_up_after == 0) loading.give_up_after = kLastTries;
         done = load_to_the_end(store, std::move(loading), {});
     }
-    if (done) {
-        CoverageLedger coverage(store, parts_.tape, orders_.feeds);
-        coverage.hold_back_while([this] { return held_back(); });
-        auto settled = coverage.settle(orders_.expectations, parts_.clock.now());
-        if (!settled) done = settled.error();
-    }
+    if (done) done = coverage_.settle_last(store);
     if (done || !retryable(done.error().kind)) return done;
     parts_.log.emit(Waiting{"the next start", done.error().what});
     return {};

@@ -10,21 +10,20 @@
 #include <thread>
 #include <vector>
 
-#include "alerts/problems.h"
 #include "base/bell.h"
 #include "base/guarded_by.h"
-#include "coverage/coverage.h"
 #include "events/log.h"
 #include "load/loader.h"
+#include "run/coverage_side.h"
 #include "run/run_slots.h"
 #include "store/journal/statement_journal.h"
 #include "store/patient_store.h"
 
 namespace tapedeck {
 
-// The store's side of a recorder: brings home what the schedule has put into the journal, settles
-// the coverage, tells problems, and reads what others change (pauses). One thread, which alone of
-// the schedule's waits for the store, however long that takes: between the two go values only.
+// The store's side of a recorder: brings home what the schedule has put into the journal, has the
+// coverage settled, and reads what others change (pauses). One thread, which alone of the
+// schedule's waits for the store, however long that takes: between the two go values only.
 class StoreSide {
 public:
     struct Parts {
@@ -71,8 +70,7 @@ public:
 
     // From any thread; none of these waits.
     void journal_grew();
-    void feed_changed(const std::string& feed);
-    void all_changed();
+    void coverage_changed();
     void look_up(const std::string& dag, const std::string& feed, Timestamp slot);
     void next_slot_is(std::optional<Timestamp> slot);  // pauses are read again shortly before it
     // Since when the schedule can start nothing, and why: what is missed meanwhile is not given up
@@ -93,7 +91,7 @@ private:
         Timestamp slot;
     };
     struct Work {
-        std::set<std::string> dirty;  // feeds whose coverage is to be settled
+        bool coverage_changed = false;
         std::vector<Question> questions;
         std::optional<HeldBack> held_up;
     };
@@ -105,8 +103,6 @@ private:
     Result<> do_all(Work& work);
     Result<> read_pauses();
     Result<> answer(std::vector<Question>& questions);
-    Result<> settle(std::set<std::string>& dirty);
-    void look_for_problems(const std::set<std::string>& feeds);
     void keep_house();
     Timestamp next_round();
     Result<> load_to_the_end(Store& store, LoaderOptions loading, std::stop_token stop);
@@ -116,15 +112,12 @@ private:
     std::stop_source stop_;
     PatientStore store_;
     RunTable runs_;
-    CoverageLedger coverage_;
-    ProblemTeller problems_;
+    CoverageSide coverage_;
 
     // The store's thread's.
     std::optional<std::chrono::microseconds> away_;  // since when, by the steady clock
-    std::optional<Timestamp> settle_at_;
-    std::optional<HeldBack> held_up_;  // before this round's look into the journal
+    std::optional<HeldBack> held_up_;                // before this round's look into the journal
     std::optional<std::chrono::microseconds> house_kept_;
-    std::optional<std::chrono::microseconds> loading_looked_at_;
     std::atomic<bool> house_busy_ = false;
     std::jthread house_;
 

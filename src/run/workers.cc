@@ -7,7 +7,10 @@
 namespace tapedeck {
 
 void Workers::start(const StartTask& task, const Feed& feed, CollectJob job) {
-    Worker& worker = workers_.emplace_back(Worker{task, {}});
+    const Timestamp ends_by = job.deadline < Timestamp::max() - Collector::kAfterDeadline
+                                  ? job.deadline + Collector::kAfterDeadline
+                                  : Timestamp::max();
+    Worker& worker = workers_.emplace_back(Worker{task, ends_by, {}});
     worker.thread = std::jthread([this, task, &feed, job = std::move(job)](std::stop_token stop) {
         work(task, feed, job, stop);
     });
@@ -36,6 +39,18 @@ std::vector<Workers::Ended> Workers::take_ended() {
         std::erase_if(workers_, [&](const Worker& worker) { return worker.task == one.task; });
     }
     return ended;
+}
+
+Timestamp Workers::stop_overdue(Timestamp now) {
+    Timestamp next = Timestamp::max();
+    for (Worker& worker : workers_) {
+        if (worker.ends_by <= now) {
+            worker.thread.request_stop();
+        } else {
+            next = std::min(next, worker.ends_by);
+        }
+    }
+    return next;
 }
 
 void Workers::finish() {

@@ -15,7 +15,8 @@
 namespace tapedeck {
 
 // The tries under way, each on a thread of its own with an HTTP client of its own, which is kept
-// for those to come. All functions but the threads' are the schedule thread's.
+// for those to come. A try that does not end by itself is stopped here, whatever its task does. All
+// functions but the threads' are the schedule thread's.
 class Workers {
 public:
     struct Parts {
@@ -41,12 +42,16 @@ public:
     void start(const StartTask& task, const Feed& feed, CollectJob job);
     // The tries that have ended since the last call.
     std::vector<Ended> take_ended();
+    // Stops the tries whose time is over: they end soon, and are taken like any other. When the
+    // next one's is; the end of time where none has a limit.
+    Timestamp stop_overdue(Timestamp now);
     // Gives those under way Collector::kLastSeconds, and waits for their ends.
     void finish();
 
 private:
     struct Worker {
         StartTask task;
+        Timestamp ends_by;
         std::jthread thread;
     };
     struct Bench {  // what one collecting thread works with

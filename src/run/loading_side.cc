@@ -1,0 +1,39 @@
+#include "run/loading_side.h"
+
+#include "run/ask_patiently.h"
+
+namespace tapedeck {
+
+void LoadingSide::start() {
+    thread_ = std::jthread([this](const std::stop_token& stop) { load(stop); });
+}
+
+void LoadingSide::finish() {
+    thread_.request_stop();
+    if (thread_.joinable()) thread_.join();
+}
+
+Result<> LoadingSide::failed() {
+    const std::lock_guard lock(mutex_);
+    if (error_) return *error_;
+    return {};
+}
+
+void LoadingSide::load(const std::stop_token& stop) {
+    Loader loader(parts_.tape, parts_.store, parts_.clock, parts_.log, options_,
+                  [this](const Batch&, const Committed&) { parts_.committed(); });
+    auto done = ask_patiently(parts_.clock, parts_.log, stop, [&]() -> Result<> {
+        auto ready = parts_.before ? parts_.before(stop) : Result<>();
+        if (!ready) return ready;
+        auto loaded = loader.run(stop, false);
+        return loaded ? Result<>() : Result<>(loaded.error());
+    });
+    if (done) return;
+    {
+        const std::lock_guard lock(mutex_);
+        error_ = done.error();
+    }
+    parts_.failed();
+}
+
+}  // namespace tapedeck

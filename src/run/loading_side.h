@@ -1,0 +1,45 @@
+#pragma once
+
+#include <functional>
+#include <mutex>
+#include <optional>
+#include <thread>
+
+#include "base/guarded_by.h"
+#include "load/loader.h"
+
+namespace tapedeck {
+
+// The loading of a recorder: the loader's reading thread.
+class LoadingSide {
+public:
+    struct Parts {
+        Clock& clock;
+        Store& store;
+        Tape& tape;
+        Log& log;
+        // Done by the thread, before it loads.
+        std::function<Result<>(std::stop_token)> before;
+        std::function<void()> committed;  // on threads that commit, after each batch
+        std::function<void()> failed;     // on the thread: `failed` has something to tell
+    };
+
+    LoadingSide(Parts parts, LoaderOptions options)
+        : parts_(std::move(parts)), options_(std::move(options)) {}
+
+    void start();
+    // Any thread: why it has ended, where waiting cannot mend it.
+    Result<> failed();
+    void finish();
+
+private:
+    void load(const std::stop_token& stop);
+
+    Parts parts_;
+    const LoaderOptions options_;
+    std::mutex mutex_;
+    std::optional<Error> error_ TAPEDECK_GUARDED_BY(mutex_);
+    std::jthread thread_;  // last: it ends before the rest
+};
+
+}  // namespace tapedeck
