@@ -244,6 +244,9 @@ Exit record(Assembly& assembly, std::unique_ptr<Lease> lease, const RunOptions& 
     Recorder recorder(std::move(parts), std::move(orders));
     const std::jthread until = stop_at(options.until, assembly.clock(), signals);
     auto done = recorder.run(signals.token());
+    for (const auto& [key, count] : assembly.log().counters().read()) {
+        assembly.log().emit(RecorderCounted{key, count});
+    }
     assembly.log().emit(RecorderStopped{done ? "asked to stop" : done.error().what});
     show();
     if (done) return Exit::fine;

@@ -8,6 +8,7 @@
 
 #include "base/clock.h"
 #include "base/redactor.h"
+#include "events/counters.h"
 
 namespace tapedeck {
 
@@ -36,8 +37,15 @@ private:
     std::string text_;  // each field with the separator before it
 };
 
-// Writes each event as one line: JSON for programs, or text. An event is a struct of src/events/
-// with kName, kSeverity and `void fields(EventFields&) const`. Any thread may emit.
+// An event that has more to count than itself.
+template <class Event>
+concept Counting = requires(const Event& event, Counters& counters) {
+    event.count(counters);
+};
+
+// Takes each event: adds it to the counters, and writes it as one line: JSON for programs, or text.
+// An event is a struct of src/events/ with kName, kSeverity, `void fields(EventFields&) const` and,
+// where it counts more than itself, `void count(Counters&) const`. Any thread may emit.
 class Log {
 public:
     // Writes to the descriptor `fd`, which stays the caller's; events below `least` are dropped.
@@ -60,11 +68,16 @@ public:
 
     template <class Event>
     void emit(const Event& event) {
+        counters_.add("events", 1, {{"event", Event::kName}});
+        if constexpr (Counting<Event>) event.count(counters_);
         if (Event::kSeverity < least_) return;
         EventFields fields(format_);
         event.fields(fields);
         write(Event::kName, Event::kSeverity, fields.text());
     }
+
+    // Of everything that was emitted, whether or not its line was written.
+    const Counters& counters() const { return counters_; }
 
 private:
     void write(std::string_view name, Severity severity, const std::string& as_told);
@@ -75,6 +88,7 @@ private:
     const Clock& clock_;
     const Redactor* const redactor_;  // none: nothing is taken out
     const Sink sink_;
+    Counters counters_;
     std::mutex mutex_;  // keeps lines whole
 };
 

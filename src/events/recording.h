@@ -31,6 +31,21 @@ struct RecorderReady {
     }
 };
 
+// What was counted while it ran, one line for each.
+struct RecorderCounted {
+    static constexpr std::string_view kName = "counted";
+    static constexpr Severity kSeverity = Severity::debug;
+    const CounterKey& key;
+    std::int64_t count_of_it;
+    void fields(EventFields& out) const {
+        std::string labels;
+        for (const auto& [label, value] : key.labels) {
+            labels += (labels.empty() ? "" : ",") + label + "=" + value;
+        }
+        out.field("counter", key.name).field("labels", labels).field("count", count_of_it);
+    }
+};
+
 struct RecorderStopped {
     static constexpr std::string_view kName = "recorder_stopped";
     static constexpr Severity kSeverity = Severity::info;
@@ -48,6 +63,7 @@ struct SlotCollected {
         out.field("feed", feed).field("slot", slot).field("sent", sent).field("failed", failed);
         out.field("ms", milliseconds).field("try", try_number);
     }
+    void count(Counters& out) const { out.add("prices_sent", sent, {{"feed", feed}}); }
 };
 
 // The instruments of one try that failed for one reason; `instruments` names the first of them.
@@ -57,12 +73,16 @@ struct PricesFailed {
     std::string_view feed;
     Timestamp slot;
     Reason reason;
-    std::int64_t count;
+    std::int64_t count_of_prices;
     std::string_view instruments;
     std::string_view what;
     void fields(EventFields& out) const {
         out.field("feed", feed).field("slot", slot).field("reason", row_of(reason).name);
-        out.field("count", count).field("instruments", instruments).field("what", what);
+        out.field("count", count_of_prices).field("instruments", instruments).field("what", what);
+    }
+    void count(Counters& out) const {
+        out.add("prices_failed", count_of_prices,
+                {{"feed", feed}, {"reason", row_of(reason).name}});
     }
 };
 
@@ -71,10 +91,11 @@ struct SlotMissed {
     static constexpr Severity kSeverity = Severity::warn;
     std::string_view dag;
     Timestamp first, last;
-    std::int64_t count;
+    std::int64_t slots;
     void fields(EventFields& out) const {
-        out.field("dag", dag).field("count", count).field("first", first).field("last", last);
+        out.field("dag", dag).field("count", slots).field("first", first).field("last", last);
     }
+    void count(Counters& out) const { out.add("slots_missed", slots, {{"dag", dag}}); }
 };
 
 struct BatchLoaded {
@@ -86,6 +107,12 @@ struct BatchLoaded {
         out.field("topic", topic).field("partition", partition).field("from", from);
         out.field("to", to).field("rows", rows).field("absorbed", absorbed);
         out.field("duplicates", duplicates).field("dead_letters", dead_letters);
+    }
+    void count(Counters& out) const {
+        out.add("rows_loaded", rows, {{"topic", topic}});
+        out.add("rows_absorbed", absorbed, {{"topic", topic}});
+        out.add("duplicates", duplicates, {{"topic", topic}});
+        out.add("dead_letters", dead_letters, {{"topic", topic}});
     }
 };
 
@@ -161,6 +188,7 @@ struct TapeHasGap {
         out.field("topic", topic).field("partition", partition).field("from", from);
         out.field("to", to);
     }
+    void count(Counters& out) const { out.add("messages_gone", to - from, {{"topic", topic}}); }
 };
 
 struct TopicRemade {
