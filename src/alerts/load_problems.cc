@@ -19,7 +19,10 @@ std::string feed_of(const std::map<std::string, Feed>& feeds, std::string_view t
     return found == feeds.end() ? std::string() : found->first;
 }
 
-Result<> add_letters(Store& store, const std::map<std::string, Feed>& feeds,
+// Of loaders that commit at the same time, a letter may be seen before one of a lower id.
+constexpr std::int64_t kUnderWay = 1'000;  // letters
+
+Result<> add_letters(Store& store, const std::map<std::string, Feed>& feeds, SettledLetters& known,
                      std::vector<LoadProblem>& out) {
     struct Group {
         std::string topic;
@@ -27,20 +30,31 @@ Result<> add_letters(Store& store, const std::map<std::string, Feed>& feeds,
         std::int64_t first;
         Timestamp since;
     };
-    std::vector<Group> groups;
-    auto done = store.query(
-        {"select d.topic, count(*), min(d.id), min(d.recorded_at) from dead_letters d where not "
-         "exists (select 1 from dead_letter_ends e where e.letter = d.id) group by d.topic order "
-         "by "
-         "d.topic",
-         {},
-         {}},
-        [&](const RowView& row) -> Result<> {
-            groups.push_back(
-                {std::string(row.text(0)), row.integer(1), row.integer(2), row.timestamp(3)});
-            return {};
-        });
+    std::int64_t last = 0;
+    auto done = store.query({"select max(id) from dead_letters", {}, {}},
+                            [&](const RowView& row) -> Result<> {
+                                last = row.is_null(0) ? 0 : row.integer(0);
+                                return {};
+                            });
     if (!done) return done;
+    std::vector<Group> groups;
+    done = store.query({"select d.topic, count(*), min(d.id), min(d.recorded_at) from dead_letters "
+                        "d where d.id > $1 "
+                        "and not exists (select 1 from dead_letter_ends e where e.letter = d.id) "
+                        "group by d.topic order "
+                        "by "
+                        "d.topic",
+                        {known.up_to},
+                        {}},
+                       [&](const RowView& row) -> Result<> {
+                           groups.push_back({std::string(row.text(0)), row.integer(1),
+                                             row.integer(2), row.timestamp(3)});
+                           return {};
+                       });
+    if (!done) return done;
+    std::int64_t first_open = last + 1;
+    for (const Group& group : groups) first_open = std::min(first_open, group.first);
+    known.up_to = std::max(known.up_to, first_open - 1 - kUnderWay);
     for (const Group& group : groups) {
         std::string first;
         done =
@@ -69,9 +83,10 @@ Result<> add_letters(Store& store, const std::map<std::string, Feed>& feeds,
 }  // namespace
 
 Result<std::vector<LoadProblem>> load_problems(Store& store,
-                                               const std::map<std::string, Feed>& feeds) {
+                                               const std::map<std::string, Feed>& feeds,
+                                               SettledLetters& known) {
     std::vector<LoadProblem> out;
-    if (auto done = add_letters(store, feeds, out); !done) return done.error();
+    if (auto done = add_letters(store, feeds, known, out); !done) return done.error();
     // Where the ledger is past it, it is over.
     auto done = store.query(
         {"select s.topic, s.partition, s.from_offset, s.since, s.what from stalls s join offsets o "

@@ -25,7 +25,9 @@ inline bool is_of_loading(std::string_view key) {
 
 // Those of now, of all topics: a function of what the store holds. Each belongs to a feed that has
 // its topic, or, as those of the accounts do, to none.
+// `known` goes from one look to the next, so that what was settled is read once.
 Result<std::vector<LoadProblem>> load_problems(Store& store,
-                                               const std::map<std::string, Feed>& feeds);
+                                               const std::map<std::string, Feed>& feeds,
+                                               SettledLetters& known);
 
 }  // namespace tapedeck

@@ -43,7 +43,8 @@ protected:
         return loader.run({}, true);
     }
     std::vector<LoadProblem> problems() {
-        auto found = load_problems(*store, feeds);
+        SettledLetters nothing_known;
+        auto found = load_problems(*store, feeds, nothing_known);
         EXPECT_TRUE(found) << found.error().what;
         return found ? *found : std::vector<LoadProblem>{};
     }
@@ -89,6 +90,31 @@ TEST_F(LoadProblemsTest, DeadLettersAreOneUntilSomebodyHasSettledEach) {
         ASSERT_TRUE(drop_letter(*store, **letter, "anna", "why", clock.now()));
     }
     EXPECT_THAT(problems(), SizeIs(0));
+}
+
+// Issue 12: each look read all dead letters that there ever were.
+TEST_F(LoadProblemsTest, WhatWasSettledIsReadOnce) {
+    by_hand(
+        "with recursive ids(id) as (select 1 union all select id + 1 from ids where id < 3000) "
+        "insert into dead_letters (id, topic, partition, message_offset, key, value, reason, "
+        "recorded_at) select id, 'coin_topic', 0, id, '', '', 'no JSON', 0 from ids;"
+        "insert into dead_letter_ends (letter, how, at, by_whom, why) select id, 'dropped', 0, "
+        "'anna', '' from dead_letters where id <> 2500");
+    SettledLetters known;
+    const auto open = load_problems(*store, feeds, known);
+    ASSERT_TRUE(open) << open.error().what;
+    ASSERT_EQ(open->size(), 1U);
+    EXPECT_THAT(open->front().problem.what, HasSubstr("1 dead letter of coin_topic: ID 2500"));
+    EXPECT_EQ(known.up_to, 1499) << "all before the open one, but for those that may come yet";
+    by_hand(
+        "insert into dead_letter_ends (letter, how, at, by_whom, why) values (2500, 'dropped', 0, "
+        "'anna', '')");
+    EXPECT_TRUE(load_problems(*store, feeds, known)->empty());
+    EXPECT_EQ(known.up_to, 2000);
+    by_hand(
+        "insert into dead_letters (topic, partition, message_offset, key, value, reason, "
+        "recorded_at) values ('coin_topic', 0, 3001, '', '', 'no JSON', 0)");
+    EXPECT_EQ(load_problems(*store, feeds, known)->size(), 1U);
 }
 
 TEST_F(LoadProblemsTest, ARecordThatTheDatabaseRefusesIsToldOf) {

@@ -206,7 +206,7 @@ Result<> ProblemTeller::look(const std::map<std::string, Feed>& feeds, const std
 }
 
 Result<> ProblemTeller::look_at_loading(const std::map<std::string, Feed>& feeds) {
-    const auto found = load_problems(store_, feeds);
+    const auto found = load_problems(store_, feeds, settled_letters_);
     if (!found) return found.error();
     std::vector<Problem> problems;
     for (const LoadProblem& one : *found) problems.push_back(one.problem);

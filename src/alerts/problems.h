@@ -44,6 +44,11 @@ struct SeenSlot {
 std::vector<Problem> find_problems(const std::string& feed, const std::vector<SeenSlot>& slots,
                                    const ProblemLimits& limits);
 
+// Dead letters up to this id were retried or dropped, which is for good.
+struct SettledLetters {
+    std::int64_t up_to = 0;
+};
+
 // Remembers in the store which problems were told, tells each once, and once when it is over.
 class ProblemTeller {
 public:
@@ -67,6 +72,7 @@ private:
     Clock& clock_;
     Log& log_;
     const Tell tell_;
+    SettledLetters settled_letters_;
 };
 
 }  // namespace tapedeck

@@ -138,7 +138,8 @@ Result<> read_rest(Reader& reader, Status& status) {
                     });
     if (!done) return done;
     // As they are now, whether or not a recorder has told of them.
-    auto loading = load_problems(store, reader.feeds);
+    SettledLetters nothing_known;
+    auto loading = load_problems(store, reader.feeds, nothing_known);
     if (!loading) return loading.error();
     for (LoadProblem& one : *loading) {
         status.problems.push_back(

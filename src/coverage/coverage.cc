@@ -31,6 +31,8 @@ constexpr std::array kStates{
 };
 
 constexpr std::chrono::seconds kAskedAgain{5};
+// No slot is before or after these, and both databases have them.
+constexpr Timestamp kFirstSlot = std::chrono::sys_days(std::chrono::year(1) / 1 / 1);
 constexpr Timestamp kLastSlot = std::chrono::sys_days(std::chrono::year(10'000) / 1 / 1);
 
 std::string place_of(const Outcome::Sent& sent) {
@@ -65,43 +67,60 @@ std::vector<Expectation> of_feed(std::span<const Expectation> expectations,
     return out;
 }
 
+Timestamp first_expected(std::span<const Expectation> scheduled, const std::string& feed) {
+    Timestamp first = kLastSlot;
+    for (const Expectation& one : scheduled) {
+        if (one.feed == feed && !one.dag.empty()) first = std::min(first, one.from);
+    }
+    return first;
+}
+
+Result<std::optional<Expectation>> tried_besides(Store& store, const std::string& feed,
+                                                 std::span<const Expectation> scheduled,
+                                                 SlotSpan span) {
+    const Timestamp before = first_expected(scheduled, feed);
+    if (span.from >= before) return std::optional<Expectation>();
+    std::vector<Timestamp> slots;
+    auto done = store.query(
+        {fmt::format("select distinct slot from outcomes where feed = $1 and slot < $2 and {0} and "
+                     "slot >= coalesce((select max(slot) from outcomes where feed = $1 and slot < "
+                     "$3 and {0}), $3) and slot <= coalesce((select min(slot) from outcomes where "
+                     "feed = $1 and slot < $2 and slot >= $4 and {0}), $4) order by slot",
+                     kAnswersASlot),
+         {feed, before, span.from, std::min(span.to, before)},
+         {}},
+        [&](const RowView& row) -> Result<> {
+            slots.push_back(row.timestamp(0));
+            return {};
+        });
+    if (!done) return done.error();
+    const bool any = std::ranges::any_of(
+        slots, [&](Timestamp slot) { return slot >= span.from && slot < span.to; });
+    if (!any) return std::optional<Expectation>();
+    Expectation tried{feed, {}, slots.front(), slots.back() + std::chrono::microseconds(1), {},
+                      {},   {}};
+    done = store.query({fmt::format("select distinct instrument from outcomes where feed = $1 and "
+                                    "slot >= $2 and slot < $3 and {} order by instrument",
+                                    kAnswersASlot),
+                        {feed, tried.from, tried.to},
+                        {}},
+                       [&](const RowView& row) -> Result<> {
+                           tried.instruments.emplace_back(row.text(0));
+                           return {};
+                       });
+    if (!done) return done.error();
+    tried.schedule = std::make_shared<const Schedule>(Schedule::of_instants(std::move(slots)));
+    return std::optional(std::move(tried));
+}
+
 Result<std::vector<Expectation>> with_tried(Store& store, const std::map<std::string, Feed>& feeds,
                                             std::vector<Expectation> scheduled) {
     std::erase_if(scheduled, [](const Expectation& one) { return one.dag.empty(); });
     std::vector<Expectation> all;
     for (const auto& [name, feed] : feeds) {
-        Timestamp first = kLastSlot;
-        for (const Expectation& one : scheduled) {
-            if (one.feed == name) first = std::min(first, one.from);
-        }
-        std::vector<Timestamp> slots;
-        auto done = store.query(
-            {fmt::format("select distinct slot from outcomes where feed = $1 and slot < $2 and {} "
-                         "order by slot",
-                         kAnswersASlot),
-             {name, first},
-             {}},
-            [&](const RowView& row) -> Result<> {
-                slots.push_back(row.timestamp(0));
-                return {};
-            });
-        if (!done) return done.error();
-        if (slots.empty()) continue;
-        Expectation tried{name, {}, slots.front(), slots.back() + std::chrono::microseconds(1), {},
-                          {},   {}};
-        done = store.query(
-            {fmt::format("select distinct instrument from outcomes where feed = $1 and slot < $2 "
-                         "and {} order by instrument",
-                         kAnswersASlot),
-             {name, tried.to},
-             {}},
-            [&](const RowView& row) -> Result<> {
-                tried.instruments.emplace_back(row.text(0));
-                return {};
-            });
-        if (!done) return done.error();
-        tried.schedule = std::make_shared<const Schedule>(Schedule::of_instants(std::move(slots)));
-        all.push_back(std::move(tried));
+        auto tried = tried_besides(store, name, scheduled, {kFirstSlot, kLastSlot});
+        if (!tried) return tried.error();
+        if (*tried) all.push_back(**std::move(tried));
     }
     std::ranges::move(scheduled, std::back_inserter(all));
     return all;

@@ -54,6 +54,23 @@ struct Expectation {
 std::vector<Expectation> of_feed(std::span<const Expectation> expectations,
                                  const std::string& feed);
 
+// [from, to)
+struct SlotSpan {
+    Timestamp from;
+    Timestamp to;
+    friend bool operator==(const SlotSpan&, const SlotSpan&) = default;
+};
+
+// From when on a schedule expects anything of a feed; the end of all time where none ever does.
+Timestamp first_expected(std::span<const Expectation> scheduled, const std::string& feed);
+
+// The slots of a feed in a span that were tried while no schedule expected anything of it, by what
+// the store has of their accounts; none where there are none. The slots right before and after the
+// span are among them, so that each has the grace that it has among all.
+Result<std::optional<Expectation>> tried_besides(Store& store, const std::string& feed,
+                                                 std::span<const Expectation> scheduled,
+                                                 SlotSpan span);
+
 // `scheduled` (those with a DAG; others are replaced), and before them those of slots that were
 // tried while no schedule expected anything of their feed, by what the store has of their accounts.
 Result<std::vector<Expectation>> with_tried(Store& store, const std::map<std::string, Feed>& feeds,
@@ -132,13 +149,6 @@ struct CoverageSum {
     }
 };
 
-// [from, to)
-struct SlotSpan {
-    Timestamp from;
-    Timestamp to;
-    friend bool operator==(const SlotSpan&, const SlotSpan&) = default;
-};
-
 // Something waits on this machine, in a spool or in the schedule's journal, of which tape and store
 // know nothing: what is missing of a slot that could still be answered at `since` may be there.
 struct HeldBack {
@@ -197,11 +207,15 @@ public:
 
 private:
     Result<std::vector<Timestamp>> came_late(const Feed& feed, Timestamp now);
-    Result<> tried_unsettled(const Expectation& tried, std::vector<Timestamp>& slots);
+    Result<bool> was_tried(const std::string& feed);
+    Result<> tried_unsettled(const std::string& feed, Timestamp before,
+                             std::vector<Timestamp>& slots);
+    Result<> settle_span(std::span<const Expectation> scheduled, const std::string& feed,
+                         SlotSpan span, Timestamp now, Settled& settled);
     Result<std::vector<Timestamp>> pending_slots(const std::string& feed, Timestamp from,
                                                  Timestamp to);
-    Result<> settle_feed(std::span<const Expectation> expectations, const std::string& feed,
-                         SlotSpan span, Timestamp now, Settled& settled);
+    Result<> settle_feed(std::span<const Expectation> scheduled, const std::string& feed,
+                         Timestamp now, Settled& settled);
     Result<> save_changes(std::span<const CoverageRow> derived, std::span<const CoverageRow> known,
                           Timestamp now, Settled& settled);
 
@@ -210,6 +224,7 @@ private:
     const std::map<std::string, Feed>& feeds_;
     std::function<std::optional<HeldBack>()> waiting_;
     std::map<std::string, std::int64_t, std::less<>> looked_;  // by feed: up to which outcome
+    std::set<std::string, std::less<>> tried_;                 // feeds of which there are accounts
 };
 
 }  // namespace tapedeck

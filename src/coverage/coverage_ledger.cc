@@ -163,12 +163,21 @@ Result<> CoverageLedger::save_changes(std::span<const CoverageRow> derived,
     return {};
 }
 
-Result<> CoverageLedger::settle_feed(std::span<const Expectation> expectations,
+// Of what was ever expected only what the span needs is looked at: a look costs no more with the
+// number of configurations that there have been, nor with what was tried before there was one.
+Result<> CoverageLedger::settle_span(std::span<const Expectation> scheduled,
                                      const std::string& feed, SlotSpan span, Timestamp now,
                                      Settled& settled) {
+    const auto tried = tried_besides(store_, feed, scheduled, span);
+    if (!tried) return tried.error();
+    std::vector<const Expectation*> expected;
+    if (*tried) expected.push_back(&**tried);
+    for (const Expectation& one : scheduled) {
+        if (one.feed == feed && !one.dag.empty()) expected.push_back(&one);
+    }
     std::vector<CoverageRow> known;
     return derive_windows(
-        store_, tape_, feeds_.at(feed), expectations, span.from, span.to, now,
+        store_, tape_, feeds_.at(feed), expected, span.from, span.to, now,
         [&](const DerivedWindow& window) -> Result<> {
             if (window.next) {
                 settled.next = std::min(settled.next.value_or(*window.next), *window.next);
@@ -186,13 +195,26 @@ Result<> CoverageLedger::settle_feed(std::span<const Expectation> expectations,
         });
 }
 
+// Whether anybody ever gave an account of the feed.
+Result<bool> CoverageLedger::was_tried(const std::string& feed) {
+    if (tried_.contains(feed)) return true;
+    auto done = store_.query({"select 1 from outcomes where feed = $1 limit 1", {feed}, {}},
+                             [&](const RowView&) -> Result<> {
+                                 tried_.insert(feed);
+                                 return {};
+                             });
+    if (!done) return done.error();
+    return tried_.contains(feed);
+}
+
 // The slots that were tried while nothing was expected, and that the table has passed without them.
-Result<> CoverageLedger::tried_unsettled(const Expectation& tried, std::vector<Timestamp>& slots) {
+Result<> CoverageLedger::tried_unsettled(const std::string& feed, Timestamp before,
+                                         std::vector<Timestamp>& slots) {
     return store_.query(
         {fmt::format("select distinct o.slot from outcomes o where o.feed = $1 and o.slot < $2 and "
                      "{} and {}",
                      kAnswersASlot, kPassedOver),
-         {tried.feed, tried.to},
+         {feed, before},
          {}},
         [&](const RowView& row) -> Result<> {
             slots.push_back(row.timestamp(0));
@@ -265,28 +287,34 @@ Result<std::vector<Timestamp>> CoverageLedger::came_late(const Feed& feed, Times
     return slots;
 }
 
-Result<Settled> CoverageLedger::settle(std::span<const Expectation> scheduled, Timestamp now) {
+Result<> CoverageLedger::settle_feed(std::span<const Expectation> scheduled,
+                                     const std::string& feed, Timestamp now, Settled& settled) {
+    const auto open = open_spans(feed, Timestamp(), now);
+    if (!open) return open.error();
+    const bool first_look = !looked_.contains(feed);
+    auto late = came_late(feeds_.at(feed), now);
+    if (!late) return late.error();
+    if (first_look) {
+        auto done = tried_unsettled(feed, first_expected(scheduled, feed), *late);
+        if (!done) return done;
+    }
+    std::ranges::sort(*late);
+    std::vector<SlotSpan> spans = spans_around(*late);
+    spans.insert(spans.end(), open->begin(), open->end());
+    for (const SlotSpan& span : spans) {
+        if (auto done = settle_span(scheduled, feed, span, now, settled); !done) return done;
+    }
+    return {};
+}
+
+Result<Settled> CoverageLedger::settle(std::span<const Expectation> expectations, Timestamp now) {
     Settled settled;
-    const auto all = with_tried(store_, feeds_, {scheduled.begin(), scheduled.end()});
-    if (!all) return all.error();
-    const std::vector<Expectation>& expectations = *all;
-    for (const std::string& feed : feeds_of(expectations)) {
-        const auto open = open_spans(feed, Timestamp(), now);
-        if (!open) return open.error();
-        const bool first_look = !looked_.contains(feed);
-        auto late = came_late(feeds_.at(feed), now);
-        if (!late) return late.error();
-        for (const Expectation& one : expectations) {
-            if (!first_look || one.feed != feed || !one.dag.empty()) continue;
-            if (auto done = tried_unsettled(one, *late); !done) return done.error();
-        }
-        std::ranges::sort(*late);
-        std::vector<SlotSpan> spans = spans_around(*late);
-        spans.insert(spans.end(), open->begin(), open->end());
-        for (const SlotSpan& span : spans) {
-            auto done = settle_feed(expectations, feed, span, now, settled);
-            if (!done) return done.error();
-        }
+    const std::set<std::string> scheduled = feeds_of(expectations);
+    for (const auto& [name, feed] : feeds_) {
+        const auto tried = was_tried(name);
+        if (!tried) return tried.error();
+        if (!*tried && !scheduled.contains(name)) continue;
+        if (auto done = settle_feed(expectations, name, now, settled); !done) return done.error();
     }
     return settled;
 }

@@ -2,6 +2,7 @@
 
 #include "alerts/problems.h"
 #include "coverage/audit.h"
+#include "tests/crash/faults.h"
 #include "tests/parts/test_parts.h"
 
 namespace tapedeck {
@@ -382,6 +383,48 @@ TEST_F(CoverageTest, ASlotThatWasTriedBeforeAnythingWasExpectedIsAccountedFor) {
     load();
     settle(kSlot + 1min);
     EXPECT_EQ(ledger.stored("coin", tried, kSlot)->front().verdict.state, CoverageState::recorded);
+}
+
+// What was tried has the grace that it has among all that was tried, whichever part is looked at.
+TEST_F(CoverageTest, APartOfWhatWasTriedKnowsItsNeighbours) {
+    for (const auto before : {60min, 50min, 45min, 10min}) {
+        fail("bitcoin", kSlot - before, Reason::throttled);
+    }
+    load();
+    const auto all = tried_besides(*store, "coin", expected, {Timestamp(), kSlot});
+    ASSERT_TRUE(all && *all) << all.error().what;
+    const auto part = tried_besides(*store, "coin", expected, {kSlot - 50min, kSlot - 50min + 1us});
+    ASSERT_TRUE(part && *part) << part.error().what;
+    EXPECT_EQ((*part)->from, kSlot - 60min);
+    EXPECT_EQ((*part)->to, kSlot - 45min + 1us);
+    EXPECT_EQ((*part)->schedule->grace_at(kSlot - 50min),
+              (*all)->schedule->grace_at(kSlot - 50min));
+    const auto none = tried_besides(*store, "coin", expected, {kSlot - 40min, kSlot - 20min});
+    ASSERT_TRUE(none) << none.error().what;
+    EXPECT_FALSE(none->has_value());
+}
+
+// Issue 12: with the configurations that there ever were each look took longer.
+TEST_F(CoverageTest, ALookAsksNoMoreWhereThereWereManyConfigurations) {
+    const auto calls_of = [&](int configurations, Timestamp now) {
+        std::vector<Expectation> history;
+        for (int i = configurations; i > 0; --i) {
+            history.push_back(expected.front());
+            history.back().from = kSlot - i * 1h;
+            history.back().to = kSlot - (i - 1) * 1h;
+        }
+        history.push_back(expected.front());
+        Calls calls;
+        FaultyStore counted_store(*store, calls);
+        FaultyTape counted_tape(tape, calls);
+        CoverageLedger ledger(counted_store, counted_tape, feeds);
+        EXPECT_TRUE(ledger.settle(history, now));
+        const auto before = calls.count();
+        EXPECT_TRUE(ledger.settle(history, now + 6min));
+        return calls.count() - before;
+    };
+    const auto of_one = calls_of(1, kSlot + 20min);
+    EXPECT_EQ(calls_of(100, kSlot + 40min), of_one);
 }
 
 TEST_F(CoverageTest, WhatWasTriedBesideTheScheduleIsSettledWhenItsAccountComes) {

@@ -121,10 +121,21 @@ void derive_one(const Expectation& one, const WindowFacts& facts, const FactsRea
 Result<> derive_windows(Store& store, Tape& tape, const Feed& feed,
                         std::span<const Expectation> expectations, Timestamp from, Timestamp to,
                         Timestamp now, const WindowSink& sink, const std::string& only,
-                        const std::optional<HeldBack>& held_back, const BeforeWindow& before) {
+                        const std::optional<HeldBack>& held_back) {
+    Ones all;
+    for (const Expectation& one : expectations) all.push_back(&one);
+    return derive_windows(store, tape, feed, std::span<const Expectation* const>(all), from, to,
+                          now, sink, only, held_back, {});
+}
+
+Result<> derive_windows(Store& store, Tape& tape, const Feed& feed,
+                        std::span<const Expectation* const> expectations, Timestamp from,
+                        Timestamp to, Timestamp now, const WindowSink& sink,
+                        const std::string& only, const std::optional<HeldBack>& held_back,
+                        const BeforeWindow& before) {
     Ones ones;
-    for (const Expectation& one : expectations) {
-        if (one.feed == feed.name) ones.push_back(&one);
+    for (const Expectation* one : expectations) {
+        if (one->feed == feed.name) ones.push_back(one);
     }
     const auto first = std::ranges::min_element(ones, {}, &Expectation::from);
     if (first == ones.end()) return {};

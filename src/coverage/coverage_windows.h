@@ -22,9 +22,13 @@ using BeforeWindow = std::function<Result<>(Timestamp from, Timestamp to)>;
 // `held_back` may hold is not given up; it is to be known before this is called, as what leaves a
 // spool meanwhile is found on the tape.
 Result<> derive_windows(Store& store, Tape& tape, const Feed& feed,
+                        std::span<const Expectation* const> expectations, Timestamp from,
+                        Timestamp to, Timestamp now, const WindowSink& sink,
+                        const std::string& only = {}, const std::optional<HeldBack>& held_back = {},
+                        const BeforeWindow& before = {});
+Result<> derive_windows(Store& store, Tape& tape, const Feed& feed,
                         std::span<const Expectation> expectations, Timestamp from, Timestamp to,
                         Timestamp now, const WindowSink& sink, const std::string& only = {},
-                        const std::optional<HeldBack>& held_back = {},
-                        const BeforeWindow& before = {});
+                        const std::optional<HeldBack>& held_back = {});
 
 }  // namespace tapedeck
