@@ -5,9 +5,9 @@
 #include <rapidcheck.h>
 #include <rapidcheck/gtest.h>
 
+#include "sources/html_testing.h"
 #include "sources/html_tree.h"
 #include "sources/selector.h"
-#include "sources/text.h"
 
 namespace tapedeck {
 namespace {
@@ -104,24 +104,7 @@ RC_GTEST_PROP(HtmlScan, KeepsEveryPieceWhereItSaysThatItStands, ()) {
 RC_GTEST_PROP(HtmlScan, LeavesTheTreeAsItWas, ()) {
     const std::string page = "<!doctype html><body>" + any_page();
     const auto scan = scan_html(page);
-    HtmlScan whole;
-    whole.pruned = page;
-    whole.pieces = {{0, 0}};
-    const auto outline = [](const HtmlScan& of, std::size_t size) {
-        const auto tree = HtmlTree::build(of, size);
-        std::string out;
-        for (const auto& node : (*tree)->nodes()) {
-            const bool raw =
-                !node.is_element() && node.parent != HtmlTree::kNone &&
-                ((**tree)[node.parent].name == "script" || (**tree)[node.parent].name == "style");
-            const bool drawing = node.name == "path" || node.name == "g";
-            if (!raw && !drawing)
-                out +=
-                    node.is_element() ? "<" + std::string(node.name) + ">" : std::string(node.text);
-        }
-        return fold_space(out);
-    };
-    RC_ASSERT(outline(scan, page.size()) == outline(whole, page.size()));
+    RC_ASSERT(outline_of(scan, page.size()) == outline_of(scan_of_whole(page), page.size()));
 }
 
 TEST(HtmlScan, LeavesOutAttributesThatNobodyAsksFor) {
