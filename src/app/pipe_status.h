@@ -1,56 +1,19 @@
 #pragma once
 
-#include <optional>
 #include <string>
 #include <vector>
 
 #include "app/assembly.h"
-#include "base/json_writer.h"
+#include "views/pipe.h"
 
 namespace tapedeck {
 
-struct PartitionStatus {
-    TopicPartition at;
-    std::optional<Extent> extent;  // none: the tape is away
-    Offset loaded;                 // the ledger's
-    std::optional<std::int64_t> lag() const {
-        if (!extent) return std::nullopt;
-        return extent->end.value() - std::max(loaded, extent->earliest).value();
-    }
-};
-
-// Who committed within the last hour.
-struct LoaderStatus {
-    std::string name;
-    Timestamp last;
-    std::int64_t rows = 0;
-    std::int64_t batches = 0;
-};
-
-// The way from tape to store: what `status` shows of it.
-struct PipeStatus {
-    std::string tape;                  // URL
-    std::optional<std::string> away;   // why the tape does not answer
-    std::vector<std::string> brokers;  // of Kafka: "host:port"
-    std::vector<PartitionStatus> partitions;
-    std::vector<LoaderStatus> loaders;
-    std::int64_t rows_last_minute = 0;
-    std::int64_t rows_last_hour = 0;
-    std::optional<Timestamp> last_commit;
-    std::string spool_file;  // empty: there is none
-    std::optional<SpoolSizes> spool;
-};
-
 std::vector<std::string> addresses_of(const std::vector<KafkaBroker>& brokers);
 
-// Errors are the store's; a tape that is away is part of the answer.
+// With what this machine and the configuration know of the way: URL, brokers and spool. Errors are
+// the store's; a tape that is away is part of the answer.
 Result<PipeStatus> pipe_status(Assembly& assembly, Timestamp now);
 
-// The keys tape, tape_away, brokers, partitions, loaders, rates and spool of the object under way.
-void write_pipe(JsonWriter& json, const PipeStatus& pipe);
 void show_pipe(const PipeStatus& pipe, Timestamp now);
-
-// "12s ago", or "-".
-std::string ago(const std::optional<Timestamp>& time, Timestamp now);
 
 }  // namespace tapedeck

@@ -4,9 +4,7 @@
 
 #include "app/spans.h"
 #include "app/verbs.h"
-#include "base/json_writer.h"
-#include "views/hand_tries.h"
-#include "views/tape_gaps.h"
+#include "views/gaps.h"
 
 namespace tapedeck {
 namespace {
@@ -34,28 +32,12 @@ private:
     JsonWriter json_{out_};
 };
 
-// Gaps of the feeds, what was asked by hand in vain, and after them what the tape lost before it
-// was loaded: its slots are among the gaps where their runs have told which they were.
-struct GapSinks {
-    std::function<Result<>(const GapRun&)> run;       // none: each gap by itself
-    std::function<Result<>(const CoverageRow&)> gap;  // the one or the other
-    std::function<Result<>(const HandTry&)> tried;
-    std::function<Result<>(const LostMessages&)> lost;
-};
-
-Result<> read_gaps(Reader& reader, const SpanOptions& options, Span span, const GapSinks& sinks) {
+Result<> ask_gaps(Reader& reader, const SpanOptions& options, Span span, const GapSinks& sinks) {
     CoverageView coverage = reader.coverage();
-    for (const std::string& feed : reader.feeds_named(options.feed)) {
-        auto done = sinks.run ? coverage.gap_runs(feed, options.instrument, span, sinks.run)
-                              : coverage.each_gap(feed, options.instrument, span, sinks.gap);
-        if (!done) return done;
-    }
-    auto tried = each_failed_hand_try(reader.assembly->store(), options.feed, options.instrument,
-                                      span.from, span.to, sinks.tried);
-    if (!tried) return tried;
-    if (!options.instrument.empty()) return {};  // nobody knows whose messages are gone
     const std::string topic = options.feed.empty() ? "" : reader.feeds.at(options.feed).topic;
-    return each_tape_gap(reader.assembly->store(), topic, span.from, span.to, sinks.lost);
+    return read_gaps(
+        reader.assembly->store(), coverage,
+        {reader.feeds_named(options.feed), options.feed, options.instrument, topic, span}, sinks);
 }
 
 Result<bool> print_json(Reader& reader, const SpanOptions& options, Span span) {
@@ -64,35 +46,20 @@ Result<bool> print_json(Reader& reader, const SpanOptions& options, Span span) {
     GapSinks sinks;
     sinks.gap = [&](const CoverageRow& row) -> Result<> {
         any = true;
-        JsonWriter& json = array.next();
-        json.begin_object().key("feed").text(row.feed);
-        json.key("slot").text(format_rfc3339(row.slot)).key("instrument").text(row.instrument);
-        json.key("state").text(to_string(row.verdict.state));
-        json.key("reason").text(row.verdict.reason).key("what").text(row.verdict.what);
-        json.end_object();
+        write_gap(array.next(), row);
         return {};
     };
     sinks.tried = [&](const HandTry& one) -> Result<> {
         any = true;
-        JsonWriter& json = array.next();
-        json.begin_object().key("feed").text(one.feed).key("slot").text(format_rfc3339(one.slot));
-        json.key("instrument").text(one.instrument).key("state").text("unexpected");
-        json.key("reason").text(one.reason).key("what").text(one.what);
-        json.key("run").text(one.run_id).end_object();
+        write_hand_try(array.next(), one);
         return {};
     };
     sinks.lost = [&](const LostMessages& lost) -> Result<> {
         any = true;
-        JsonWriter& json = array.next();
-        json.begin_object().key("topic").text(lost.gap.at.topic);
-        json.key("partition").number(lost.gap.at.partition.value());
-        json.key("from_offset").number(lost.gap.from.value());
-        json.key("to_offset").number(lost.gap.to.value()).key("state").text("lost");
-        json.key("reason").text("tape_gap").key("noticed");
-        json.text(format_rfc3339(lost.recorded_at)).end_object();
+        write_lost(array.next(), lost);
         return {};
     };
-    if (auto done = read_gaps(reader, options, span, sinks); !done) return done.error();
+    if (auto done = ask_gaps(reader, options, span, sinks); !done) return done.error();
     array.end();
     return any;
 }
@@ -143,7 +110,7 @@ Result<bool> print_tables(Reader& reader, const SpanOptions& options, Span span)
                      format_rfc3339(one.recorded_at)});
         return {};
     };
-    if (auto done = read_gaps(reader, options, span, sinks); !done) return done.error();
+    if (auto done = ask_gaps(reader, options, span, sinks); !done) return done.error();
     for (Table* table : {&gaps, &tried, &lost}) table->print_rest();
     if (!gaps.empty() || !tried.empty() || !lost.empty()) return true;
     const CoverageView coverage = reader.coverage();

@@ -5,12 +5,12 @@
 #include "app/load_globals.h"
 #include "app/probe.h"
 #include "app/rule_names.h"
-#include "views/source_stats.h"
 #include "app/spans.h"
 #include "app/verbs.h"
 #include "base/json_writer.h"
 #include "base/url_text.h"
 #include "demo/demo_sources.h"
+#include "views/source_stats.h"
 
 namespace tapedeck {
 namespace {
@@ -66,28 +66,6 @@ std::string failure_text(const Attempt& attempt) {
     return fmt::format("{}: {}", attempt.reason ? row_of(*attempt.reason).name : "?", attempt.what);
 }
 
-void write_time(JsonWriter& json, std::string_view key, const std::optional<Timestamp>& time) {
-    json.key(key);
-    if (time) {
-        json.text(format_rfc3339(*time));
-    } else {
-        json.null();
-    }
-}
-
-void write_attempt(JsonWriter& json, const Attempt& attempt) {
-    json.key("url").text(attempt.url).key("at").text(format_rfc3339(attempt.started));
-    json.key("took_ms").number(attempt.took.count()).key("status").number(attempt.status);
-    json.key("bytes").number(attempt.bytes).key("capture").text(attempt.capture);
-    json.key("reason");
-    if (attempt.reason) {
-        json.text(row_of(*attempt.reason).name);
-    } else {
-        json.null();
-    }
-    json.key("what").text(attempt.what);
-}
-
 void write_source(JsonWriter& json, const Shown& shown, const Source& source) {
     const SourceStats stats = stats_of(shown, source.name);
     json.key("source").text(source.name).key("feeds").begin_array();
@@ -99,24 +77,7 @@ void write_source(JsonWriter& json, const Shown& shown, const Source& source) {
         }
     }
     json.end_array().key("pace").text(pace_text(source.pace));
-    json.key("asked").number(stats.asked).key("answered").number(stats.answered);
-    json.key("failed").number(stats.failed()).key("success_percent");
-    const std::string percent = percent_of(stats.answered, stats.asked);
-    json.raw(percent.empty() ? "null" : percent).key("median_ms");
-    if (const auto middle = median(stats.took_ms)) {
-        json.number(*middle);
-    } else {
-        json.null();
-    }
-    write_time(json, "last_price", stats.last_price);
-    json.key("last_failure");
-    if (stats.last_failure) {
-        json.begin_object();
-        write_attempt(json, *stats.last_failure);
-        json.end_object();
-    } else {
-        json.null();
-    }
+    write_stats(json, stats);
 }
 
 Exit show_all(const Globals& globals, const Shown& shown) {

@@ -31,6 +31,15 @@ Attempt attempt_of(const RowView& row, int first, std::string source) {
     return attempt;
 }
 
+void write_time(JsonWriter& json, std::string_view key, const std::optional<Timestamp>& time) {
+    json.key(key);
+    if (time) {
+        json.text(format_rfc3339(*time));
+    } else {
+        json.null();
+    }
+}
+
 }  // namespace
 
 Result<std::map<std::string, SourceStats>> source_stats(Store& store, Timestamp from,
@@ -110,6 +119,40 @@ std::string percent_of(std::int64_t part, std::int64_t whole) {
     if (whole == 0) return {};
     const std::int64_t permille = part * 1000 / whole;
     return fmt::format("{}.{}", permille / 10, permille % 10);
+}
+
+void write_attempt(JsonWriter& json, const Attempt& attempt) {
+    json.key("url").text(attempt.url).key("at").text(format_rfc3339(attempt.started));
+    json.key("took_ms").number(attempt.took.count()).key("status").number(attempt.status);
+    json.key("bytes").number(attempt.bytes).key("capture").text(attempt.capture);
+    json.key("reason");
+    if (attempt.reason) {
+        json.text(row_of(*attempt.reason).name);
+    } else {
+        json.null();
+    }
+    json.key("what").text(attempt.what);
+}
+
+void write_stats(JsonWriter& json, const SourceStats& stats) {
+    json.key("asked").number(stats.asked).key("answered").number(stats.answered);
+    json.key("failed").number(stats.failed()).key("success_percent");
+    const std::string percent = percent_of(stats.answered, stats.asked);
+    json.raw(percent.empty() ? "null" : percent).key("median_ms");
+    if (const auto middle = median(stats.took_ms)) {
+        json.number(*middle);
+    } else {
+        json.null();
+    }
+    write_time(json, "last_price", stats.last_price);
+    json.key("last_failure");
+    if (stats.last_failure) {
+        json.begin_object();
+        write_attempt(json, *stats.last_failure);
+        json.end_object();
+    } else {
+        json.null();
+    }
 }
 
 }  // namespace tapedeck

@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "base/json_writer.h"
 #include "market/outcome.h"
 #include "store/store.h"
 
@@ -32,6 +33,10 @@ struct SourceAttempt {
 // The last `count` of a source, the latest first.
 Result<std::vector<SourceAttempt>> last_attempts(Store& store, const std::string& source,
                                                  int count);
+
+// The keys of both, of the object under way.
+void write_attempt(JsonWriter& json, const Attempt& attempt);
+void write_stats(JsonWriter& json, const SourceStats& stats);
 
 // The middle one of an odd number, the lower middle one of an even; none of none.
 std::optional<std::int64_t> median(std::vector<std::int64_t> values);

@@ -1,0 +1,156 @@
+#include "views/pipe.h"
+
+#include <map>
+
+#include "store/tape_label.h"
+
+namespace tapedeck {
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr std::int64_t kBatchesLookedAt = 200'000;
+
+Result<std::map<TopicPartition, Offset>> read_ledger(Store& store, Tape& tape) {
+    const auto label = label_of(store, tape);
+    if (!label) return label.error();
+    std::map<TopicPartition, Offset> ledger;
+    auto done = store.query({"select topic, partition, next_offset from offsets", {}, {}},
+                            [&](const RowView& row) -> Result<> {
+                                if (!label->is_of(row.text(0))) return {};
+                                const TopicPartition at{
+                                    std::string(topic_on_tape(row.text(0))),
+                                    Partition(static_cast<std::int32_t>(row.integer(1)))};
+                                ledger[at] = Offset(row.integer(2));
+                                return {};
+                            });
+    if (!done) return done.error();
+    return ledger;
+}
+
+// What the tape says of the topics; the first call that it does not answer is the last.
+void read_tape(Tape& tape, std::span<const std::string> topics,
+               const std::map<TopicPartition, Offset>& ledger, PipeStatus& pipe) {
+    std::map<TopicPartition, std::optional<Extent>> extents;
+    for (const auto& [at, offset] : ledger) extents[at];
+    for (const std::string& topic : topics) {
+        if (pipe.away) break;
+        const auto partitions = tape.partitions(topic);
+        if (!partitions && partitions.error().kind == ErrorKind::rejected) continue;  // not yet
+        if (!partitions) {
+            pipe.away = partitions.error().what;
+            break;
+        }
+        for (const Partition partition : *partitions) {
+            const TopicPartition at{topic, partition};
+            auto extent = tape.extent(at);
+            if (!extent) {
+                pipe.away = extent.error().what;
+                break;
+            }
+            extents[at] = *extent;
+        }
+    }
+    for (const auto& [at, extent] : extents) {
+        const auto loaded = ledger.find(at);
+        pipe.partitions.push_back(
+            {at, extent, loaded == ledger.end() ? Offset(0) : loaded->second});
+    }
+}
+
+Result<> read_batches(Store& store, Timestamp now, PipeStatus& pipe) {
+    auto done = store.query(
+        {"select loader, max(committed_at), sum(rows), count(*) from batches where id > (select "
+         "coalesce(max(id), 0) - $2 from batches) and committed_at >= $1 group by loader order by "
+         "loader",
+         {now - 1h, kBatchesLookedAt},
+         {}},
+        [&](const RowView& row) -> Result<> {
+            pipe.loaders.push_back(
+                {std::string(row.text(0)), row.timestamp(1), row.integer(2), row.integer(3)});
+            pipe.rows_last_hour += row.integer(2);
+            return {};
+        });
+    if (!done) return done;
+    return store.query(
+        {"select coalesce(sum(case when committed_at >= $1 then rows else 0 end), 0), "
+         "max(committed_at) from batches where id > (select coalesce(max(id), 0) - $2 from "
+         "batches)",
+         {now - 1min, kBatchesLookedAt},
+         {}},
+        [&](const RowView& row) -> Result<> {
+            pipe.rows_last_minute = row.integer(0);
+            if (!row.is_null(1)) pipe.last_commit = row.timestamp(1);
+            return {};
+        });
+}
+
+void write_optional(JsonWriter& json, std::string_view key, const std::optional<Timestamp>& time) {
+    json.key(key);
+    if (time) {
+        json.text(format_rfc3339(*time));
+    } else {
+        json.null();
+    }
+}
+
+void write_partition(JsonWriter& json, const PartitionStatus& one) {
+    json.begin_object().key("topic").text(one.at.topic);
+    json.key("partition").number(one.at.partition.value());
+    for (const auto& [key, value] :
+         {std::pair("earliest",
+                    one.extent ? std::optional(one.extent->earliest.value()) : std::nullopt),
+          std::pair("end", one.extent ? std::optional(one.extent->end.value()) : std::nullopt),
+          std::pair("loaded", std::optional(one.loaded.value())), std::pair("lag", one.lag())}) {
+        json.key(key);
+        if (value) {
+            json.number(*value);
+        } else {
+            json.null();
+        }
+    }
+    json.end_object();
+}
+
+}  // namespace
+
+Result<PipeStatus> read_pipe(Store& store, Tape& tape, std::span<const std::string> topics,
+                             Timestamp now) {
+    PipeStatus pipe;
+    const auto ledger = read_ledger(store, tape);
+    if (!ledger) return ledger.error();
+    read_tape(tape, topics, *ledger, pipe);
+    if (auto done = read_batches(store, now, pipe); !done) return done.error();
+    return pipe;
+}
+
+void write_pipe(JsonWriter& json, const PipeStatus& pipe) {
+    json.key("tape").text(pipe.tape).key("tape_away");
+    if (pipe.away) {
+        json.text(*pipe.away);
+    } else {
+        json.null();
+    }
+    json.key("brokers").begin_array();
+    for (const std::string& broker : pipe.brokers) json.text(broker);
+    json.end_array().key("partitions").begin_array();
+    for (const PartitionStatus& one : pipe.partitions) write_partition(json, one);
+    json.end_array().key("loaders").begin_array();
+    for (const LoaderStatus& one : pipe.loaders) {
+        json.begin_object().key("loader").text(one.name);
+        json.key("last_commit").text(format_rfc3339(one.last));
+        json.key("rows").number(one.rows).key("batches").number(one.batches).end_object();
+    }
+    json.end_array().key("rates").begin_object();
+    json.key("rows_last_minute").number(pipe.rows_last_minute);
+    json.key("rows_last_hour").number(pipe.rows_last_hour);
+    write_optional(json, "last_commit", pipe.last_commit);
+    json.end_object();
+    if (!pipe.spool) return;
+    json.key("spool").begin_object().key("file").text(pipe.spool_file);
+    json.key("messages").number(pipe.spool->messages).key("bytes").number(pipe.spool->bytes);
+    write_optional(json, "oldest", pipe.spool->oldest);
+    json.key("refused").number(pipe.spool->refused).end_object();
+}
+
+}  // namespace tapedeck
