@@ -66,6 +66,9 @@ std::optional<Failure> mistake_in(const Request& request, std::string_view host)
     if (host.empty()) {
         return Failure{Reason::malformed, "the address asked for is no http or https URL"};
     }
+    if (request.file && ::access(request.file->path.c_str(), R_OK) != 0) {
+        return Failure{Reason::malformed, fmt::format("{} cannot be read", request.file->path)};
+    }
     for (const Header& header : request.headers) {
         if (header.name.empty() || header.name.find_first_of(": ") != std::string::npos ||
             breaks_line(header.name) || breaks_line(header.value.reveal())) {

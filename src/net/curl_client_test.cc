@@ -11,10 +11,12 @@
 
 #include <algorithm>
 #include <cstdlib>
+#include <fstream>
 #include <future>
 #include <set>
 
 #include "tests/conformance/http_client_suite.h"
+#include "tests/conformance/temp_folder.h"
 #include "tests/integration/loopback_server.h"
 
 namespace tapedeck {
@@ -31,6 +33,10 @@ LoopbackServer::Handler serving(Site site) {
             Request request;
             request.url = "http://127.0.0.1" + path_of(asked);
             request.body = body_of(asked);
+            for (const Method method : {Method::head, Method::put, Method::post, Method::remove}) {
+                if (asked.starts_with(std::string(to_string(method)) + " "))
+                    request.method = method;
+            }
             request.headers = {{"X-Asked", Secret(header_of(asked, "X-Asked"))}};
             const WebAnswer answer = site(request);
             if (answer.hangs) return client.hang();
@@ -293,6 +299,52 @@ private:
     int socket_;
     sockaddr_in address_{};
 };
+
+TEST_F(CurlClientTest, SendsAPartOfAFile) {
+    std::string got;
+    const LoopbackServer server([&got](LoopbackConnection& client) {
+        got = client.request();
+        client.send(http_answer(200, "kept"));
+    });
+    const TempFolder folder;
+    const std::string path = folder.file("part");
+    std::string bytes(300'000, 'x');
+    bytes.replace(100'000, 5, "first");
+    std::ofstream(path, std::ios::binary) << bytes;
+    Request request = get(server.url("/"));
+    request.method = Method::put;
+    request.file = FilePart{path, 100'000, 150'000};
+    const Answer answer = fetch(request);
+    EXPECT_FALSE(answer.failure);
+    EXPECT_EQ(answer.body, "kept");
+    EXPECT_EQ(got.substr(0, 4), "PUT ");
+    EXPECT_EQ(header_of(got, "Content-Type"), "");
+    EXPECT_TRUE(body_of(got) == bytes.substr(100'000, 150'000));
+    request.file->size = 250'000;
+    EXPECT_EQ(fetch(request).failure->reason, Reason::malformed) << "the file ends before";
+    request.file->path = folder.file("absent");
+    EXPECT_EQ(fetch(request).failure->reason, Reason::malformed);
+}
+
+// A connection that was kept and has died unnoticed is no reason to send a body twice: whether the
+// first arrived, nobody knows.
+TEST_F(CurlClientTest, SendsABodyAgainOnlyWhereItsCallerSaysSo) {
+    std::atomic<int> posted = 0;
+    const LoopbackServer server([&posted](LoopbackConnection& client) {
+        if (client.request().empty()) return;
+        client.send(http_answer(200, "first"));
+        if (!client.request().empty()) ++posted;  // and leaves without an answer
+    });
+    Request request = get(server.url("/"));
+    EXPECT_EQ(fetch(request).body, "first");
+    request.method = Method::post;
+    request.body = "once";
+    EXPECT_EQ(fetch(request).body, "first") << "on a connection of its own";
+    EXPECT_EQ(posted, 0);
+    request.repeatable = true;
+    EXPECT_EQ(fetch(request).body, "first") << "sent again by itself";
+    EXPECT_GE(posted, 1);
+}
 
 TEST_F(CurlClientTest, NamesAProxyThatRefusesAndNotTheSite) {
     const DeadPort dead;

@@ -127,12 +127,66 @@ void CurlTransfer::prepare(const CurlOptions& options, CURLSH* share) {
     set(easy, CURLOPT_XFERINFOFUNCTION, &CurlTransfer::on_progress);
     set(easy, CURLOPT_XFERINFODATA, this);
     set(easy, CURLOPT_NOPROGRESS, 0L);
-    if (!request_.body.empty()) {
-        set(easy, CURLOPT_POSTFIELDSIZE_LARGE, static_cast<curl_off_t>(request_.body.size()));
-        set(easy, CURLOPT_POSTFIELDS, request_.body.data());
-    }
+    set_method();
     set_headers();
     set_proxy();
+}
+
+void CurlTransfer::set_method() {
+    CURL* easy = easy_.get();
+    // libcurl would send a body again by itself where a connection that was kept had died.
+    const bool sends = has_body(request_);
+    if (sends && !request_.repeatable) set(easy, CURLOPT_FRESH_CONNECT, 1L);
+    if (request_.method == Method::head) {
+        set(easy, CURLOPT_NOBODY, 1L);
+        set(easy, CURLOPT_MAXFILESIZE_LARGE, curl_off_t{0});  // what is announced does not come
+    } else if (request_.method == Method::remove) {
+        set(easy, CURLOPT_CUSTOMREQUEST, "DELETE");
+    } else if (sends && request_.file) {
+        set(easy, CURLOPT_UPLOAD, 1L);
+        set(easy, CURLOPT_INFILESIZE_LARGE, static_cast<curl_off_t>(request_.file->size));
+        set(easy, CURLOPT_READFUNCTION, &CurlTransfer::on_send);
+        set(easy, CURLOPT_READDATA, this);
+        set(easy, CURLOPT_SEEKFUNCTION, &CurlTransfer::on_seek);
+        set(easy, CURLOPT_SEEKDATA, this);
+        set(easy, CURLOPT_CUSTOMREQUEST, std::string(to_string(request_.method)).c_str());
+        open_file();
+    } else if (sends) {
+        set(easy, CURLOPT_POSTFIELDSIZE_LARGE, static_cast<curl_off_t>(request_.body.size()));
+        set(easy, CURLOPT_POSTFIELDS, request_.body.data());
+        set(easy, CURLOPT_CUSTOMREQUEST, std::string(to_string(request_.method)).c_str());
+    }
+}
+
+bool CurlTransfer::open_file() {
+    file_.reset(std::fopen(request_.file->path.c_str(), "rbe"));
+    file_left_ = request_.file->size;
+    if (file_ && ::fseeko(file_.get(), request_.file->offset, SEEK_SET) == 0) return true;
+    failure_ = Failure{Reason::malformed,
+                       fmt::format("cannot read {}: {}", request_.file->path, system_fault(errno))};
+    return false;
+}
+
+std::size_t CurlTransfer::on_send(char* bytes, std::size_t size, std::size_t count, void* self) {
+    auto* transfer = static_cast<CurlTransfer*>(self);
+    if (transfer->failure_) return CURL_READFUNC_ABORT;
+    const auto want = static_cast<std::size_t>(
+        std::min<std::int64_t>(transfer->file_left_, static_cast<std::int64_t>(size * count)));
+    const std::size_t got = std::fread(bytes, 1, want, transfer->file_.get());
+    if (got < want) {
+        transfer->failure_ = Failure{
+            Reason::malformed,
+            fmt::format("{} became shorter while it was sent", transfer->request_.file->path)};
+        return CURL_READFUNC_ABORT;
+    }
+    transfer->file_left_ -= static_cast<std::int64_t>(got);
+    return got;
+}
+
+// Back to its beginning, where a connection must be made anew before the answer.
+int CurlTransfer::on_seek(void* self, curl_off_t offset, int origin) {
+    if (offset != 0 || origin != SEEK_SET) return CURL_SEEKFUNC_CANTSEEK;
+    return static_cast<CurlTransfer*>(self)->open_file() ? CURL_SEEKFUNC_OK : CURL_SEEKFUNC_FAIL;
 }
 
 CurlTransfer::CookieLines CurlTransfer::cookies() const {
@@ -153,7 +207,16 @@ void CurlTransfer::set_headers() {
         // A semicolon is libcurl's way to send a header without a value.
         add(header.value.empty() ? header.name + ";" : header.name + ": " + header.value.reveal());
     }
-    if (!request_.body.empty()) add("Expect:");  // no second's wait for a "100 Continue"
+    if (!has_body(request_)) {
+        set(easy_.get(), CURLOPT_HTTPHEADER, header_list_.get());
+        return;
+    }
+    add("Expect:");  // no second's wait for a "100 Continue"
+    const bool typed = std::ranges::any_of(request_.headers, [](const Header& header) {
+        return lower(header.name) == "content-type";
+    });
+    // libcurl would call everything that is not a file a form.
+    if (!typed && request_.method == Method::put) add("Content-Type:");
     set(easy_.get(), CURLOPT_HTTPHEADER, header_list_.get());
 }
 

@@ -3,6 +3,7 @@
 #include <curl/curl.h>
 
 #include <array>
+#include <cstdio>
 #include <memory>
 #include <optional>
 #include <string>
@@ -13,6 +14,9 @@ namespace tapedeck {
 
 struct FreeEasy {
     void operator()(CURL* easy) const { curl_easy_cleanup(easy); }
+};
+struct CloseFile {
+    void operator()(std::FILE* file) const { std::fclose(file); }
 };
 struct FreeHeaders {
     void operator()(curl_slist* list) const { curl_slist_free_all(list); }
@@ -41,6 +45,8 @@ public:
 
 private:
     static std::size_t on_header(char* bytes, std::size_t size, std::size_t count, void* self);
+    static std::size_t on_send(char* bytes, std::size_t size, std::size_t count, void* self);
+    static int on_seek(void* self, curl_off_t offset, int origin);
     static std::size_t on_body(char* bytes, std::size_t size, std::size_t count, void* self);
     static int on_progress(void* self, curl_off_t expected, curl_off_t received, curl_off_t,
                            curl_off_t);
@@ -54,7 +60,9 @@ private:
     bool take_header(std::string_view line);
     bool take_body(std::string_view bytes);
     bool is_too_large(std::string what);
+    void set_method();
     void set_headers();
+    bool open_file();
     void set_proxy();
     Failure failure_of(CURLcode code) const;
     Failure connect_failure() const;
@@ -67,6 +75,8 @@ private:
     std::unique_ptr<CURL, FreeEasy> easy_;
     std::unique_ptr<curl_slist, FreeHeaders> header_list_;
     Request request_;
+    std::unique_ptr<std::FILE, CloseFile> file_;  // of the request's part of one
+    std::int64_t file_left_ = 0;
     const Steady deadline_;
     const std::chrono::milliseconds timeout_;
     Answer answer_;

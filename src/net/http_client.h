@@ -22,11 +22,26 @@ struct Header {
     Secret value;  // never logged; API keys travel here
 };
 
-// One GET (or POST where `body` is set).
+enum class Method { get, head, put, post, remove };
+std::string_view to_string(Method method);  // "GET", "DELETE"
+
+// Bytes of a file that are sent without being held: [offset, offset + size).
+struct FilePart {
+    std::string path;
+    std::int64_t offset = 0;
+    std::int64_t size = 0;
+};
+
+// One question. With a method that sends nothing (GET, HEAD, DELETE) there is no body.
 struct Request {
     std::string url;
+    Method method = Method::get;
     std::vector<Header> headers;
     std::string body;
+    std::optional<FilePart> file;  // in place of `body`
+    // The same body may be sent twice without harm, as to a connection that had died unnoticed.
+    // What is not repeatable goes over a connection of its own.
+    bool repeatable = false;
     std::chrono::milliseconds timeout{10'000};  // from start to last byte
     std::chrono::milliseconds connect_timeout{5'000};
     std::int64_t max_bytes = 8 * 1024 * 1024;  // of the body, packed and unpacked alike
@@ -37,6 +52,9 @@ struct Request {
     // What stands in URL, headers or proxy and is for the host asked alone.
     std::vector<Secret> confidential;
 };
+
+// Whether the request has bytes to send.
+bool has_body(const Request& request);
 
 // What came back. With `failure` set, status, headers and body hold what had come until then.
 struct Answer {

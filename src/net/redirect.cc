@@ -52,9 +52,12 @@ std::optional<Failure> redirect(Request& request, int status, std::string_view l
         return failed(fmt::format("redirected {} times, at last from {} to {}", followed + 1,
                                   masked_url(request.url), masked_url(target)));
     }
-    const bool keeps_body = status == 307 || status == 308;
+    // Who posts is sent on to look (RFC 9110 §15.4), unless the status says otherwise; what is put
+    // or deleted is so where the answer points.
+    const bool keeps_body =
+        status == 307 || status == 308 || (status != 303 && request.method != Method::post);
     const bool confident = same_confidence(request.url, target);
-    if (!request.body.empty() && keeps_body && !confident) {
+    if (has_body(request) && keeps_body && !confident) {
         return failed(fmt::format("{} redirects what was posted to {}", host_of(request.url),
                                   masked_url(target)));
     }
@@ -66,8 +69,14 @@ std::optional<Failure> redirect(Request& request, int status, std::string_view l
         request.confidential.clear();
         std::erase_if(request.headers, [](const Header& header) { return !is_harmless(header); });
     }
-    if (!request.body.empty() && !keeps_body) {
+    if (request.method == Method::remove && !confident) {
+        return failed(
+            fmt::format("{} redirects a DELETE to {}", host_of(request.url), masked_url(target)));
+    }
+    if (!keeps_body && request.method != Method::head) {
+        request.method = Method::get;
         request.body.clear();
+        request.file.reset();
         std::erase_if(request.headers, [](const Header& header) {
             return same_letters(header.name, "Content-Type");
         });

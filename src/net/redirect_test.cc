@@ -92,6 +92,7 @@ TEST(Redirect, StaysOnTheWeb) {
 TEST(Redirect, MakesAGetOfAPostExceptWhereTheStatusKeepsIt) {
     for (const int status : {301, 302, 303}) {
         Request request = asked("https://a.com/x");
+        request.method = Method::post;
         request.body = "{}";
         EXPECT_FALSE(redirect(request, status, "/y", 0));
         EXPECT_EQ(request.body, "");
@@ -99,10 +100,23 @@ TEST(Redirect, MakesAGetOfAPostExceptWhereTheStatusKeepsIt) {
     }
     for (const int status : {307, 308}) {
         Request request = asked("https://a.com/x");
+        request.method = Method::post;
         request.body = "{}";
         EXPECT_FALSE(redirect(request, status, "/y", 0));
         EXPECT_EQ(request.body, "{}");
         EXPECT_TRUE(redirect(request, status, "https://b.com/", 0)) << "what was posted stays";
+    }
+}
+
+TEST(Redirect, PutsAndDeletesWhereItPointsAndNowhereElse) {
+    for (const Method method : {Method::put, Method::remove}) {
+        Request request = asked("https://a.com/x");
+        request.method = method;
+        if (method == Method::put) request.body = "{}";
+        EXPECT_FALSE(redirect(request, 301, "/y", 0));
+        EXPECT_EQ(request.method, method);
+        EXPECT_EQ(request.body, method == Method::put ? "{}" : "");
+        EXPECT_TRUE(redirect(request, 301, "https://b.com/", 0));
     }
 }
 

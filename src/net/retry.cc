@@ -200,4 +200,10 @@ milliseconds backoff(unsigned attempt, milliseconds base, milliseconds cap, std:
         static_cast<std::int64_t>(drawn % (static_cast<std::uint64_t>(most.count()) + 1)));
 }
 
+bool may_ask_again(const Request& request, const Answer& answer) {
+    if (!answer.failure && answer.status != 429 && answer.status < 500) return false;
+    if (request.method != Method::post || request.repeatable) return true;
+    return answer.failure && answer.failure->reason == Reason::refused;
+}
+
 }  // namespace tapedeck

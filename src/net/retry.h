@@ -6,6 +6,7 @@
 #include <string_view>
 
 #include "base/time.h"
+#include "net/http_client.h"
 
 namespace tapedeck {
 
@@ -27,5 +28,10 @@ std::optional<std::chrono::milliseconds> parse_retry_after(
 // that failed together do not come back together. The same arguments give the same answer.
 std::chrono::milliseconds backoff(unsigned attempt, std::chrono::milliseconds base,
                                   std::chrono::milliseconds cap, std::uint64_t seed);
+
+// Whether `request` may be asked again after `answer`, which was none, 429 or 5xx. What asks (GET,
+// HEAD) and what sets a state (PUT, DELETE; RFC 9110 §9.2.2) may; a POST only where its caller said
+// that it may be repeated, or where it surely did not arrive.
+bool may_ask_again(const Request& request, const Answer& answer);
 
 }  // namespace tapedeck

@@ -110,5 +110,29 @@ TEST(Backoff, DiffersFromTryToTry) {
     EXPECT_GT(waits.size(), 15U);
 }
 
+TEST(Retry, AsksAgainButPostsNothingTwice) {
+    Request request;
+    Answer answer;
+    const auto may = [&](Method method) {
+        request.method = method;
+        return may_ask_again(request, answer);
+    };
+    answer.status = 404;
+    EXPECT_FALSE(may(Method::get));
+    answer.status = 503;
+    EXPECT_TRUE(may(Method::get));
+    EXPECT_TRUE(may(Method::put));
+    EXPECT_FALSE(may(Method::post)) << "what it did meanwhile is not known";
+    answer.status = 0;
+    answer.failure = Failure{Reason::timeout, ""};
+    EXPECT_TRUE(may(Method::remove));
+    EXPECT_FALSE(may(Method::post));
+    answer.failure = Failure{Reason::refused, ""};
+    EXPECT_TRUE(may(Method::post)) << "nothing was sent";
+    answer.failure = Failure{Reason::timeout, ""};
+    request.repeatable = true;
+    EXPECT_TRUE(may(Method::post));
+}
+
 }  // namespace
 }  // namespace tapedeck

@@ -30,6 +30,7 @@ namespace tapedeck {
 //   /late/M/T      T after M milliseconds    /hang       never answers
 //   /bytes/N       N bytes                   /echo       what was posted, and header X-Asked
 //   /hop/N         redirects N times, then to /text/arrived
+//   /method        what was sent, and the method as header X-Method
 //   /circle        redirects to itself       /away       redirects to file:///etc/passwd
 inline WebAnswer suite_site(const Request& request) {
     const std::size_t begin = request.url.find('/', std::string("https://").size());
@@ -57,6 +58,9 @@ inline WebAnswer suite_site(const Request& request) {
             if (header.name == "X-Asked")
                 answer.headers.emplace_back("X-Asked", header.value.reveal());
         }
+    } else if (verb == "/method") {
+        answer.headers.emplace_back("X-Method", std::string(to_string(request.method)));
+        if (request.method != Method::head) answer.body = request.body;
     } else if (verb == "/hop") {
         const int left = std::stoi(rest);
         answer.status = 302;
@@ -149,12 +153,26 @@ TYPED_TEST_P(HttpClientSuite, TakesAnErrorStatusAsAnAnswer) {
 
 TYPED_TEST_P(HttpClientSuite, SendsBodyAndHeaders) {
     Request request = this->get("/echo");
+    request.method = Method::post;
     request.body = std::string("a\0b", 3) + std::string(100'000, 'c');
     request.headers = {{"X-Asked", Secret("this")}};
     const std::string body = request.body;
     const Answer answer = this->only(request);
     EXPECT_EQ(answer.body, body);
     EXPECT_EQ(answer.header("x-asked"), "this");
+}
+
+TYPED_TEST_P(HttpClientSuite, AsksByEveryMethod) {
+    for (const Method method :
+         {Method::get, Method::head, Method::put, Method::post, Method::remove}) {
+        Request request = this->get("/method");
+        request.method = method;
+        if (has_body(request)) request.body = "sent";
+        const Answer answer = this->only(request);
+        EXPECT_EQ(this->fault(answer), "");
+        EXPECT_EQ(answer.header("x-method"), to_string(method));
+        EXPECT_EQ(answer.body, request.body);
+    }
 }
 
 TYPED_TEST_P(HttpClientSuite, AnswersEachRequestExactlyOnce) {
@@ -275,7 +293,7 @@ TYPED_TEST_P(HttpClientSuite, OneFailureCostsTheOthersNothing) {
 }
 
 REGISTER_TYPED_TEST_SUITE_P(HttpClientSuite, GivesStatusHeadersBodyAndUrl,
-                            TakesAnErrorStatusAsAnAnswer, SendsBodyAndHeaders,
+                            TakesAnErrorStatusAsAnAnswer, SendsBodyAndHeaders, AsksByEveryMethod,
                             AnswersEachRequestExactlyOnce, GivesAnswersInTheOrderOfTheirEnds,
                             ReturnsAtOnceWhereNothingIsUnderWay,
                             ReturnsEmptyHandedOnceAtMostHasPassed, ReturnsWhereAStopWasRequested,
