@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "app/config.h"
+#include "app/made_feeds.h"
 #include "app/open_parts.h"
 #include "app/output.h"
 #include "base/clock.h"
@@ -25,29 +26,8 @@ namespace tapedeck {
 // Objects made from a configuration. Each function makes one thing; Assembly holds those that a
 // verb works with, and destroys them in the reverse order.
 
-// Shipped sources, the user's own, and those made of class lists. `broken`: files of the user's
-// folder that are none.
-struct MadeSources {
-    Sources sources;
-    std::vector<BrokenSource> broken;
-};
-Result<MadeSources> make_sources(const Settings& settings);
-
-// `rejected` where a feed names a source that is not there, and what is wrong with its file where
-// it is broken.
-Result<std::map<std::string, Feed>> make_feeds(const Settings& settings, const MadeSources& made);
-
-// The same, where sources that are not there are left out, and told of in `faults`.
-std::map<std::string, Feed> make_feeds(const Settings& settings, const MadeSources& made,
-                                       std::vector<Error>& faults);
-
-std::vector<DagSpec> make_dags(const Settings& settings);
-
 // The topics that are loaded: every feed's, then the outcomes'.
 LoaderOptions loader_options(const Settings& settings);
-
-// Looks a [secret.NAME] up in the environment or its file, at each call.
-SecretLookup secret_lookup(const Settings& settings);
 
 class Assembly {
 public:

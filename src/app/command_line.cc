@@ -74,6 +74,8 @@ struct Told {
     RestoreOptions restore;
     ExportOptions exported;
     PlotOptions plot;
+    S3Options s3;
+    LambdaOptions lambda;
     std::string zone;
     // What is meant by the machine's clock, once the zone is known.
     struct Moment {
@@ -98,6 +100,7 @@ public:
         add_sources();
         add_settings();
         add_data();
+        add_aws();
         add_itself();
     }
 
@@ -296,6 +299,47 @@ private:
             ->check(CLI::Range(1, kLargestChart));
         plot->add_option("--height", told_.plot.height, "In lines, or pixels of the SVG")
             ->check(CLI::Range(1, kLargestChart));
+    }
+
+    void add_aws() {
+        S3Options& s3_told = told_.s3;
+        auto* s3 = verb("s3", "Files in Amazon S3, or what speaks like it", s3_told, verb_s3);
+        s3->add_option("action", s3_told.action, "get, put, ls or presign")
+            ->required()
+            ->check(CLI::IsMember({"get", "put", "ls", "presign"}));
+        s3->add_option("what", s3_told.what, "s3://BUCKET/KEY; with put a file before it")
+            ->required()
+            ->expected(1, 2);
+        s3->add_flag("--recursive", s3_told.deep, "With ls: everything below");
+        s3->add_option("--expires", s3_told.expires, "With presign: how long it opens the object")
+            ->type_name("DURATION");
+        s3->add_option("--sse", s3_told.encryption, "With put: AES256 or aws:kms");
+        s3->add_option("--sse-kms-key-id", s3_told.kms_key, "With put and aws:kms: the key");
+
+        LambdaOptions& told = told_.lambda;
+        auto* lambda = verb("lambda", "AWS Lambda: be its function, package, deploy and call it",
+                            told, verb_lambda);
+        lambda
+            ->add_option("action", told.action, "package, deploy or invoke; none: be the function")
+            ->check(CLI::IsMember({"package", "deploy", "invoke"}));
+        lambda->add_option("function", told.function, "Its name: coin_record");
+        lambda->add_option("--machine", told.machine, "With package and deploy: x86_64 or arm64")
+            ->check(CLI::IsMember({"x86_64", "arm64"}));
+        lambda->add_option("--bootstrap", told.bootstrap, "The function's program, built before")
+            ->type_name("FILE");
+        lambda->add_option("--output", told.output, "With package: the file")->type_name("FILE");
+        lambda->add_option("--zip", told.zip, "With deploy: a package made before")
+            ->type_name("FILE");
+        lambda->add_option("--role", told.role, "With deploy: the ARN of its role");
+        lambda->add_option("--timeout", told.timeout, "With deploy: seconds for one call")
+            ->check(CLI::Range(1, 900));
+        lambda->add_option("--memory", told.memory, "With deploy: MB")
+            ->check(CLI::Range(128, 10'240));
+        lambda->add_option("--subnet", told.subnets, "With deploy: where its network is");
+        lambda->add_option("--security-group", told.groups, "With deploy: of its network");
+        lambda->add_option("--payload", told.payload, "With invoke: the event, or @FILE")
+            ->type_name("JSON");
+        lambda->add_flag("--event", told.event, "With invoke: do not wait for the answer");
     }
 
     // What the program says of itself: the verbs beside --version and --help.

@@ -8,7 +8,7 @@
 #include <filesystem>
 #include <fstream>
 
-#include "app/assembly.h"
+#include "app/made_feeds.h"
 #include "base/sha256.h"
 #include "base/system_fault.h"
 #include "config/settings_text.h"

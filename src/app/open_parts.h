@@ -2,11 +2,11 @@
 
 #include <memory>
 
+#include "app/kafka_settings.h"
 #include "config/settings.h"
 #include "events/log.h"
 #include "store/postgres/postgres_store.h"
 #include "store/sqlite/sqlite_store.h"
-#include "tape/kafka/kafka_options.h"
 #include "tape/kafka/kafka_tape.h"
 #include "tape/spool/spool_tape.h"
 #include "tape/sqlite/sqlite_tape.h"
@@ -14,14 +14,6 @@
 namespace tapedeck {
 
 // Store and tape, made as the configuration says. Clock and log outlive them.
-
-bool is_kafka(const Settings& settings);
-
-// Passwords are read from their [secret] now. `rejected` names the one that is not there.
-Result<KafkaOptions> kafka_options(const Settings& settings);
-
-// Who commits, who asks: shown in `batches` and to the servers. "tapedeck HOST:PID".
-std::string process_name();
 
 struct OpenedStore {
     std::unique_ptr<Store> store;

@@ -186,6 +186,33 @@ struct PlotOptions {
 };
 Exit verb_plot(const Globals& globals, const PlotOptions& options);
 
+struct S3Options {
+    std::string action;             // get · put · ls · presign
+    std::vector<std::string> what;  // places and files
+    bool deep = false;              // ls: what lies behind a slash as well
+    std::string expires = "1h";     // presign
+    std::string encryption;         // put; empty: the configuration's
+    std::string kms_key;
+};
+Exit verb_s3(const Globals& globals, const S3Options& options);
+
+struct LambdaOptions {
+    std::string action;  // empty: serve the runtime interface · package · deploy · invoke
+    std::string function;
+    std::string machine = "x86_64";  // or arm64
+    std::string bootstrap;           // the function's program; empty: built here
+    std::string output;              // package: a file; empty: FUNCTION.zip
+    std::string zip;                 // deploy: a package that is there already
+    std::string role;                // deploy: its ARN; empty: one of its own is made
+    int timeout = 60;                // deploy, seconds
+    int memory = 128;                // deploy, MB
+    std::vector<std::string> subnets;
+    std::vector<std::string> groups;
+    std::string payload;  // invoke: JSON, or @FILE
+    bool event = false;   // invoke: do not wait for the answer
+};
+Exit verb_lambda(const Globals& globals, const LambdaOptions& options);
+
 // Parses the command line and becomes the verb.
 Exit command_line(int argc, char** argv);
 

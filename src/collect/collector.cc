@@ -58,8 +58,11 @@ std::string stock_name(const Reading& reading) {
     return reading.name + " " + ticker;
 }
 
-bool is_over(const CollectJob& job, Timestamp now) {
-    return now >= job.deadline && now - job.deadline >= Collector::kAfterDeadline;
+// From when on nothing of it is waited for any more.
+Timestamp end_of(const CollectJob& job) {
+    if (job.ends_by) return *job.ends_by;
+    return std::min(job.deadline, Timestamp::max() - Collector::kAfterDeadline) +
+           Collector::kAfterDeadline;
 }
 
 }  // namespace
@@ -158,6 +161,11 @@ std::vector<Parcel> parcels_of(const Feed& feed, std::optional<Timestamp> slot,
     return parcels;
 }
 
+// Whoever runs this job has no more time for it.
+bool Collector::is_over(const CollectJob& job) const {
+    return job.ends_by && parts_.clock.now() >= *job.ends_by;
+}
+
 void Collector::put_on_tape(const Feed& feed, const CollectJob& job, std::vector<Found> found,
                             CollectPlan& plan) {
     const auto slot = job.off_schedule ? std::nullopt : std::optional(job.slot);
@@ -166,11 +174,12 @@ void Collector::put_on_tape(const Feed& feed, const CollectJob& job, std::vector
         std::vector<OutgoingMessage> messages;
         for (const Parcel& parcel : parcels) messages.push_back(parcel.message);
         auto appended = parts_.tape.append(messages);
-        const bool last = tries == kTriesOfTheTape;
+        const bool last = tries == kTriesOfTheTape || is_over(job);
         std::vector<Parcel> left;
         for (std::size_t i = 0; i < parcels.size(); ++i) {
             const auto* position = appended && (*appended)[i] ? &*(*appended)[i] : nullptr;
             if (position != nullptr) {
+                if (parts_.sent) parts_.sent(parcels[i].message);
                 for (const Found& one : parcels[i].found) {
                     plan.sent(one.subject, {position->at.topic, position->at.partition,
                                             position->offset, one.source, one.reading.rule});
@@ -209,15 +218,18 @@ Result<RunOutcomes> Collector::collect(const Feed& feed, const CollectJob& job,
     std::size_t settled = 0;
     std::vector<Found> gathered;  // of a feed that sends one array
     std::optional<std::chrono::microseconds> last_moment;
+    const Timestamp over = end_of(job);
     while (!plan.done()) {
         if (stop.stop_requested() && !last_moment) {
             last_moment = parts_.clock.steady() + kLastSeconds;
         }
         const bool too_late = last_moment && parts_.clock.steady() >= *last_moment;
-        if (too_late || is_over(job, parts_.clock.now())) {
+        if (too_late || parts_.clock.now() >= over) {
             parts_.client.cancel_all();
             plan.give_up(too_late ? Reason::interrupted : Reason::out_of_time,
-                         too_late ? "the program was stopped" : "the slot's time is over");
+                         too_late      ? "the program was stopped"
+                         : job.ends_by ? "the time of the function was over"
+                                       : "the slot's time is over");
             break;
         }
         for (CollectPlan::Question& question : plan.due(now())) {
@@ -229,6 +241,7 @@ Result<RunOutcomes> Collector::collect(const Feed& feed, const CollectJob& job,
                 std::max(0ms, duration_cast<milliseconds>(*next - parts_.clock.steady() + 999us));
         }
         if (last_moment) wait = std::min(wait, 100ms);
+        wait = std::min(wait, std::chrono::ceil<milliseconds>(over - parts_.clock.now()) + 1ms);
         if (parts_.client.under_way() == 0) {
             if (plan.done()) break;
             parts_.clock.sleep_until(parts_.clock.now() + wait, stop);
@@ -266,7 +279,7 @@ Result<RunOutcomes> Collector::collect(const Feed& feed, const CollectJob& job,
     run.outcomes = plan.outcomes();
     clean(run.outcomes, parts_.secrets.redactor());
     const std::int64_t sent = tell_failures(run);
-    if (auto done = append_account(run); !done) return done.error();
+    if (auto done = append_account(run, job); !done) return done.error();
     parts_.log.emit(SlotCollected{
         feed.name, job.slot, sent, static_cast<std::int64_t>(run.outcomes.size()) - sent,
         duration_cast<milliseconds>(run.ended - run.started).count(), job.try_number});
@@ -300,14 +313,14 @@ std::int64_t Collector::tell_failures(const RunOutcomes& run) {
     return sent;
 }
 
-Result<> Collector::append_account(const RunOutcomes& run) {
+Result<> Collector::append_account(const RunOutcomes& run, const CollectJob& job) {
     const std::vector<OutgoingMessage> messages{
         {std::string(kOutcomesTopic), run.feed, encode_outcomes(run), run.ended, {}}};
     for (int tries = 1;; ++tries) {
         auto appended = parts_.tape.append(messages);
         if (appended && (*appended)[0]) return {};
         const Error& error = appended ? (*appended)[0].error() : appended.error();
-        if (!retryable(error.kind) || tries == kTriesOfTheTape) {
+        if (!retryable(error.kind) || tries == kTriesOfTheTape || is_over(job)) {
             return in_context("putting the account of " + run.run_id + " on the tape", error);
         }
         parts_.clock.sleep_until(parts_.clock.now() + 200ms, {});

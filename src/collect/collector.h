@@ -26,6 +26,8 @@ public:
         const SecretLookup& secrets;  // its redactor learns what is sent before it is answered
         Log& log;
         std::string name;  // host and process, for people
+        // Hears of each message of prices that the tape has taken.
+        std::function<void(const OutgoingMessage&)> sent = {};
     };
 
     explicit Collector(Parts parts) : parts_(std::move(parts)) {}
@@ -48,7 +50,8 @@ private:
     void put_on_tape(const Feed& feed, const CollectJob& job, std::vector<Found> found,
                      CollectPlan& plan);
     std::int64_t tell_failures(const RunOutcomes& run);
-    Result<> append_account(const RunOutcomes& run);
+    Result<> append_account(const RunOutcomes& run, const CollectJob& job);
+    bool is_over(const CollectJob& job) const;
 
     Parts parts_;
     Sessions sessions_;

@@ -2,6 +2,7 @@
 
 #include <chrono>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -41,6 +42,9 @@ struct CollectJob {
     // kOffSchedule.
     bool off_schedule = false;
     std::string deployment = {};  // its id, for the account
+    // When whoever runs this is stopped: what is not there by then has failed. None: a minute after
+    // the deadline.
+    std::optional<Timestamp> ends_by = std::nullopt;
 };
 
 }  // namespace tapedeck

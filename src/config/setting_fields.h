@@ -14,6 +14,7 @@ std::span<const Choice<LogSettings::Level>> choices(LogSettings::Level);
 std::span<const Choice<LogSettings::Format>> choices(LogSettings::Format);
 std::span<const Choice<TapeSettings::Compression>> choices(TapeSettings::Compression);
 std::span<const Choice<TapeSettings::Mechanism>> choices(TapeSettings::Mechanism);
+std::span<const Choice<AwsSettings::BucketUrls>> choices(AwsSettings::BucketUrls);
 std::span<const Choice<FeedSettings::Message>> choices(FeedSettings::Message);
 
 // What a text must be; "" or the end of a sentence.
@@ -22,6 +23,7 @@ std::string must_be_topic(std::string_view text);     // Kafka's rule: [A-Za-z0-
 std::string must_be_table(std::string_view text);     // [a-z][a-z0-9_]*, at most 50, no SQL
 std::string must_be_name(std::string_view text);      // of feeds, DAGs, tasks, sources, secrets
 std::string must_be_currency(std::string_view text);  // ISO 4217, or GBp and its like
+std::string must_be_archive(std::string_view text);
 std::string must_be_http_url(std::string_view text);
 std::string must_be_one_line(std::string_view text);
 std::string must_be_proxy(std::string_view text);  // shows nothing that may be a password
@@ -125,6 +127,12 @@ inline constexpr auto kCaptures = std::tuple{
           "Whether the bytes that sources answered are kept."),
     field("path", &CaptureSettings::path, "The file that keeps them.")
         .if_unset("beside the store: tapedeck.captures.db for tapedeck.db"),
+    field("archive", &CaptureSettings::archive,
+          "Where captures go besides: s3://BUCKET/PREFIX, or topic:NAME of the tape. A Lambda "
+          "function, which has no file, keeps them there alone.")
+        .checked(must_be_archive)
+        .for_example("\"s3://my-bucket/captures\"")
+        .if_unset("nowhere"),
     field("retention", &CaptureSettings::retention,
           "How long a capture is kept; \"0\" keeps it for ever.")
         .between(0ms, kYears),
@@ -146,6 +154,31 @@ inline constexpr auto kNet = std::tuple{
     field("private_redirects", &NetSettings::private_redirects,
           "Whether a site of the internet may redirect to loopback, link-local and private "
           "addresses."),
+};
+
+inline constexpr auto kAws = std::tuple{
+    field("region", &AwsSettings::region, "Region of AWS.")
+        .checked(must_be_name)
+        .for_example("\"eu-west-1\"")
+        .if_unset("AWS_REGION, or the profile's"),
+    field("profile", &AwsSettings::profile,
+          "Profile of AWS's shared files; it goes before keys of the environment.")
+        .checked(must_be_one_line)
+        .if_unset("AWS_PROFILE, or default"),
+    field("endpoint", &AwsSettings::endpoint, "Address of every service, in place of AWS's own.")
+        .checked(must_be_http_url)
+        .for_example("\"http://127.0.0.1:4566\"")
+        .if_unset("AWS_ENDPOINT_URL, or AWS's own"),
+    field("bucket_urls", &AwsSettings::bucket_urls,
+          "Where a bucket's name stands: host, before the host; path; auto, in the path where the "
+          "endpoint is not AWS's own or the name has dots."),
+    field("encryption", &AwsSettings::encryption,
+          "How S3 encrypts what is put there: AES256 or aws:kms.")
+        .checked(must_be_one_line)
+        .if_unset("as the bucket has it"),
+    field("kms_key", &AwsSettings::kms_key, "Id of the key, with aws:kms.")
+        .checked(must_be_one_line)
+        .if_unset("AWS's own"),
 };
 
 inline constexpr auto kSources = std::tuple{
@@ -242,6 +275,11 @@ inline constexpr auto kFeed = std::tuple{
     field("max_attempts", &FeedSettings::max_attempts,
           "Most requests to one source for one instrument in one try of a slot.")
         .between(1, 100),
+    field("function", &FeedSettings::function,
+          "AWS Lambda function that collects it when its slots are due (docs/lambda.md).")
+        .checked(must_be_name)
+        .for_example("\"coin_record\"")
+        .if_unset("this machine collects"),
 };
 
 inline constexpr auto kTask = std::tuple{
@@ -302,6 +340,7 @@ inline constexpr auto kSettings = std::tuple{
     group("captures", &Settings::captures, kCaptures,
           "The bytes that sources answered, kept as evidence."),
     group("net", &Settings::net, kNet, "Requests to the web."),
+    group("aws", &Settings::aws, kAws, "Amazon's cloud: functions, S3."),
     group("sources", &Settings::sources, kSources, "Sites and APIs that know prices."),
     group("log", &Settings::log, kLog, "What the program tells of itself, on stderr."),
     group("alert", &Settings::alert, kAlert, "Who is told of problems."),

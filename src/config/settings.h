@@ -61,6 +61,7 @@ struct LoadSettings {
 struct CaptureSettings {
     bool enabled = true;
     std::string path;  // empty: beside the store, see `captures_path`
+    std::string archive;  // "s3://bucket/prefix" or "topic:NAME"; empty: none
     std::chrono::milliseconds retention{std::chrono::hours(24 * 90)};  // 0: for ever
     ByteCount budget{std::int64_t{10} << 30};
     friend bool operator==(const CaptureSettings&, const CaptureSettings&) = default;
@@ -73,6 +74,17 @@ struct NetSettings {
     std::string user_agent = "Mozilla/5.0 (compatible; tapedeck)";
     bool private_redirects = false;  // from the internet into our own network
     friend bool operator==(const NetSettings&, const NetSettings&) = default;
+};
+
+struct AwsSettings {
+    enum class BucketUrls { automatic, path, host };
+    std::string region;    // empty: AWS_REGION's, or the profile's
+    std::string profile;   // empty: AWS_PROFILE's
+    std::string endpoint;  // of every service; empty: AWS's own
+    BucketUrls bucket_urls = BucketUrls::automatic;
+    std::string encryption;  // of what is put into S3; empty: as the bucket has it
+    std::string kms_key;
+    friend bool operator==(const AwsSettings&, const AwsSettings&) = default;
 };
 
 struct SourcesSettings {
@@ -126,6 +138,7 @@ struct FeedSettings {
     std::optional<std::chrono::milliseconds> stale_after;  // unset: three intervals
     std::int32_t frozen_after = 24;  // equal prices in a row that are a problem; 0: never
     std::int32_t max_attempts = 2;   // requests to one source for one instrument in one slot
+    std::string function;            // of AWS Lambda, that collects it; empty: this process does
     friend bool operator==(const FeedSettings&, const FeedSettings&) = default;
 };
 
@@ -171,6 +184,7 @@ struct Settings {
     LoadSettings load;
     CaptureSettings captures;
     NetSettings net;
+    AwsSettings aws;
     SourcesSettings sources;
     LogSettings log;
     AlertSettings alert;

@@ -1,22 +1,21 @@
 #pragma once
 
 #include <chrono>
+#include <cstdint>
+#include <memory>
 #include <string>
 #include <string_view>
 
 #include "base/time.h"
-
-namespace date {
-class time_zone;
-}
 
 namespace tapedeck {
 
 // A wall clock's reading, of a zone that the context names; never mixed up with a Timestamp.
 using LocalTime = std::chrono::local_time<std::chrono::seconds>;
 
-// A time zone of the machine's tzdata ("America/New_York"). Cheap to copy; safe from any thread.
-// The machine's compiled zone files list changes up to 2037; later times keep the last offset.
+// A time zone of the machine's tzdata ("America/New_York"), or of the program's own where it
+// carries them (market/carried_zones.h). Cheap to copy; safe from any thread. Compiled zone files
+// list changes up to 2037; later times keep the last offset.
 class Zone {
 public:
     // A run of time in which the zone's offset does not change: [begin, end).
@@ -45,9 +44,14 @@ public:
 
     LocalTime to_local(Timestamp time) const { return span_at(time).to_local(time); }
 
+    struct Changes;
+
 private:
+    Span span(std::size_t index) const;
+    std::size_t index_at(std::int64_t time) const;
+
     std::string name_;
-    const date::time_zone* zone_ = nullptr;  // lives as long as the program; none: UTC
+    std::shared_ptr<const Changes> changes_;  // shared: read once for all copies; none: UTC
 };
 
 }  // namespace tapedeck

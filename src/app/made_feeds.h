@@ -1,0 +1,39 @@
+#pragma once
+
+#include <map>
+#include <string>
+#include <vector>
+
+#include "collect/feed.h"
+#include "collect/secret_lookup.h"
+#include "config/settings.h"
+#include "schedule/dag.h"
+#include "sources/source.h"
+
+namespace tapedeck {
+
+// Shipped sources, the user's own, and those made of class lists. `broken`: files of the user's
+// folder that are none.
+struct MadeSources {
+    Sources sources;
+    std::vector<BrokenSource> broken;
+};
+Result<MadeSources> make_sources(const Settings& settings);
+
+// `rejected` where a feed names a source that is not there, and what is wrong with its file where
+// it is broken.
+Result<std::map<std::string, Feed>> make_feeds(const Settings& settings, const MadeSources& made);
+
+// The same, where sources that are not there are left out, and told of in `faults`.
+std::map<std::string, Feed> make_feeds(const Settings& settings, const MadeSources& made,
+                                       std::vector<Error>& faults);
+
+std::vector<DagSpec> make_dags(const Settings& settings);
+
+// Of a feed's settings alone, without its sources.
+Feed feed_of(const FeedSettings& settings);
+
+// Looks a [secret.NAME] up in the environment or its file, at each call.
+SecretLookup secret_lookup(const Settings& settings);
+
+}  // namespace tapedeck
