@@ -16,15 +16,19 @@ std::variant<Resume, RefusePartition> plan_resume(const LedgerEntry& ledger, con
             to_string(ledger.at), extent.end.value(), ledger.next.value())};
     }
     if (last && ledger.last_digest && sha256(last->value) != *ledger.last_digest) {
-        return RefusePartition{fmt::format(
-            "{} holds another message at offset {} than the one loaded from there (SHA-256 {} in "
-            "the ledger): the topic was deleted and made anew",
-            to_string(ledger.at), last->offset.value(), hex(*ledger.last_digest))};
+        return RefusePartition{other_message_at(ledger.at, last->offset, *ledger.last_digest)};
     }
     if (extent.earliest > ledger.next) {
         return Resume{extent.earliest, TapeGap{ledger.at, ledger.next, extent.earliest}};
     }
     return Resume{ledger.next, std::nullopt};
+}
+
+std::string other_message_at(const TopicPartition& at, Offset offset, const Sha256& loaded) {
+    return fmt::format(
+        "{} holds another message at offset {} than the one loaded from there (SHA-256 {} in the "
+        "ledger): the topic was deleted and made anew",
+        to_string(at), offset.value(), hex(loaded));
 }
 
 }  // namespace tapedeck

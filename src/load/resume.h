@@ -22,4 +22,7 @@ struct RefusePartition {
 std::variant<Resume, RefusePartition> plan_resume(const LedgerEntry& ledger, const Extent& extent,
                                                   const std::optional<TapeMessage>& last);
 
+// How a partition is refused that holds another message at `offset` than the one loaded from there.
+std::string other_message_at(const TopicPartition& at, Offset offset, const Sha256& loaded);
+
 }  // namespace tapedeck
