@@ -10,6 +10,7 @@ shows the password. A driver that is started again, or `tapedeck load`, goes on 
 import argparse
 import datetime
 import json
+import os
 import pathlib
 import re
 import shutil
@@ -40,13 +41,14 @@ def check_version(version):
 
 
 def secret_of(text):
-    """The keys of the library's configuration for a password that is given as a text, a file or a name."""
-    if not text:
-        return {}
-    for prefix, key in (("file:", "password_file"), ("env:", "password_env")):
-        if text.startswith(prefix):
-            return {key: text[len(prefix):]}
-    return {"password": text}
+    """The password, which may be said as a file or as a name of the driver's environment."""
+    if text.startswith("file:"):
+        return pathlib.Path(text[5:]).read_text(encoding="utf-8").removesuffix("\n")
+    if text.startswith("env:"):
+        if text[4:] not in os.environ:
+            fail(f"the environment has no {text[4:]}")
+        return os.environ[text[4:]]
+    return text
 
 
 def properties_of(path):
@@ -104,7 +106,7 @@ def configuration_of(options, identity, topics, loader):
     rows = [{"topic": topic, "table": tables[topic][0], "form": tables[topic][1]} if topic in tables
             else {"topic": topic} for topic in topics]
     return json.dumps({"version": 1, "store": options.rds_url, "user": options.rds_user,
-                       **secret_of(options.rds_pw), "tape": {"identity": identity, "place": "kafka://"
+                       "password": secret_of(options.rds_pw), "tape": {"identity": identity, "place": "kafka://"
                                                              + options.kafka_server},
                        "topics": rows, "deployment": options.deployment, "loader": loader, "log": options.log,
                        "give_up_after": options.give_up_after})
@@ -266,11 +268,11 @@ class Loading:
                 else:
                     return
             except Exception as error:  # whatever ends a query: what to do about it is in its text
-                what = explain(str(error))
-                if what.is_final:
-                    fail(what.text)
+                what, is_final = explained(str(error))
+                if is_final:
+                    fail(what)
                 rest = 1 if time.monotonic() - began > LONGEST_REST else min(2 * rest, LONGEST_REST)
-                print(f"tapedeck: begins again at the ledger in {rest} s: {what.text}", file=sys.stderr)
+                print(f"tapedeck: begins again at the ledger in {rest} s: {what}", file=sys.stderr)
                 time.sleep(rest)
             shutil.rmtree(self.folder / str(self.started), ignore_errors=True)
 
@@ -279,18 +281,16 @@ class Loading:
         shutil.rmtree(self.folder, ignore_errors=True)
 
 
-class explain:
-    """What ended a query, in a sentence, and whether beginning again cannot help."""
-
-    def __init__(self, text):
-        own = re.search(r"tapedeck\[(\w+)\]: ([^\n]*)", text)
-        lines = [line.strip() for line in text.splitlines() if line.strip()]
-        self.text = own.group(2) if own else (lines[0] if lines else "no word of why")
-        self.is_final = bool(own) and own.group(1) in FOR_A_PERSON
-        if re.search(r"ArithmeticException|long overflow|DateTimeException", text):
-            self.is_final = True
-            self.text = ("Spark's own Kafka source cannot read a message's timestamp, before tapedeck sees it: let "
-                         "`tapedeck load` carry the partition past it, then start Spark again")
+def explained(text):
+    """What ended a query, in a sentence; and whether beginning again cannot help."""
+    if re.search(r"ArithmeticException|long overflow|DateTimeException", text):
+        return ("Spark's own Kafka source cannot read the timestamp of a message, before tapedeck sees it: let "
+                "`tapedeck load` carry the partition past it, then start Spark again"), True
+    own = re.search(r"tapedeck\[(\w+)\]: ([^\n]*)", text)
+    if own:
+        return own.group(2), own.group(1) in FOR_A_PERSON
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    return (lines[0] if lines else "no word of why"), False
 
 
 def main(arguments):

@@ -55,7 +55,7 @@ TAPEDECK_API int32_t tapedeck_abi_version(void);
    does that. `configuration`, unknown keys refused:
      {"version": 1,
       "store": "postgresql://…" or "jdbc:postgresql://…",
-      "user": "…", "password": "…" or "password_file": "…" or "password_env": "…",
+      "user": "…", "password": "…",   absent: for libpq to find
       "tape": {"identity": "kafka:CLUSTER-ID", "place": "kafka://host:9092"},
       "topics": [{"topic": "coin_topic", "table": "coin_records", "form": "coin" or "stock"},
                  {"topic": "tapedeck_outcomes"}],

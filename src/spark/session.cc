@@ -2,16 +2,10 @@
 
 #include <fmt/format.h>
 
-#include "config/secret_place.h"
 #include "store/deployment.h"
 #include "store/loader_name.h"
 
 namespace tapedeck {
-namespace {
-
-constexpr const char* kPassword = "database";
-
-}  // namespace
 
 Result<std::unique_ptr<Session>> Session::open(SessionConfig config) {
     std::unique_ptr<Session> session(new Session(std::move(config)));
@@ -27,13 +21,6 @@ Result<> Session::open_store() {
     options.loader = config_.loader.empty() ? loader_name()
                                             : fmt::format("{} {}", config_.loader, loader_name());
     redactor_.know(config_.store.password, SecretReach::service);
-    if (!config_.password.file.empty() || !config_.password.env.empty()) {
-        options.password = [this] {
-            auto found = read_secret(kPassword, config_.password);
-            if (found) redactor_.know(*found, SecretReach::service);
-            return found;
-        };
-    }
     auto opened = PostgresStore::open(config_.store, clock_, std::move(options));
     if (!opened) return opened.error();
     store_ = *std::move(opened);

@@ -138,8 +138,6 @@ Result<SessionConfig> parse_session_config(std::string_view json) {
          {"store", text_into(store), true},
          {"user", text_into(user)},
          {"password", text_into(password)},
-         {"password_file", text_into(config.password.file)},
-         {"password_env", text_into(config.password.env)},
          {"tape", tape, true},
          {"topics", topics, true},
          {"deployment", text_into(config.deployment)},
@@ -159,9 +157,6 @@ Result<SessionConfig> parse_session_config(std::string_view json) {
     config.store = std::get<PostgresUrl>(url->target);
     if (!user.empty()) config.store.user = user;
     if (!password.empty()) config.store.password = Secret(password);
-    const int given = (password.empty() ? 0 : 1) + (config.password.file.empty() ? 0 : 1) +
-                      (config.password.env.empty() ? 0 : 1);
-    if (given > 1) return wrong("the configuration gives more than one password");
     config.range.committers = static_cast<int>(committers);
     config.range.give_up_after = static_cast<int>(give_up_after);
     return config;

@@ -6,7 +6,6 @@
 #include <string_view>
 #include <vector>
 
-#include "config/settings.h"
 #include "config/urls.h"
 #include "events/log.h"
 #include "load/loading_start.h"
@@ -17,9 +16,8 @@ namespace tapedeck {
 
 // What is passed to tapedeck_open: spark/abi.h has the form.
 struct SessionConfig {
-    PostgresUrl store;        // with its user and, where it is given as a text, its password
-    SecretSettings password;  // else where it is to be found; neither: for libpq to find
-    std::string identity;     // of the tape
+    PostgresUrl store;     // with user and password; without them they are for libpq to find
+    std::string identity;  // of the tape
     std::string place;
     std::string deployment;  // empty: any
     std::string loader;

@@ -14,7 +14,7 @@ OPENERS = {
     "src/app/verb_extract.cc": "a saved page",
     "src/app/verb_restore.cc": "the files of a backup",
     "src/base/system_fault.cc": "the root folder, to see whether a descriptor is left",
-    "src/config/secret_place.cc": "a secret",
+    "src/config/secrets.cc": "a secret",
     "src/demo/page_folder.cc": "saved pages",
     "src/sources/load.cc": "sources",
     "src/captures/sqlite/capture_file.cc": "the note of which WAL is the captures'",

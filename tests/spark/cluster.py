@@ -224,6 +224,13 @@ class Cluster:
         finally:
             connection.close()
 
+    def dump(self):
+        """Takes a dump, and gives what brings it back, in one transaction, as an administrator would."""
+        file = self.folder / "dump"
+        subprocess.run(["pg_dump", "--format=custom", f"--file={file}", self.postgres["url"]], check=True)
+        return lambda: subprocess.run(["pg_restore", "--clean", "--single-transaction",
+                                       f"--dbname={self.postgres['url']}", file], check=True)
+
     def rows(self):
         return self.sql("select (select count(*) from coin_records) + (select count(*) from stock_records)")[0][0]
 
