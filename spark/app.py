@@ -18,8 +18,6 @@ import sys
 import tempfile
 import time
 
-import pyspark
-
 OLDEST = (4, 1)
 ARCHIVE = "tapedeck"                   # what --archives calls it: FILE#tapedeck
 ACCOUNTS = "tapedeck_outcomes"         # the topic of what became of each run
@@ -289,11 +287,13 @@ def explained(text):
     own = re.search(r"tapedeck\[(\w+)\]: ([^\n]*)", text)
     if own:
         return own.group(2), own.group(1) in FOR_A_PERSON
-    lines = [line.strip() for line in text.splitlines() if line.strip()]
-    return (lines[0] if lines else "no word of why"), False
+    lines = [line.strip(" :") for line in text.splitlines() if line.strip()]
+    named = [line for line in lines if re.match(r"[\w.$]+(Exception|Error)\b", line)]
+    return ((named or lines or ["no word of why"])[0]), False
 
 
 def main(arguments):
+    import pyspark
     check_version(pyspark.__version__)
     options = options_of(arguments)
     from pyspark.conf import SparkConf

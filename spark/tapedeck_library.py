@@ -7,8 +7,6 @@ import json
 import pathlib
 import platform
 
-import pyarrow
-
 HERE = pathlib.Path(__file__).resolve().parent
 ABI_VERSION = 1
 STATUS = ("ok", "unavailable", "malformed", "rejected", "conflict", "corrupt")
@@ -80,6 +78,7 @@ class Session:
 
     def load(self, topic, partition, start, until, schema, batches):
         """Loads the record batches, which are all messages of the partition in [start, until)."""
+        import pyarrow
         reader = pyarrow.RecordBatchReader.from_batches(schema, batches)
         stream = (ctypes.c_void_p * 5)()
         reader._export_to_c(ctypes.addressof(stream))

@@ -2,7 +2,7 @@
 TARGET := x86_64-linux-gnu.2.28
 ZIG := $(WORK)/zig/bin/python3 -m ziglang
 export ZIG_GLOBAL_CACHE_DIR ?= $(WORK)/zig-cache
-export ZIG_LOCAL_CACHE_DIR := $(WORK)/zig-cache
+export ZIG_LOCAL_CACHE_DIR ?= $(WORK)/zig-cache
 SYSTEM := /usr/include
 MULTIARCH := /usr/lib/x86_64-linux-gnu
 

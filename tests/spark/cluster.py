@@ -36,7 +36,7 @@ def call(script, *arguments):
     return json.loads(out) if out.strip().startswith("{") else None
 
 
-def wait_until(condition, what, seconds=300):
+def wait_until(condition, what, seconds=1200):
     end = time.monotonic() + seconds
     while not (found := condition()):
         assert time.monotonic() < end, f"waited in vain for {what}"
@@ -115,7 +115,7 @@ class Traffic:
     def flush(self):
         self._producer.flush()
 
-    def begin(self, pause=0.05):
+    def begin(self, pause=0.2):
         """Goes on sending, beside whatever the test does, until `end`."""
         def work():
             while not self._stop.wait(pause):
@@ -194,7 +194,7 @@ class Cluster:
             os.killpg(process.pid, how)
         process.wait()
 
-    def finish(self, process, code=0, seconds=600):
+    def finish(self, process, code=0, seconds=1200):
         process.wait(timeout=seconds)
         assert process.returncode == code, (process.returncode, process.log.read_text(errors="replace")[-6000:])
         return process.log.read_text(errors="replace")
@@ -237,7 +237,7 @@ class Cluster:
     def loaded(self):
         return self.sql("select coalesce(sum(next_offset), 0) from offsets")[0][0]
 
-    def loads_more(self, count=1, seconds=300):
+    def loads_more(self, count=1, seconds=1200):
         """Waits until so many messages more are loaded."""
         before = self.loaded()
         wait_until(lambda: self.loaded() >= before + count, "messages to be loaded", seconds)

@@ -73,22 +73,22 @@ def faults(cluster):
     for pid, is_jvm in cluster.processes_of_executors():
         if not is_jvm:
             os.kill(pid, signal.SIGSEGV)  # a crash in the library
-    cluster.loads_more(2_000)
+    cluster.loads_more(500)
     executor = next(pid for pid, is_jvm in cluster.processes_of_executors() if is_jvm)
     os.kill(executor, signal.SIGKILL)
-    cluster.loads_more(2_000)
+    cluster.loads_more(500)
     cluster.traffic.poison()
     call("postgres.py", "stop", "--dir", cluster.folder / "postgres", "--mode", "immediate")
     time.sleep(10)
     call("postgres.py", "start", "--dir", cluster.folder / "postgres")
-    cluster.loads_more(2_000)
+    cluster.loads_more(500)
     restored = cluster.dump()
-    cluster.loads_more(2_000)
+    cluster.loads_more(500)
     restored()  # rows and ledger of a minute ago
-    cluster.loads_more(2_000)
+    cluster.loads_more(500)
     call("kafka.py", "stop", "--dir", cluster.folder / "kafka", "--kill")
     call("kafka.py", "start", "--dir", cluster.folder / "kafka")
-    cluster.loads_more(2_000)
+    cluster.loads_more(500)
     settle(cluster)
     assert application.poll() is None, "it never ended"
     cluster.kill(application)
@@ -102,16 +102,16 @@ def hand_over(cluster, rounds=1):
     cluster.traffic.begin()
     for _ in range(rounds):
         loader = cluster.loader()
-        cluster.loads_more(500)
+        cluster.loads_more(200)
         cluster.kill(loader)
         application = cluster.application()
-        cluster.loads_more(500)
+        cluster.loads_more(200)
         cluster.kill(application)
         loader = cluster.loader()
         cluster.loads_more(500)
         both = cluster.application()
         wait_until(lambda: "batch 1" in both.log.read_text(errors="replace"), "Spark to load beside the loader")
-        cluster.loads_more(500)
+        cluster.loads_more(200)
         cluster.kill(loader)
         cluster.kill(both)
     cluster.traffic.end()
@@ -125,6 +125,7 @@ def main():
     parser.add_argument("library")
     parser.add_argument("--only", action="append")
     parser.add_argument("--keep", type=pathlib.Path)
+    parser.add_argument("--workers", type=int, default=3)
     parser.add_argument("--list", action="store_true")
     asked = parser.parse_args()
     if asked.list:
@@ -133,7 +134,7 @@ def main():
     with tempfile.TemporaryDirectory(prefix="spark_test_") as scratch:
         folder = asked.keep.resolve() if asked.keep else pathlib.Path(scratch)
         folder.mkdir(exist_ok=True)
-        cluster = Cluster(folder, asked.program, asked.library)
+        cluster = Cluster(folder, asked.program, asked.library, asked.workers)
         try:
             for name, one in CASES.items():
                 if asked.only and name not in asked.only:
