@@ -81,6 +81,12 @@ class Traffic:
                                 timestamp_ms=int(seen.timestamp() * 1000))
             self.coins.append(row)
 
+    def send_at(self, milliseconds):
+        """A coin whose message has this time, whatever it is."""
+        coin, text, row, _ = self.coin_message()
+        self._producer.send("coin_topic", key=coin.encode(), value=text.encode(), timestamp_ms=milliseconds)
+        self.coins.append(row)
+
     def send_stocks(self, count, at_once=10):
         for _ in range(count):
             sent = BEGAN + datetime.timedelta(seconds=self._number)
@@ -143,7 +149,8 @@ class Cluster:
         self.kafka = call("kafka.py", "start", "--dir", folder / "kafka", "--set",
                           "transaction.state.log.num.partitions=1")
         for topic in ("coin_topic", "stock_topic"):
-            call("kafka.py", "topic", "--dir", folder / "kafka", "--name", topic, "--partitions", PARTITIONS)
+            call("kafka.py", "topic", "--dir", folder / "kafka", "--name", topic, "--partitions", PARTITIONS,
+                 "--set", f"message.timestamp.after.max.ms={2**63 - 1}")
         self.spark = call("spark.py", "start", "--dir", folder / "spark", "--workers", workers)
         (folder / "tapedeck.toml").write_text(CONFIG.format(store=self.postgres["url"], kafka=self.kafka["port"]))
         self.traffic = Traffic(self.kafka["port"])
@@ -199,8 +206,9 @@ class Cluster:
         assert process.returncode == code, (process.returncode, process.log.read_text(errors="replace")[-6000:])
         return process.log.read_text(errors="replace")
 
-    def processes_of_executors(self):
+    def processes_of_executors(self, folder=None):
         """(pid, is a JVM) of what runs in the workers' folders: executors and their Python."""
+        within = folder or f"{self.folder / 'spark'}/worker"
         found = []
         for entry in pathlib.Path("/proc").iterdir():
             if not entry.name.isdigit():
@@ -209,7 +217,7 @@ class Cluster:
                 where, command = os.readlink(entry / "cwd"), (entry / "cmdline").read_bytes()
             except OSError:
                 continue
-            if where.startswith(f"{self.folder / 'spark'}/worker") and "/work/" in where:
+            if where.startswith(str(within)) and "/work/" in where:
                 found.append((int(entry.name), b"CoarseGrainedExecutorBackend" in command))
         return found
 
