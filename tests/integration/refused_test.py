@@ -183,22 +183,14 @@ def a_secret_that_is_being_written(server):
 
 def another_name(server):
     def rename(old, new):
-        def to(world):
+        def to(world):  # which needs a database that nobody is connected to
+            server.psql(f"alter database {old} allow_connections false")
             world.cut()
             server.psql(f"alter database {old} rename to {new}")
+            server.psql(f"alter database {new} allow_connections true")
         return to
 
-    while_it_runs("renamed", server, lambda world: retried(lambda: rename("renamed", "elsewhere")(world)),
-                  lambda world: rename("elsewhere", "renamed")(world), "does not exist")
-
-
-def retried(step):
-    for _ in range(100):
-        try:
-            return step()
-        except AssertionError:
-            time.sleep(0.05)
-    return step()
+    while_it_runs("renamed", server, rename("renamed", "elsewhere"), rename("elsewhere", "renamed"), "does not exist")
 
 
 def no_connection_left(server):

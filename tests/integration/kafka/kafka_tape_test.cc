@@ -7,6 +7,7 @@
 #include <map>
 #include <random>
 #include <set>
+#include <thread>
 
 #include "tests/integration/kafka/broker.h"
 #include "tests/integration/kafka/loading.h"
@@ -81,7 +82,16 @@ TEST_F(KafkaTapeTest, LoadsMessagesWhoseTimestampsAreNoTimes) {
     EXPECT_EQ(loading.rows(), std::vector<int>{7});
 }
 
-// Messages from `first` on in one transaction, which is committed or aborted.
+std::int64_t end_of(rd_kafka_t* client, const std::string& topic, int longest_ms) {
+    std::int64_t low = 0;
+    std::int64_t high = 0;
+    EXPECT_EQ(rd_kafka_query_watermark_offsets(client, topic.c_str(), 0, &low, &high, longest_ms),
+              RD_KAFKA_RESP_ERR_NO_ERROR);
+    return high;
+}
+
+// Messages from `first` on in one transaction, which is committed or aborted. Its mark is there
+// afterwards: the broker answers before it has written it.
 void produce_in_transaction(const std::string& topic, int first, int count, bool is_kept) {
     rd_kafka_conf_t* conf = rd_kafka_conf_new();
     rd_kafka_conf_set(conf, "bootstrap.servers", broker().address().c_str(), nullptr, 0);
@@ -90,6 +100,7 @@ void produce_in_transaction(const std::string& topic, int first, int count, bool
     ASSERT_NE(producer, nullptr);
     constexpr int kLongestMs = 60'000;
     ASSERT_EQ(rd_kafka_init_transactions(producer, kLongestMs), nullptr);
+    const std::int64_t end = end_of(producer, topic, kLongestMs);
     ASSERT_EQ(rd_kafka_begin_transaction(producer), nullptr);
     for (int i = first; i < first + count; ++i) {
         const std::string value = observation(topic, i).value;
@@ -102,6 +113,10 @@ void produce_in_transaction(const std::string& topic, int first, int count, bool
     ASSERT_EQ(is_kept ? rd_kafka_commit_transaction(producer, kLongestMs)
                       : rd_kafka_abort_transaction(producer, kLongestMs),
               nullptr);
+    while (end_of(producer, topic, kLongestMs) < end + count + 1 &&
+           !::testing::Test::HasFailure()) {
+        std::this_thread::sleep_for(std::chrono::milliseconds(10));
+    }
     rd_kafka_destroy(producer);
 }
 
