@@ -45,6 +45,7 @@ Feed feed_of(const FeedSettings& settings) {
     feed.currency = settings.currency;
     feed.max_age = settings.max_age;
     feed.max_attempts = settings.max_attempts;
+    feed.function = settings.function;
     return feed;
 }
 

@@ -107,10 +107,9 @@ Exit deploy(const Globals& globals, const LambdaOptions& options) {
         if (!region) return fail(region.error());
         const auto account = functions.account();
         if (!account) return fail(account.error());
-        const std::string& archive = config->settings.captures.archive;
         auto role = functions.ensure_role(
             "tapedeck-" + spec->name,
-            least_policy(*region, *account, spec->name, archive, !spec->subnets.empty()));
+            least_policy(*region, *account, spec->name, !spec->subnets.empty()));
         if (!role) return fail(role.error());
         spec->role = *std::move(role);
     }

@@ -7,6 +7,7 @@
 
 #include "alerts/problem_command.h"
 #include "app/assembly.h"
+#include "app/collect_on_lambda.h"
 #include "app/demo.h"
 #include "app/former_tapes.h"
 #include "app/live_table.h"
@@ -223,6 +224,9 @@ Exit record(Assembly& assembly, std::unique_ptr<Lease> lease, const RunOptions& 
         {}};
     parts.before_loading = [&](std::stop_token stop) {
         return load_former_tapes(assembly, std::move(stop), 0);
+    };
+    parts.elsewhere = [&](const Feed& feed, const CollectJob& job, std::stop_token stop) {
+        return collect_on_lambda(assembly.settings(), assembly.clock(), feed, job, stop);
     };
     parts.check_files = [&] { return assembly.check_files(); };
     if (SpoolTape* spool = assembly.spool(); spool != nullptr) {

@@ -4,7 +4,6 @@
 
 #include "aws/encoding.h"
 #include "aws/json_text.h"
-#include "aws/s3.h"
 #include "aws/xml_text.h"
 #include "base/json_writer.h"
 
@@ -248,7 +247,7 @@ Result<std::string> AwsFunctions::account() {
 }
 
 std::string least_policy(const std::string& region, const std::string& account,
-                         const std::string& function, const std::string& archive, bool in_vpc) {
+                         const std::string& function, bool in_vpc) {
     const std::string partition = region.starts_with("cn-")       ? "aws-cn"
                                   : region.starts_with("us-gov-") ? "aws-us-gov"
                                                                   : "aws";
@@ -267,11 +266,6 @@ std::string least_policy(const std::string& region, const std::string& account,
                                           region, account, function);
     allow({"logs:CreateLogGroup", "logs:CreateLogStream", "logs:PutLogEvents"},
           {group, group + ":*"});
-    if (const auto place = parse_s3_url(archive)) {
-        const std::string prefix = place->key.empty() ? "" : place->key + "/";
-        allow({"s3:PutObject"},
-              {fmt::format("arn:{}:s3:::{}/{}*", partition, place->bucket, prefix)});
-    }
     if (in_vpc) {
         allow({"ec2:CreateNetworkInterface", "ec2:DescribeNetworkInterfaces",
                "ec2:DeleteNetworkInterface"},

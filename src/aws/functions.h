@@ -62,9 +62,8 @@ private:
     AwsClient& client_;
 };
 
-// The least that a function needs: to write its log, and where captures go to S3 to put them there.
-// `archive` is "s3://bucket/prefix" or empty.
+// The least that a function needs: to write its log, and a network of one's own where it has one.
 std::string least_policy(const std::string& region, const std::string& account,
-                         const std::string& function, const std::string& archive, bool in_vpc);
+                         const std::string& function, bool in_vpc);
 
 }  // namespace tapedeck

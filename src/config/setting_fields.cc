@@ -26,10 +26,10 @@ constexpr auto kFormats =
                                                 {LogSettings::Format::text, "text"},
                                                 {LogSettings::Format::json, "json"}});
 
-constexpr auto kBucketUrls = std::to_array<Choice<AwsSettings::BucketUrls>>(
-    {{AwsSettings::BucketUrls::automatic, "auto"},
-     {AwsSettings::BucketUrls::path, "path"},
-     {AwsSettings::BucketUrls::host, "host"}});
+constexpr auto kBucketUrls =
+    std::to_array<Choice<AwsSettings::BucketUrls>>({{AwsSettings::BucketUrls::automatic, "auto"},
+                                                    {AwsSettings::BucketUrls::path, "path"},
+                                                    {AwsSettings::BucketUrls::host, "host"}});
 constexpr auto kMessages = std::to_array<Choice<FeedSettings::Message>>(
     {{FeedSettings::Message::object, "object"}, {FeedSettings::Message::array, "array"}});
 constexpr auto kCompressions =
@@ -124,14 +124,6 @@ std::string must_be_name(std::string_view text) {
 std::string must_be_currency(std::string_view text) {
     const bool fine = text.size() >= 3 && text.size() <= 10 && made_of(text, "");
     return fine ? std::string() : must_be("a currency such as USD", text);
-}
-
-std::string must_be_archive(std::string_view text) {
-    if (text.starts_with("topic:")) return must_be_topic(text.substr(6));
-    const bool fine = text.starts_with("s3://") && text.size() > 8 && text.size() < 1'000 &&
-                      text.substr(5).find("//") == text.npos &&
-                      std::all_of(text.begin(), text.end(), [](char c) { return c > ' '; });
-    return fine ? std::string() : must_be("s3://BUCKET/PREFIX or topic:NAME", text);
 }
 
 std::string must_be_http_url(std::string_view text) {

@@ -23,7 +23,6 @@ std::string must_be_topic(std::string_view text);     // Kafka's rule: [A-Za-z0-
 std::string must_be_table(std::string_view text);     // [a-z][a-z0-9_]*, at most 50, no SQL
 std::string must_be_name(std::string_view text);      // of feeds, DAGs, tasks, sources, secrets
 std::string must_be_currency(std::string_view text);  // ISO 4217, or GBp and its like
-std::string must_be_archive(std::string_view text);
 std::string must_be_http_url(std::string_view text);
 std::string must_be_one_line(std::string_view text);
 std::string must_be_proxy(std::string_view text);  // shows nothing that may be a password
@@ -127,12 +126,6 @@ inline constexpr auto kCaptures = std::tuple{
           "Whether the bytes that sources answered are kept."),
     field("path", &CaptureSettings::path, "The file that keeps them.")
         .if_unset("beside the store: tapedeck.captures.db for tapedeck.db"),
-    field("archive", &CaptureSettings::archive,
-          "Where captures go besides: s3://BUCKET/PREFIX, or topic:NAME of the tape. A Lambda "
-          "function, which has no file, keeps them there alone.")
-        .checked(must_be_archive)
-        .for_example("\"s3://my-bucket/captures\"")
-        .if_unset("nowhere"),
     field("retention", &CaptureSettings::retention,
           "How long a capture is kept; \"0\" keeps it for ever.")
         .between(0ms, kYears),

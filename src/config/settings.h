@@ -61,7 +61,6 @@ struct LoadSettings {
 struct CaptureSettings {
     bool enabled = true;
     std::string path;  // empty: beside the store, see `captures_path`
-    std::string archive;  // "s3://bucket/prefix" or "topic:NAME"; empty: none
     std::chrono::milliseconds retention{std::chrono::hours(24 * 90)};  // 0: for ever
     ByteCount budget{std::int64_t{10} << 30};
     friend bool operator==(const CaptureSettings&, const CaptureSettings&) = default;

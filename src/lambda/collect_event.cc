@@ -138,6 +138,8 @@ private:
         read_slot(event);
         event.run_id = text("run_id", must_be_one_line, false);
         event.instruments = names("instruments", false);
+        event.deployment = text("deployment", must_be_name, false);
+        event.config = text("config", must_be_name, false);
         if (const auto value = take("try", false)) {
             std::int64_t number = 0;
             const bool fine = value->get_int64().get(number) == simdjson::SUCCESS && number > 0 &&

@@ -19,6 +19,8 @@ struct CollectEvent {
     int try_number = 1;
     std::vector<std::string> instruments;  // none: the feed's
     bool off_schedule = false;
+    std::string deployment;  // whose run it is; empty: the configured one's
+    std::string config;      // digest of the scheduler's configuration
 
     // The earlier pipeline's, in its words.
     struct Original {

@@ -83,7 +83,7 @@ std::string answer_of(const Feed& feed, const RunOutcomes& run,
     json.end_array().key("warnings").begin_array();
     for (const std::string& warning : warnings) json.text(warning);
     json.end_array();
-    json.key("evidence").text(has_evidence ? "kept" : "none: [captures] archive names no place");
+    json.key("evidence").text(has_evidence ? "kept" : "none: the pages are not kept");
     if (out.size() + account.size() < kMostOfAnAnswer) json.key("account").raw(account);
     json.end_object();
     return out;
@@ -139,8 +139,8 @@ Result<CollectFunction::Work> CollectFunction::prepare(const CollectEvent& event
     if (work.feed.sources.empty()) return bad(fmt::format("feed: {} has no sources", event.feed));
     job.off_schedule = event.off_schedule;
     job.try_number = event.try_number;
-    job.config = parts_.config;
-    job.deployment = parts_.deployment;
+    job.config = event.config.empty() ? parts_.config : event.config;
+    job.deployment = event.deployment.empty() ? parts_.deployment : event.deployment;
     job.ends_by = invocation.deadline - kept_for_tape(left);
     if (event.off_schedule) {
         job.slot = now;

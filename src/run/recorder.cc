@@ -10,7 +10,7 @@ Recorder::Recorder(Parts parts, RecorderOrders orders)
                   {orders.feeds, std::move(orders.expectations), orders.loading,
                    std::move(orders.problem_limits)}),
       workers_({parts_.clock, parts_.tape, parts_.captures, states_, parts_.secrets, parts_.log,
-                parts_.make_client, parts_.name, [this] { bell_.ring(); }}),
+                parts_.make_client, parts_.name, [this] { bell_.ring(); }, parts_.elsewhere}),
       loading_({parts_.clock, parts_.store, parts_.tape, parts_.log, parts_.before_loading,
                 [this] { store_side_.coverage_changed(); }, [this] { bell_.ring(); }},
                std::move(orders.loading)),

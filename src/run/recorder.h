@@ -50,6 +50,7 @@ public:
         std::function<Result<>()> check_files = {};
         // Done by the thread that loads, before it does.
         std::function<Result<>(std::stop_token)> before_loading = {};
+        CollectElsewhere elsewhere = {};  // of feeds that name a function
     };
 
     Recorder(Parts parts, RecorderOrders orders);

@@ -18,10 +18,14 @@ void Workers::start(const StartTask& task, const Feed& feed, CollectJob job) {
 
 void Workers::work(const StartTask& task, const Feed& feed, const CollectJob& job,
                    std::stop_token stop) {
-    Bench bench = take_bench();
     Ended ended{task, feed.name, Error{ErrorKind::unavailable, "no HTTP client"}};
-    if (bench.collector) ended.account = bench.collector->collect(feed, job, stop);
-    return_bench(std::move(bench));
+    if (!feed.function.empty() && parts_.elsewhere) {
+        ended.account = parts_.elsewhere(feed, job, stop);
+    } else {
+        Bench bench = take_bench();
+        if (bench.collector) ended.account = bench.collector->collect(feed, job, stop);
+        return_bench(std::move(bench));
+    }
     {
         const std::lock_guard lock(mutex_);
         ended_.push_back(std::move(ended));

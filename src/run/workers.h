@@ -14,6 +14,10 @@
 
 namespace tapedeck {
 
+// Has a feed collected that names a function for it (Feed::function), on the thread of its try.
+using CollectElsewhere =
+    std::function<Result<RunOutcomes>(const Feed&, const CollectJob&, std::stop_token)>;
+
 // The tries under way, each on a thread of its own with an HTTP client of its own, which is kept
 // for those to come. A try that does not end by itself is stopped here, whatever its task does. All
 // functions but the threads' are the schedule thread's.
@@ -29,6 +33,7 @@ public:
         std::function<Result<std::unique_ptr<HttpClient>>()> make_client;
         std::string name;             // host and process, for people
         std::function<void()> ended;  // on a worker's thread: there is something to take
+        CollectElsewhere elsewhere = {};
     };
     struct Ended {
         StartTask task;
