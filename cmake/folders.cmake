@@ -75,7 +75,7 @@ function(tapedeck_folder folder)
     endforeach()
     file(GLOB sources CONFIGURE_DEPENDS src/${folder}/*.cc src/${folder}/*.c)
     file(GLOB tests CONFIGURE_DEPENDS src/${folder}/*_test.cc)
-    list(FILTER sources EXCLUDE REGEX "_test\\.cc$|/main\\.cc$")
+    list(FILTER sources EXCLUDE REGEX "_test\\.cc$|main\\.cc$")
     if(sources OR name STREQUAL "config")  # config/ also has the generated shipped.cc
         add_library(tapedeck_${name} STATIC ${sources})
         target_link_libraries(tapedeck_${name} PUBLIC tapedeck_options ${ARG_DEPS} ${ARG_LIBS})

@@ -116,7 +116,7 @@ LambdaReply CollectFunction::handle(const Invocation& invocation) {
                                                            left.count())});
     }
     const std::string brokers = event->original ? event->original->kafka_server : std::string();
-    auto tape = parts_.tape(brokers, kept_for_tape(left) / 2);
+    auto tape = parts_.tape(brokers, kept_for_tape(left) / 3);  // prices, account, and some
     if (!tape) return failed("TapeAway", tape.error());
     return collect(*event, *std::move(work), **tape);
 }

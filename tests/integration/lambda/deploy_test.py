@@ -11,7 +11,7 @@ import zipfile
 import boto3
 
 import s3_test as aws
-from function_test import BROKER, FOLDER, event, messages
+from function_test import BROKER, DAILY, FOLDER, event, messages
 
 PROGRAM, BOOTSTRAP = sys.argv[1], sys.argv[2]
 aws.PROGRAM = PROGRAM
@@ -35,7 +35,7 @@ def runs_under_ministack(zip_path):
     port = aws.free_port()
     url = aws.start("ministack", [aws.SCRIPTS / "ministack"], port, BIND_HOST="127.0.0.1", GATEWAY_PORT=str(port))
     keys = ("test", "test")
-    settings = ["--set", f'tape.url="kafka://{BROKER}"', "--set", 'dag.coin_market_record.schedule="* * * * *"']
+    settings = ["--set", f'tape.url="kafka://{BROKER}"', "--set", f'dag.coin_market_record.schedule="{DAILY}"']
     for expected in ("coin_record", "coin_record"):  # made, then brought up to date
         said = json.loads(aws.tapedeck(url, keys, "lambda", "deploy", expected, "--zip", zip_path, "--timeout", "30",
                                        "--json", *settings).splitlines()[-1])
