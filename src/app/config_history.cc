@@ -11,7 +11,7 @@
 namespace tapedeck {
 namespace {
 
-constexpr std::chrono::microseconds kMoment{1};
+constexpr std::chrono::microseconds kInstant{1};
 
 struct ReadEntry {
     Timestamp at;
@@ -177,7 +177,7 @@ Result<> begin_schedule(Store& store, const Settings& settings, const ConfigEntr
             known == seen->end() ? now.at : std::max(known->second, begun->at(dag.name));
         statements.push_back(RunTable::dag_scheduled(dag.name, dag.paused, since));
     }
-    if (stood_still) statements.push_back(RunTable::all_handled(now.at - kMoment));
+    if (stood_still) statements.push_back(RunTable::all_handled(now.at - kInstant));
     auto saved = store.transact(statements);
     if (!saved) return saved.error();
     return {};

@@ -5,16 +5,14 @@
 #include <algorithm>
 #include <set>
 
+#include "app/output.h"
 #include "base/harmless.h"
 #include "base/json_writer.h"
 #include "store/row_instrument.h"
+#include "store/row_text.h"
 
 namespace tapedeck {
 namespace {
-
-std::string text_or_empty(const RowView& row, int column) {
-    return row.is_null(column) ? std::string() : std::string(row.text(column));
-}
 
 ExportRow row_of(const RowView& view, RecordForm form) {
     ExportRow row;
@@ -61,7 +59,8 @@ Statement statement_of(const PriceTable& table, const ExportChoice& choice, bool
 }
 
 // The feed of a row: the one that has its instrument, else the first of the table.
-const std::string& feed_of(const std::vector<const Feed*>& feeds, const std::string& instrument) {
+const std::string& feed_of_instrument(const std::vector<const Feed*>& feeds,
+                                      const std::string& instrument) {
     for (const Feed* feed : feeds) {
         if (std::ranges::find(feed->instruments, instrument) != feed->instruments.end()) {
             return feed->name;
@@ -96,15 +95,6 @@ void append_price(std::string& out, const StoredPrice& price) {
         out += price.text;
     } else {
         append_field(out, price.text);
-    }
-}
-
-void write_time(JsonWriter& json, std::string_view key, const std::optional<Timestamp>& time) {
-    json.key(key);
-    if (time) {
-        json.text(format_rfc3339(*time));
-    } else {
-        json.null();
     }
 }
 
@@ -145,7 +135,7 @@ Result<> each_row(Store& store, const std::map<std::string, Feed>& feeds,
                     if (!choice.instrument.empty() && row.instrument != choice.instrument) {
                         return {};
                     }
-                    row.feed = feed_of(sharing, row.instrument);
+                    row.feed = feed_of_instrument(sharing, row.instrument);
                     row.table = sharing.front()->table.name;
                     if (!choice.feed.empty() && row.feed != choice.feed) {
                         return {};

@@ -13,7 +13,7 @@
 namespace tapedeck {
 namespace {
 
-constexpr std::size_t kMostBytes = 3'500;  // of AWS's 4 KB; the rest is for secrets
+constexpr std::size_t kMostTomlBytes = 3'500;  // of AWS's 4 KB; the rest is for secrets
 // What concerns stores, schedules' bookkeeping and this machine stays here.
 constexpr std::string_view kTold = "tape net aws captures feed source dag calendar secret";
 constexpr std::string_view kOfThisMachine =
@@ -67,7 +67,7 @@ Result<FunctionSettings> function_settings(const Settings& settings) {
     for (const auto& [name, secret] : settings.secrets) {
         if (!secret.env.empty()) out.secrets.push_back(secret.env);
     }
-    if (out.toml.size() <= kMostBytes) return out;
+    if (out.toml.size() <= kMostTomlBytes) return out;
     return Error{
         ErrorKind::rejected,
         fmt::format("the function would be told {} bytes of configuration, and AWS takes 4 "

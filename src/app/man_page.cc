@@ -26,7 +26,7 @@ std::string section(const std::string& name, const std::string& text) {
     return fmt::format(".SH {}\n{}\n", name, roff(text));
 }
 
-std::string options_of(const VerbWords& verb, bool is_program) {
+std::string option_paragraphs(const VerbWords& verb, bool is_program) {
     std::string page;
     for (const OptionWords& option : verb.options) {
         if (option.name == "--help" && !is_program) continue;  // every verb has it
@@ -44,10 +44,11 @@ std::string man_page(const std::string& version, const CommandWords& words) {
     page += section("NAME", "tapedeck - records market prices, exactly and completely");
     page += section("SYNOPSIS", "tapedeck [OPTION ...] VERB [OPTION ...] [ARGUMENT ...]");
     page += section("DESCRIPTION", program.help);
-    page += ".SH OPTIONS OF EVERY VERB\n" + options_of(program, true) + ".SH VERBS\n";
+    page += ".SH OPTIONS OF EVERY VERB\n" + option_paragraphs(program, true) + ".SH VERBS\n";
     for (const auto& [name, verb] : words) {
         if (name.empty()) continue;
-        page += fmt::format(".SS {}\n{}\n{}", roff(name), roff(verb.help), options_of(verb, false));
+        page += fmt::format(".SS {}\n{}\n{}", roff(name), roff(verb.help),
+                            option_paragraphs(verb, false));
     }
     page += section("FILES",
                     "./tapedeck.toml, else the file of $TAPEDECK_CONFIG or --config. `tapedeck "

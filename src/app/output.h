@@ -3,12 +3,15 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "base/json_writer.h"
 #include "base/redactor.h"
 #include "base/result.h"
+#include "base/time.h"
 
 namespace tapedeck {
 

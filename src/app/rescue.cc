@@ -7,7 +7,7 @@
 namespace tapedeck {
 namespace {
 
-void tell(const Rescued& rescued) {
+void tell_rescued(const Rescued& rescued) {
     if (rescued.path.empty()) {
         fail(Exit::failed, fmt::format("{}: nothing of it could be kept", rescued.what));
         return;
@@ -33,7 +33,7 @@ void Assembly::rescue(Timestamp since) {
         tape_.sqlite != nullptr && !shares_file() ? tape_.sqlite->rescue(now) : std::nullopt;
     for (const auto* one : {&of_store, &of_tape}) {
         if (!*one) continue;
-        tell(**one);
+        tell_rescued(**one);
         const Replaced replaced{since, now, (*one)->what, (*one)->path};
         Result<> noted;
         if (of_store) {

@@ -99,8 +99,9 @@ private:
     std::map<std::string, std::unique_ptr<KafkaTape>> open_;
 };
 
-Result<CallSlot> slot_of(const std::vector<DagSpec>& dags, Clock& clock, const std::string& feed,
-                         std::optional<Timestamp> asked, Timestamp now) {
+Result<CallSlot> slot_of_event(const std::vector<DagSpec>& dags, Clock& clock,
+                               const std::string& feed, std::optional<Timestamp> asked,
+                               Timestamp now) {
     const auto schedules = schedules_of(dags, feed, {});
     if (!schedules) return schedules.error();
     const auto answer = slot_to_answer(*schedules, feed, asked, now);
@@ -180,7 +181,7 @@ Result<> serve_lambda(const Result<LoadedConfig>& config, const std::string& hos
              return tapes.find(brokers, patience);
          },
          [&parts, &clock](const std::string& feed, std::optional<Timestamp> asked, Timestamp now) {
-             return slot_of(parts->dags, clock, feed, asked, now);
+             return slot_of_event(parts->dags, clock, feed, asked, now);
          },
          config->digest, config->settings.tape.deployment});
     return serve_invocations(

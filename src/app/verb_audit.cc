@@ -88,7 +88,7 @@ void write(JsonWriter& json, const AuditReport& report, const Parity& parity) {
     json.key("coverage_hash").text(hex(parity.coverage_hash)).end_object();
 }
 
-void show(const NotCompared& left_out) {
+void show_audit(const NotCompared& left_out) {
     for (const auto& [at, count] : left_out.messages_gone) {
         print(
             fmt::format("not compared: {} messages of {}[{}], gone from the tape by its "
@@ -133,7 +133,7 @@ void show(const NotCompared& left_out) {
     }
 }
 
-void show(const AuditReport& report, const Parity& parity) {
+void show_audit(const AuditReport& report, const Parity& parity) {
     Table sums({{"feed"}, {"state"}, {"count", Align::right}});
     for (const auto& [name, sum] : report.feeds) {
         sums.add({name, "expected", std::to_string(sum.expected)});
@@ -148,7 +148,7 @@ void show(const AuditReport& report, const Parity& parity) {
         "both ways; {} captures hashed again\n",
         report.messages, report.prices, report.outcomes, report.attempts, report.dead_letters,
         report.captures));
-    show(report.not_compared);
+    show_audit(report.not_compared);
     print(fmt::format("parity: {} rows {}, {} slots {}\n", parity.rows,
                       hex(parity.rows_hash).substr(0, 16), parity.slots,
                       hex(parity.coverage_hash).substr(0, 16)));
@@ -233,7 +233,7 @@ Exit verb_audit(const Globals& globals, const SpanOptions& options) {
         json.end_object();
         print(line + "\n");
     } else {
-        show(*report, *parity);
+        show_audit(*report, *parity);
     }
     return report->differences_found == 0 ? Exit::fine : Exit::found;
 }

@@ -176,8 +176,8 @@ const HeldPart* find_part(const std::vector<HeldPart>& parts, BackupPart part) {
 }
 
 // Of an SQLite store and its tape; nothing is known of a dump, or of what is in Kafka.
-Result<std::optional<PairState>> check(const Assembly& assembly,
-                                       const std::vector<HeldPart>& parts) {
+Result<std::optional<PairState>> check_backup(const Assembly& assembly,
+                                              const std::vector<HeldPart>& parts) {
     const auto& settings = assembly.config().settings;
     const HeldPart* store = find_part(parts, BackupPart::store);
     const HeldPart* tape = find_part(parts, BackupPart::tape);
@@ -205,8 +205,8 @@ void write_json(const std::string& path, const std::vector<HeldPart>& parts,
     print(out + "\n");
 }
 
-void show(const std::vector<HeldPart>& parts, const std::optional<PairState>& state,
-          const Settings& settings) {
+void show_backup(const std::vector<HeldPart>& parts, const std::optional<PairState>& state,
+                 const Settings& settings) {
     for (const HeldPart& one : parts) {
         const bool with_tape = one.part == BackupPart::store &&
                                std::holds_alternative<EmbeddedUrl>(settings.tape.url.target);
@@ -282,7 +282,7 @@ Exit verb_backup(const Globals& globals, const BackupOptions& options) {
         if (auto named = making->name(options.file); !named) return fail(named.error());
         for (HeldPart& one : parts) one.path.replace(0, making->path().size(), options.file);
     }
-    const auto state = check(**assembly, parts);
+    const auto state = check_backup(**assembly, parts);
     if (!state) {
         return fail(in_context(options.file + " is copied as all is, and does not fit together",
                                state.error()));
@@ -290,7 +290,7 @@ Exit verb_backup(const Globals& globals, const BackupOptions& options) {
     if (globals.json) {
         write_json(options.file, parts, *state);
     } else {
-        show(parts, *state, settings);
+        show_backup(parts, *state, settings);
         if (!globals.quiet) tell_the_rest(settings, parts);
     }
     return Exit::fine;

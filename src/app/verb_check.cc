@@ -27,7 +27,7 @@ constexpr std::int64_t kLeastFree = std::int64_t{512} << 20;
 constexpr std::uintmax_t kWholeCheck = std::uintmax_t{256} << 20;  // larger stores: a look at each
 constexpr Timestamp kProgramMade = std::chrono::sys_days(std::chrono::year(2026) / 1 / 1);
 
-struct Line {
+struct CheckLine {
     std::string name;
     bool ok = true;
     std::string what;
@@ -73,7 +73,7 @@ public:
         }
     }
 
-    const std::vector<Line>& lines() const { return lines_; }
+    const std::vector<CheckLine>& lines() const { return lines_; }
 
 private:
     void add(std::string name, bool ok, std::string what) {
@@ -402,7 +402,7 @@ private:
     const bool migrates_;
     std::optional<Settings> settings_;
     std::map<std::string, Feed> feeds_;
-    std::vector<Line> lines_;
+    std::vector<CheckLine> lines_;
 };
 
 }  // namespace
@@ -416,7 +416,7 @@ Exit verb_check(const Globals& globals, const CheckOptions& options) {
     JsonWriter json(out);
     json.begin_array();
     Table table({{"check"}, {"state"}, {"what"}});
-    for (const Line& line : checks.lines()) {
+    for (const CheckLine& line : checks.lines()) {
         fine = fine && line.ok;
         json.begin_object().key("check").text(line.name).key("ok").boolean(line.ok);
         json.key("what").text(line.what).end_object();

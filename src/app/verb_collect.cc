@@ -15,7 +15,7 @@
 namespace tapedeck {
 namespace {
 
-std::string json_of(const RunOutcomes& run) {
+std::string json_of_run(const RunOutcomes& run) {
     std::string out;
     JsonWriter json(out);
     json.begin_object().key("run").text(run.run_id).key("feed").text(run.feed);
@@ -48,7 +48,7 @@ std::string json_of(const RunOutcomes& run) {
     return out + "\n";
 }
 
-void show(const RunOutcomes& run) {
+void show_run(const RunOutcomes& run) {
     Table table(
         {{"instrument"}, {"state"}, {"source"}, {"rule or reason"}, {"offset", Align::right}});
     for (const Outcome& outcome : run.outcomes) {
@@ -175,9 +175,9 @@ Exit verb_collect(const Globals& globals, const CollectOptions& options) {
         return exit;
     }
     if (globals.json) {
-        print(json_of(*run));
+        print(json_of_run(*run));
     } else {
-        show(*run);
+        show_run(*run);
     }
     if (assembly.spool() != nullptr && !globals.quiet) {
         const auto sizes = assembly.spool()->sizes();

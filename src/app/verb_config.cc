@@ -14,7 +14,7 @@ std::string path_of(const ShownValue& value) {
     return path + value.key;
 }
 
-Exit show(const Globals& globals) {
+Exit show_config(const Globals& globals) {
     const auto config = load_globals(globals);
     if (!config) return fail_opening(config.error());
     if (!globals.json) {
@@ -72,7 +72,7 @@ void write_list(JsonWriter& json, std::string_view key, const std::vector<std::s
     json.end_array();
 }
 
-Exit check(const Globals& globals) {
+Exit check_config(const Globals& globals) {
     const auto report = check_config(globals.config);
     if (!report) return fail(Exit::failed, report.error().what);
     if (globals.json) {
@@ -100,9 +100,9 @@ Exit verb_config(const Globals& globals, const ConfigVerbOptions& options) {
     if (!options.key.empty() && options.action != "explain") {
         return fail(Exit::usage, "a key goes with `config explain` alone");
     }
-    if (options.action == "show") return show(globals);
+    if (options.action == "show") return show_config(globals);
     if (options.action == "explain") return explain_key(globals, options.key);
-    if (options.action == "check") return check(globals);
+    if (options.action == "check") return check_config(globals);
     TAPEDECK_ASSERT(options.action == "reference");
     print(reference_page());
     return Exit::fine;

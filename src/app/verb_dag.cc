@@ -50,15 +50,6 @@ Result<std::vector<ShownDag>> read_dags(const std::vector<DagSpec>& specs, Store
     return dags;
 }
 
-void write_time(JsonWriter& json, std::string_view key, const std::optional<Timestamp>& time) {
-    json.key(key);
-    if (time) {
-        json.text(format_rfc3339(*time));
-    } else {
-        json.null();
-    }
-}
-
 std::string timeout_of(const DagSpec& dag) {
     return dag.timeout.count() == 0 ? "none" : format_duration(dag.timeout);
 }

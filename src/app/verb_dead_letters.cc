@@ -32,7 +32,7 @@ std::string who() {
                        host.data());
 }
 
-std::string place_of(const DeadLetter& letter) {
+std::string place_of_letter(const DeadLetter& letter) {
     return fmt::format("{} offset {}", to_string(place_on_tape(letter.at)), letter.offset.value());
 }
 
@@ -43,15 +43,6 @@ bool is_utf8(std::string_view text) {
         text.remove_prefix(length);
     }
     return true;
-}
-
-void write_time(JsonWriter& json, std::string_view key, const std::optional<Timestamp>& time) {
-    json.key(key);
-    if (time) {
-        json.text(format_rfc3339(*time));
-    } else {
-        json.null();
-    }
 }
 
 void write_letter(JsonWriter& json, const StoredLetter& one) {
@@ -94,8 +85,8 @@ Result<LetterFilter> filter_of(const Globals& globals, const DeadLettersOptions&
     return filter;
 }
 
-Exit list(const Globals& globals, Reader& reader, const DeadLettersOptions& options,
-          LetterFilter filter) {
+Exit list_letters(const Globals& globals, Reader& reader, const DeadLettersOptions& options,
+                  LetterFilter filter) {
     if (options.state != "all") filter.state = letter_state_named(options.state);
     Table table({{"id", Align::right},
                  {"state"},
@@ -117,7 +108,7 @@ Exit list(const Globals& globals, Reader& reader, const DeadLettersOptions& opti
             }
             if (!globals.json) {
                 table.stream({std::to_string(one.id), std::string(to_string(one.state)),
-                              place_of(one.letter), format_rfc3339(one.recorded_at),
+                              place_of_letter(one.letter), format_rfc3339(one.recorded_at),
                               std::to_string(one.bytes), cut_to(one.reason(), kReasonShown)});
                 return {};
             }
@@ -160,7 +151,7 @@ Result<std::string> sent_by(Store& store, const DeadLetter& letter) {
     return run;
 }
 
-Exit show(const Globals& globals, Reader& reader, std::int64_t id) {
+Exit show_letter(const Globals& globals, Reader& reader, std::int64_t id) {
     Store& store = reader.assembly->store();
     const auto found = find_letter(store, id);
     if (!found) return fail(found.error());
@@ -185,7 +176,7 @@ Exit show(const Globals& globals, Reader& reader, std::int64_t id) {
     }
     Table facts({{"what"}, {"is"}});
     facts.add({"dead letter", fmt::format("{}, {}", one.id, to_string(one.state))});
-    facts.add({"message", place_of(one.letter)});
+    facts.add({"message", place_of_letter(one.letter)});
     facts.add({"made at", one.letter.timestamp ? format_rfc3339(*one.letter.timestamp) : "-"});
     facts.add({"recorded at", format_rfc3339(one.recorded_at)});
     facts.add({"sent by", run->empty() ? "no run of this deployment's" : *run});
@@ -214,7 +205,7 @@ struct Tally {
     std::vector<std::pair<std::int64_t, std::string>> stay;  // with the reason
 };
 
-void tell(const Globals& globals, const Tally& tally, const std::string& settled) {
+void tell_tally(const Globals& globals, const Tally& tally, const std::string& settled) {
     if (globals.json) {
         std::string out;
         JsonWriter json(out);
@@ -299,7 +290,7 @@ Exit settle(const Globals& globals, Reader& reader, const DeadLettersOptions& op
         }
         done = settle_one(reader, options, retry, ids[i], tally);
     }
-    tell(globals, tally, options.action == "drop" ? "dropped" : "retried");
+    tell_tally(globals, tally, options.action == "drop" ? "dropped" : "retried");
     if (!done) return fail(done.error());
     if (tally.settled > 0) {
         if (auto settled = settle_beside(*reader.assembly, false); !settled) {
@@ -348,8 +339,9 @@ Exit verb_dead_letters(const Globals& globals, const DeadLettersOptions& options
         const bool is_text = filter.error().kind == ErrorKind::malformed;
         return fail(is_text ? Exit::usage : Exit::not_found, filter.error().what);
     }
-    if (options.action == "show") return show(globals, *reader, options.ids[0]);
-    if (options.action == "list") return list(globals, *reader, options, *std::move(filter));
+    if (options.action == "show") return show_letter(globals, *reader, options.ids[0]);
+    if (options.action == "list")
+        return list_letters(globals, *reader, options, *std::move(filter));
     return settle(globals, *reader, options, *std::move(filter));
 }
 

@@ -46,7 +46,7 @@ Result<std::string> read_input(const std::string& file) {
     return text;
 }
 
-void write_text(JsonWriter& json, std::string_view key, std::string_view value) {
+void write_text_or_null(JsonWriter& json, std::string_view key, std::string_view value) {
     json.key(key);
     if (value.empty()) {
         json.null();
@@ -58,12 +58,12 @@ void write_text(JsonWriter& json, std::string_view key, std::string_view value) 
 void write_reading(JsonWriter& json, const Reading& reading) {
     json.begin_object();
     json.key("instrument").text(reading.instrument);
-    write_text(json, "name", reading.name);
+    write_text_or_null(json, "name", reading.name);
     json.key("price").text(reading.price.to_string());
-    write_text(json, "previous_close",
-               reading.previous_close ? reading.previous_close->to_string() : "");
-    write_text(json, "currency", reading.currency);
-    write_text(json, "as_of", reading.as_of ? format_rfc3339(*reading.as_of) : "");
+    write_text_or_null(json, "previous_close",
+                       reading.previous_close ? reading.previous_close->to_string() : "");
+    write_text_or_null(json, "currency", reading.currency);
+    write_text_or_null(json, "as_of", reading.as_of ? format_rfc3339(*reading.as_of) : "");
     json.key("rule").text(reading.rule);
     json.end_object();
 }
@@ -74,7 +74,7 @@ void write_failure(JsonWriter& json, const Failure& failure) {
     json.end_object().end_object();
 }
 
-std::string json_of(const ReadResult& result) {
+std::string json_of_reading(const ReadResult& result) {
     std::string out;
     JsonWriter json(out);
     if (const auto* reading = std::get_if<Reading>(&result)) {
@@ -85,7 +85,7 @@ std::string json_of(const ReadResult& result) {
     return out + "\n";
 }
 
-void show(const Reading& reading) {
+void show_reading(const Reading& reading) {
     Table table({{"field"}, {"value"}});
     table.add({"instrument", reading.instrument});
     table.add({"name", reading.name});
@@ -154,9 +154,9 @@ Exit verb_extract(const Globals& globals, const ExtractOptions& options) {
     const ReadResult result = reader.read(options.instrument);
     if (const auto* reading = std::get_if<Reading>(&result);
         reading && on_terminal() && !globals.json) {
-        show(*reading);
+        show_reading(*reading);
     } else {
-        print(json_of(result));
+        print(json_of_reading(result));
     }
     return std::holds_alternative<Reading>(result) ? Exit::fine : Exit::failed;
 }

@@ -8,13 +8,13 @@
 namespace tapedeck {
 namespace {
 
-void write_list(JsonWriter& json, const std::vector<std::string>& instruments) {
+void write_instruments(JsonWriter& json, const std::vector<std::string>& instruments) {
     json.begin_array();
     for (const std::string& instrument : instruments) json.text(instrument);
     json.end_array();
 }
 
-Exit list(const Globals& globals, const std::string& feed) {
+Exit list_instruments(const Globals& globals, const std::string& feed) {
     const auto config = load_globals(globals);
     if (!config) return fail_opening(config.error());
     std::string out;
@@ -26,7 +26,7 @@ Exit list(const Globals& globals, const std::string& feed) {
         if (!feed.empty() && feed != name) continue;
         found = true;
         json.key(name);
-        write_list(json, settings.instruments);
+        write_instruments(json, settings.instruments);
         std::string sources;
         for (const std::string& source : settings.sources) {
             sources += (sources.empty() ? "" : ", ") + source;
@@ -59,7 +59,7 @@ std::string fault_of(const InstrumentsOptions& options) {
 }
 
 // The exit code for an edit that was refused: 3 where what it names is not there.
-Exit refused(const Globals& globals, const InstrumentsOptions& options, const Error& error) {
+Exit tell_refusal(const Globals& globals, const InstrumentsOptions& options, const Error& error) {
     // A pipe that was refused must not be waited for after all.
     const auto file = config_file(globals.config);
     if (!file || (!file->empty() && !may_be_replaced(*file))) return fail(error);
@@ -79,7 +79,7 @@ Exit verb_instruments(const Globals& globals, const InstrumentsOptions& options)
     if (const std::string fault = fault_of(options); !fault.empty()) {
         return fail(Exit::usage, fault);
     }
-    if (options.action == "list") return list(globals, options.feed);
+    if (options.action == "list") return list_instruments(globals, options.feed);
     if (globals.config.file == "demo") {
         return fail(Exit::usage, "the demo's configuration is built in and cannot be edited");
     }
@@ -89,15 +89,15 @@ Exit verb_instruments(const Globals& globals, const InstrumentsOptions& options)
                                                        : Action::rename;
     const auto edited = edit_instruments(
         globals.config, {action, options.feed, options.instrument, options.new_name});
-    if (!edited) return refused(globals, options, edited.error());
+    if (!edited) return tell_refusal(globals, options, edited.error());
     if (globals.json) {
         std::string out;
         JsonWriter json(out);
         json.begin_object().key("file").text(edited->file);
         json.key("created").boolean(edited->created).key("before");
-        write_list(json, edited->before);
+        write_instruments(json, edited->before);
         json.key("after");
-        write_list(json, edited->after);
+        write_instruments(json, edited->after);
         json.key("digest").text(edited->config.digest).end_object();
         print(out + "\n");
         return Exit::fine;

@@ -21,7 +21,7 @@ namespace {
 
 using namespace std::chrono_literals;
 
-Exit serve(const Globals& globals) {
+Exit serve_function(const Globals& globals) {
     const char* host = std::getenv("AWS_LAMBDA_RUNTIME_API");
     if (host == nullptr || *host == '\0') {
         return fail(
@@ -160,7 +160,7 @@ Exit invoke(const Globals& globals, const LambdaOptions& options) {
 }  // namespace
 
 Exit verb_lambda(const Globals& globals, const LambdaOptions& options) {
-    if (options.action.empty()) return serve(globals);
+    if (options.action.empty()) return serve_function(globals);
     if (options.function.empty()) return fail(Exit::usage, options.action + " needs a function");
     if (options.action == "package") return package(globals, options);
     return options.action == "deploy" ? deploy(globals, options) : invoke(globals, options);

@@ -36,7 +36,7 @@ std::int64_t waiting_messages(Assembly& assembly) {
     return waiting;
 }
 
-std::string json_of(const LoadSummary& summary) {
+std::string json_of_summary(const LoadSummary& summary) {
     std::string out;
     JsonWriter json(out);
     json.begin_object();
@@ -121,7 +121,7 @@ Exit verb_load(const Globals& globals, const LoadVerbOptions& options) {
         return fail_unless_stopped(settled.error(), signals);
     }
     if (globals.json) {
-        print(json_of(*summary));
+        print(json_of_summary(*summary));
     } else {
         print(fmt::format("{} rows of {} messages in {} batches; {} dead letters, {} duplicates\n",
                           summary->rows, summary->messages, summary->batches, summary->dead_letters,

@@ -6,9 +6,9 @@
 #include "app/output_file.h"
 #include "app/own_files.h"
 #include "app/plot_text.h"
-#include "views/source_stats.h"
 #include "app/verbs.h"
 #include "base/json_writer.h"
+#include "views/source_stats.h"
 
 namespace tapedeck {
 namespace {
@@ -72,7 +72,7 @@ Result<Found> find_points(Reader& reader, const PlotOptions& options, Span span)
     return found;
 }
 
-std::string json_of(const Found& found, const std::string& instrument) {
+std::string json_of_plot(const Found& found, const std::string& instrument) {
     std::string out;
     JsonWriter json(out);
     json.begin_object().key("feed").text(found.feed).key("instrument").text(instrument);
@@ -149,7 +149,7 @@ Exit verb_plot(const Globals& globals, const PlotOptions& told) {
     chart.title = fmt::format("{} ({}), {} to {}", options.span.instrument, found->feed,
                               format_rfc3339(chart.from), format_rfc3339(chart.to));
     if (globals.json) {
-        print(json_of(*found, options.span.instrument));
+        print(json_of_plot(*found, options.span.instrument));
         return Exit::fine;
     }
     return draw(globals, options, *found);

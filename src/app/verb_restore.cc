@@ -213,8 +213,8 @@ Result<> note_left_out_captures(const Globals& globals, const std::vector<HeldPa
     return (*captures)->note_left_out(until);
 }
 
-void tell(const Globals& globals, const std::vector<Move>& moves,
-          const std::optional<PairState>& state, const Settings& settings) {
+void tell_moves(const Globals& globals, const std::vector<Move>& moves,
+                const std::optional<PairState>& state, const Settings& settings) {
     const auto place_of = [&](const Move& move) {
         return move.to.empty() ? to_string(settings.store.url) : move.to;
     };
@@ -262,7 +262,7 @@ Exit verb_restore(const Globals& globals, const RestoreOptions& options) {
         return fail(in_context("the copy is restored; noting that its captures were left out",
                                noted.error()));
     }
-    tell(globals, *moves, *state, settings);
+    tell_moves(globals, *moves, *state, settings);
     return Exit::fine;
 }
 

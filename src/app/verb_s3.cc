@@ -19,7 +19,7 @@ Exit fail_aws(const Error& error) {
     return fail(error);
 }
 
-void tell(const Globals& globals, const S3Transfer& done, const std::string& place) {
+void tell_object(const Globals& globals, const S3Transfer& done, const std::string& place) {
     if (globals.json) {
         std::string out;
         JsonWriter(out)
@@ -56,21 +56,21 @@ Exit get(const Globals& globals, S3& s3, const S3Place& place, std::string path)
     Progress progress("getting " + to_string(place));
     const auto done = get_file(s3, place, path, showing(progress));
     if (!done) return fail_aws(done.error());
-    tell(globals, *done, path);
+    tell_object(globals, *done, path);
     return Exit::fine;
 }
 
-Exit put(const Globals& globals, S3& s3, const std::string& path, S3Place place,
-         const S3Headers& headers) {
+Exit put_object(const Globals& globals, S3& s3, const std::string& path, S3Place place,
+                const S3Headers& headers) {
     if (place.key.empty() || place.key.ends_with('/')) place.key += last_name(path);
     Progress progress("putting " + path);
     const auto done = put_file(s3, path, place, headers, showing(progress));
     if (!done) return fail_aws(done.error());
-    tell(globals, *done, to_string(place));
+    tell_object(globals, *done, to_string(place));
     return Exit::fine;
 }
 
-Exit list(const Globals& globals, S3& s3, const S3Place& place, bool deep) {
+Exit list_objects(const Globals& globals, S3& s3, const S3Place& place, bool deep) {
     Table table({{"modified"}, {"bytes", Align::right}, {"name"}});
     std::string line;
     const auto done = s3.list(place, deep, [&](const S3::Entry& entry) -> Result<> {
@@ -136,13 +136,13 @@ Exit verb_s3(const Globals& globals, const S3Options& options) {
     const auto parts = AwsParts::open(config->settings, clock, signals.token());
     if (!parts) return fail(parts.error());
     S3& s3 = (*parts)->s3();
-    if (options.action == "ls") return list(globals, s3, *place, options.deep);
+    if (options.action == "ls") return list_objects(globals, s3, *place, options.deep);
     if (options.action == "presign") return presign(globals, s3, *place, options.expires);
     if (!puts) return get(globals, s3, *place, options.what.size() > 1 ? options.what[1] : "");
     S3Headers headers;
     headers.encryption = encryption_of(config->settings);
     if (!options.encryption.empty()) headers.encryption = {options.encryption, options.kms_key};
-    return put(globals, s3, options.what[0], *place, headers);
+    return put_object(globals, s3, options.what[0], *place, headers);
 }
 
 }  // namespace tapedeck

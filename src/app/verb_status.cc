@@ -129,7 +129,7 @@ void show_sources(const Status& status) {
     print("\n");
 }
 
-void show(const Status& status) {
+void show_status(const Status& status) {
     print(fmt::format("{}\n{} at {}\n\n", is_recording(status), status.store,
                       format_rfc3339(status.now)));
     if (status.simulated) {
@@ -183,7 +183,7 @@ Exit verb_status(const Globals& globals, const StatusOptions& options) {
     if (globals.json) {
         print(json_of(*status));
     } else {
-        show(*status);
+        show_status(*status);
     }
     return options.fail && is_wrong(*status) ? Exit::found : Exit::fine;
 }

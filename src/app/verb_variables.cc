@@ -16,7 +16,8 @@ std::string name_of(const TomlChange& change) {
     return name + change.key;
 }
 
-std::string json_of(const ImportedVariables& variables, const std::string& file, bool written) {
+std::string json_of_variables(const ImportedVariables& variables, const std::string& file,
+                              bool written) {
     std::string out;
     JsonWriter json(out);
     json.begin_object().key("file").text(file).key("written").boolean(written);
@@ -31,7 +32,7 @@ std::string json_of(const ImportedVariables& variables, const std::string& file,
     return out + "\n";
 }
 
-std::string text_of(const ImportedVariables& variables) {
+std::string text_of_variables(const ImportedVariables& variables) {
     std::string out;
     for (const TomlChange& change : variables.changes) {
         out += fmt::format("{} = {}\n", name_of(change), change.value);
@@ -47,13 +48,13 @@ std::string text_of(const ImportedVariables& variables) {
     return out;
 }
 
-Exit show(const Globals& globals, const ImportedVariables& variables, const std::string& file,
-          bool written) {
+Exit show_variables(const Globals& globals, const ImportedVariables& variables,
+                    const std::string& file, bool written) {
     if (globals.json) {
-        print(json_of(variables, file, written));
+        print(json_of_variables(variables, file, written));
         return Exit::fine;
     }
-    print(text_of(variables));
+    print(text_of_variables(variables));
     if (globals.quiet) return Exit::fine;
     for (const std::string& note : variables.notes) fail(Exit::fine, "note: " + note);
     fail(Exit::fine, written ? "written to " + file : "nothing was written");
@@ -71,7 +72,7 @@ Exit verb_variables(const Globals& globals, const VariablesOptions& options) {
     if (!options.dry_run) {
         const auto imported = import_variables(globals.config, options.file);
         if (!imported) return fail(imported.error());
-        return show(globals, imported->variables, imported->edited.file, true);
+        return show_variables(globals, imported->variables, imported->edited.file, true);
     }
     const auto text = read_text_file(options.file);
     if (!text) return fail(text.error());
@@ -91,7 +92,7 @@ Exit verb_variables(const Globals& globals, const VariablesOptions& options) {
     if (const auto loaded = load_config_text(globals.config, *after, target); !loaded) {
         return fail(loaded.error());
     }
-    return show(globals, *variables, target, false);
+    return show_variables(globals, *variables, target, false);
 }
 
 }  // namespace tapedeck

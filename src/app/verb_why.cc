@@ -11,7 +11,7 @@
 namespace tapedeck {
 namespace {
 
-void show(const Story& story) {
+void show_story(const Story& story) {
     Table facts({{"what"}, {"is"}});
     facts.add({"feed, instrument", story.feed + " " + story.instrument});
     if (story.slot) facts.add({"slot", format_rfc3339(*story.slot)});
@@ -79,11 +79,11 @@ void show(const Story& story) {
     facts.print();
 }
 
-Exit tell(const Globals& globals, const Story& story) {
+Exit tell_story(const Globals& globals, const Story& story) {
     if (globals.json) {
         print(json_of(story));
     } else {
-        show(story);
+        show_story(story);
     }
     return Exit::fine;
 }
@@ -111,7 +111,7 @@ Exit why_row(const Globals& globals, const WhyParts& parts, const std::string& w
         return fail(Exit::usage, fmt::format("{} is the ID of several rows: {}", what, names));
     }
     const auto story = story_of(parts, std::move(found[0]));
-    return story ? tell(globals, *story) : fail(story.error());
+    return story ? tell_story(globals, *story) : fail(story.error());
 }
 
 Exit why_slot(const Globals& globals, const Reader& reader, const WhyParts& parts,
@@ -130,7 +130,7 @@ Exit why_slot(const Globals& globals, const Reader& reader, const WhyParts& part
     if (const auto* nothing = std::get_if<NothingToTell>(&*told)) {
         return fail(Exit::not_found, nothing->why);
     }
-    return tell(globals, std::get<Story>(*told));
+    return tell_story(globals, std::get<Story>(*told));
 }
 
 }  // namespace

@@ -14,7 +14,7 @@ namespace tapedeck {
 namespace {
 
 // An empty file is one that is yet to be made.
-bool is_there(const std::string& path) {
+bool holds_something(const std::string& path) {
     std::error_code missing;
     const auto size = std::filesystem::file_size(path, missing);
     return !missing && size > 0;
@@ -45,12 +45,12 @@ std::optional<HeldBack> held_by_full_disk(const Settings& settings, Store& store
 std::optional<HeldBack> waiting_beside(Assembly& assembly) {
     const LookOptions looking = look_beside(assembly.store());
     std::optional<HeldBack> held;
-    if (const std::string path = journal_path(assembly.settings()); is_there(path)) {
+    if (const std::string path = journal_path(assembly.settings()); holds_something(path)) {
         const auto journal = StatementJournal::open_looking(path, assembly.clock(), looking);
         held = held_by_journal(path, journal ? (*journal)->oldest_since()
                                              : Result<std::optional<Timestamp>>(journal.error()));
     }
-    if (const std::string path = spool_path(assembly.settings()); is_there(path)) {
+    if (const std::string path = spool_path(assembly.settings()); holds_something(path)) {
         const auto spool = SpoolFile::open_looking(path, assembly.clock(), looking);
         held = both_held(held, held_by_spool(path, spool ? (*spool)->sizes()
                                                          : Result<SpoolSizes>(spool.error())));

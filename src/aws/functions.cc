@@ -49,7 +49,7 @@ AwsCall call_of(Method method, std::string path, std::string doing) {
     return call;
 }
 
-std::string path_of(const std::string& function) {
+std::string function_path(const std::string& function) {
     return fmt::format("{}/{}", kFunctions, uri_encoded(function));
 }
 
@@ -86,7 +86,7 @@ std::string zip_text(const FunctionSpec& spec) {
 Result<FunctionAnswer> AwsFunctions::invoke(const std::string& name, const std::string& payload,
                                             InvokeKind kind, std::chrono::milliseconds timeout) {
     const bool waits = kind == InvokeKind::answer;
-    AwsCall call = call_of(Method::post, path_of(name) + "/invocations", "calling " + name);
+    AwsCall call = call_of(Method::post, function_path(name) + "/invocations", "calling " + name);
     call.request.headers.push_back(
         {"X-Amz-Invocation-Type", Secret(waits ? "RequestResponse" : "Event")});
     if (waits) call.request.headers.push_back({"X-Amz-Log-Type", Secret("Tail")});
@@ -103,7 +103,8 @@ Result<FunctionAnswer> AwsFunctions::invoke(const std::string& name, const std::
 }
 
 Result<std::optional<std::string>> AwsFunctions::find(const std::string& name) {
-    auto answer = client_.look(call_of(Method::get, path_of(name), "looking at function " + name));
+    auto answer =
+        client_.look(call_of(Method::get, function_path(name), "looking at function " + name));
     if (!answer) return answer.error();
     if (answer->status == 404) return std::optional<std::string>();
     return std::optional(std::move(answer->body));
@@ -135,7 +136,7 @@ Result<> AwsFunctions::update(const FunctionSpec& spec) {
     json.begin_object().key("ZipFile").text(zip_text(spec));
     json.key("Architectures").begin_array().text(spec.machine).end_array().end_object();
     AwsCall call =
-        call_of(Method::put, path_of(spec.name) + "/code", "changing code of " + spec.name);
+        call_of(Method::put, function_path(spec.name) + "/code", "changing code of " + spec.name);
     call.request.body = std::move(code);
     if (const auto answer = client_.call(std::move(call)); !answer) return answer.error();
     if (auto ready = wait_until_ready(spec.name); !ready) return ready;
@@ -144,8 +145,8 @@ Result<> AwsFunctions::update(const FunctionSpec& spec) {
     settings.begin_object();
     write_configuration(settings, spec);
     settings.end_object();
-    AwsCall change =
-        call_of(Method::put, path_of(spec.name) + "/configuration", "configuring " + spec.name);
+    AwsCall change = call_of(Method::put, function_path(spec.name) + "/configuration",
+                             "configuring " + spec.name);
     change.request.body = std::move(configuration);
     const auto answer = client_.call(std::move(change));
     return answer ? Result<>() : answer.error();

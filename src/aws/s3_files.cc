@@ -149,14 +149,14 @@ std::string note_of(const S3Place& place, const S3Object& object) {
     return fmt::format("{} {} {}\n", to_string(place), object.etag, object.size);
 }
 
-std::string text_of(const std::string& path) {
+std::string text_of_file(const std::string& path) {
     std::ifstream file(path, std::ios::binary);
     return {std::istreambuf_iterator<char>(file), {}};
 }
 
 std::int64_t begun(const std::string& part, const std::string& note) {
     std::error_code fault;
-    if (text_of(part + ".of") != note) return 0;
+    if (text_of_file(part + ".of") != note) return 0;
     const auto size = fs::file_size(part, fault);
     return fault ? 0 : static_cast<std::int64_t>(size);
 }

@@ -24,7 +24,7 @@ bool is_obeyed(unsigned code) {
     return direction || code == 0x2028 || code == 0x2029;  // line ends of some
 }
 
-void append_escaped(std::string& out, unsigned code) {
+void append_code(std::string& out, unsigned code) {
     constexpr std::string_view kHex = "0123456789abcdef";
     out += "\\u";
     for (unsigned shift = 16; shift > 0; shift -= 4) out += kHex[code >> (shift - 4) & 15U];
@@ -49,7 +49,7 @@ std::string harmless(std::string_view text) {
         const std::string_view sequence = text.substr(at, length);
         const unsigned code = code_point(sequence);
         if (is_obeyed(code)) {
-            append_escaped(out, code);
+            append_code(out, code);
         } else {
             out += sequence;
         }

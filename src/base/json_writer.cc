@@ -105,4 +105,13 @@ JsonWriter& JsonWriter::raw(std::string_view json) {
     return *this;
 }
 
+void write_time(JsonWriter& json, std::string_view key, const std::optional<Timestamp>& time) {
+    json.key(key);
+    if (time) {
+        json.text(format_rfc3339(*time));
+    } else {
+        json.null();
+    }
+}
+
 }  // namespace tapedeck

@@ -1,8 +1,11 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
+
+#include "base/time.h"
 
 namespace tapedeck {
 
@@ -35,5 +38,8 @@ private:
     std::string& out_;
     bool comma_ = false;
 };
+
+// A member of an object that is a time, as RFC 3339 has it, or null.
+void write_time(JsonWriter& json, std::string_view key, const std::optional<Timestamp>& time);
 
 }  // namespace tapedeck

@@ -1,4 +1,5 @@
 #include "base/redactor.h"
+#include "base/ascii.h"
 
 #include <algorithm>
 #include <utility>
@@ -11,13 +12,6 @@ constexpr std::string_view kMask = "***";
 constexpr std::size_t kMostLeftOfACut = 12;
 constexpr std::size_t kLongWord = 12;  // longer than those that pages, paths and names are made of
 constexpr std::size_t kLeastBase64 = 7;  // characters that the secret alone decides
-
-int hex_digit(char c) {
-    if (c >= '0' && c <= '9') return c - '0';
-    if (c >= 'a' && c <= 'f') return c - 'a' + 10;
-    if (c >= 'A' && c <= 'F') return c - 'A' + 10;
-    return -1;
-}
 
 // The number of `digits` hex digits at `at`, or -1.
 int hex_number(std::string_view text, std::size_t at, std::size_t digits) {

@@ -1,17 +1,11 @@
 #include "base/url_text.h"
+#include "base/ascii.h"
 
 #include <algorithm>
 #include <array>
 
 namespace tapedeck {
 namespace {
-
-int hex_digit(char c) {
-    if (c >= '0' && c <= '9') return c - '0';
-    if (c >= 'a' && c <= 'f') return c - 'a' + 10;
-    if (c >= 'A' && c <= 'F') return c - 'A' + 10;
-    return -1;
-}
 
 // Without percent encoding; what is none of it stays.
 std::string decoded(std::string_view text) {

@@ -203,7 +203,7 @@ Result<SqliteUrl> parse_sqlite(std::string_view text) {
     return SqliteUrl{std::string(path)};
 }
 
-std::string written(const PostgresUrl& url, const std::string& password) {
+std::string written_url(const PostgresUrl& url, const std::string& password) {
     std::string out(kPostgres);
     if (!url.user.empty() || !password.empty()) {
         out += percent_encoded(url.user);
@@ -252,11 +252,11 @@ Result<StoreUrl> parse_store_url(std::string_view text) {
 std::string to_string(const StoreUrl& url) {
     if (const auto* sqlite = std::get_if<SqliteUrl>(&url.target)) return "sqlite:" + sqlite->path;
     const auto& postgres = std::get<PostgresUrl>(url.target);
-    return written(postgres, std::string(to_string(postgres.password)));
+    return written_url(postgres, std::string(to_string(postgres.password)));
 }
 
 Secret connection_string(const PostgresUrl& url) {
-    return Secret(written(url, percent_encoded(url.password.reveal())));
+    return Secret(written_url(url, percent_encoded(url.password.reveal())));
 }
 
 Result<TapeUrl> parse_tape_url(std::string_view text) {

@@ -14,7 +14,7 @@ struct KindName {
     AuditKind kind;
     std::string_view name;
 };
-constexpr std::array kNames{
+constexpr std::array kKindNames{
     KindName{AuditKind::coverage, "coverage"},
     KindName{AuditKind::row_altered, "row_altered"},
     KindName{AuditKind::row_missing, "row_missing"},
@@ -87,7 +87,9 @@ Result<> look_for_other_letters(AuditWork& work,
 
 }  // namespace
 
-std::string_view to_string(AuditKind kind) { return kNames[static_cast<std::size_t>(kind)].name; }
+std::string_view to_string(AuditKind kind) {
+    return kKindNames[static_cast<std::size_t>(kind)].name;
+}
 
 void AuditWork::differs(AuditDifference difference) {
     if (!difference.feed.empty() && !is_asked(difference.feed)) return;

@@ -10,7 +10,7 @@ namespace {
 
 using namespace std::chrono_literals;
 
-constexpr std::size_t kReadBytes = 1024 * 1024;
+constexpr std::size_t kBytesAtOnce = 1024 * 1024;
 constexpr std::size_t kMostMissing = 10'000;   // told of once each; from then on by each place
 constexpr std::chrono::hours kLongestTry{24};  // of a try whose end nobody has noted
 constexpr auto kOnItsWay = 10min;              // until the account of a try by hand is loaded
@@ -194,7 +194,7 @@ Result<> CaptureNames::note_unloaded(const std::map<TopicPartition, AuditedParti
         if (!extent) return extent.error();
         AuditedPartition copy = partition;
         AuditWalk walk(work_, copy, false);
-        auto done = walk.run(partition.loaded, extent->end, kReadBytes,
+        auto done = walk.run(partition.loaded, extent->end, kBytesAtOnce,
                              [&](const Chunk& chunk) -> Result<> {
                                  for (const TapeMessage& message : chunk.messages) {
                                      const auto run = decode_outcomes(message.value);

@@ -13,7 +13,7 @@ struct StateName {
     CoverageState state;
     std::string_view name;
 };
-constexpr std::array kNames{
+constexpr std::array kStateNames{
     StateName{CoverageState::recorded, "recorded"},
     StateName{CoverageState::recovered, "recovered"},
     StateName{CoverageState::closed, "closed"},
@@ -42,12 +42,12 @@ std::string place_of(const Outcome::Sent& sent) {
 }  // namespace
 
 std::string_view to_string(CoverageState state) {
-    return kNames[static_cast<std::size_t>(state)].name;
+    return kStateNames[static_cast<std::size_t>(state)].name;
 }
 
 std::optional<CoverageState> coverage_state_named(std::string_view name) {
-    const auto* found = std::ranges::find(kNames, name, &StateName::name);
-    if (found == kNames.end()) return std::nullopt;
+    const auto* found = std::ranges::find(kStateNames, name, &StateName::name);
+    if (found == kStateNames.end()) return std::nullopt;
     return found->state;
 }
 

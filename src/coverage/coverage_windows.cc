@@ -10,7 +10,7 @@ namespace tapedeck {
 namespace {
 
 constexpr std::int64_t kStatesAtOnce = 20'000;
-constexpr std::chrono::microseconds kInstant{1};
+constexpr std::chrono::microseconds kBeforeSlot{1};
 
 using Ones = std::vector<const Expectation*>;
 
@@ -106,7 +106,7 @@ void derive_one(const Expectation& one, const WindowFacts& facts, const FactsRea
     });
     for (const auto& [slot, instruments] : facts.slots) {
         if (closed.contains(slot)) continue;
-        const bool expected = !one.dag.empty() && one.schedule->next(slot - kInstant) == slot;
+        const bool expected = !one.dag.empty() && one.schedule->next(slot - kBeforeSlot) == slot;
         std::optional<SlotFacts> of_slot;
         for (const auto& [instrument, known] : instruments) {
             if (!known.is_tried() || (expected && lists.names(one, instrument))) continue;

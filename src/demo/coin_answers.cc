@@ -4,6 +4,7 @@
 
 #include <array>
 
+#include "base/ascii.h"
 #include "base/assert.h"
 #include "base/json_writer.h"
 #include "demo/hash.h"
@@ -20,14 +21,6 @@ std::string with_digits(const Price& price, int more) {
 
 std::int64_t number_of(const DemoInstrument& coin) {
     return static_cast<std::int64_t>(1 + hash_of(coin.id) % 30'000);
-}
-
-std::string lower(std::string_view text) {
-    std::string result(text);
-    for (char& c : result) {
-        if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
-    }
-    return result;
 }
 
 std::string dollar_pair(const PriceView& view) { return view.instrument.symbol + "-USD"; }
@@ -96,7 +89,7 @@ std::string coingecko_markets_answer(std::span<const PriceView> views) {
     json.begin_array();
     for (const PriceView& view : views) {
         json.begin_object().key("id").text(view.instrument.gecko_id);
-        json.key("symbol").text(lower(view.instrument.symbol));
+        json.key("symbol").text(lower_ascii(view.instrument.symbol));
         json.key("name").text(view.instrument.name);
         json.key("current_price").raw(view.price.normalized().to_string());
         json.key("market_cap_rank").number(1);
@@ -114,7 +107,7 @@ std::string coingecko_coin_answer(const PriceView& view) {
     JsonWriter json(out);
     const std::string time = iso_milliseconds(view.as_of);
     json.begin_object().key("id").text(view.instrument.gecko_id);
-    json.key("symbol").text(lower(view.instrument.symbol));
+    json.key("symbol").text(lower_ascii(view.instrument.symbol));
     json.key("name").text(view.instrument.name).key("market_data").begin_object();
     json.key("current_price").begin_object();
     json.key("usd").raw(view.price.normalized().to_string()).end_object();

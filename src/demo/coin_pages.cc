@@ -79,7 +79,8 @@ void write_next_data(std::string& out, const PriceView& view, CoinPageYear year,
     out += "</script>";
 }
 
-void write_head(std::string& out, const PriceView& view, CoinPageYear year, const Filler& filler) {
+void write_coin_head(std::string& out, const PriceView& view, CoinPageYear year,
+                     const Filler& filler) {
     const DemoInstrument& coin = view.instrument;
     fmt::format_to(
         Out(out),
@@ -101,7 +102,7 @@ void write_head(std::string& out, const PriceView& view, CoinPageYear year, cons
                    filler.styles());
 }
 
-void write_body_2023(std::string& out, const PriceView& view) {
+void write_coin_body_2023(std::string& out, const PriceView& view) {
     const DemoInstrument& coin = view.instrument;
     const auto role = [](std::string_view name) { return made_class(CoinPageYear::y2023, name); };
     fmt::format_to(
@@ -196,10 +197,10 @@ void write_list_entry(JsonWriter& json, const PriceView& view, std::size_t rank)
 std::string coin_page(const PriceView& view, CoinPageYear year, const Filler& filler) {
     std::string out;
     out.reserve(16 * 1024 + 4 * filler.styles().size());
-    write_head(out, view, year, filler);
+    write_coin_head(out, view, year, filler);
     fmt::format_to(Out(out), "<body><div id=\"__next\">{}", kDemoNote);
     if (year == CoinPageYear::y2023) {
-        write_body_2023(out, view);
+        write_coin_body_2023(out, view);
     } else {
         write_body_2025(out, view, year);
     }

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 
+#include "base/ascii.h"
 #include "demo/hash.h"
 
 namespace tapedeck {
@@ -80,7 +81,7 @@ bool same_text(std::string_view left, std::string_view right) {
         const auto lower = [](char c) {
             return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
         };
-        return lower(a) == lower(b);
+        return lower_ascii(a) == lower_ascii(b);
     });
 }
 
@@ -98,14 +99,6 @@ std::string upper(std::string_view text) {
     std::string result(text);
     for (char& c : result) {
         if (c >= 'a' && c <= 'z') c = static_cast<char>(c - 'a' + 'A');
-    }
-    return result;
-}
-
-std::string lower(std::string_view text) {
-    std::string result(text);
-    for (char& c : result) {
-        if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
     }
     return result;
 }
@@ -182,13 +175,13 @@ std::optional<DemoInstrument> coin_by_slug(std::string_view slug) {
     for (const char c : slug.substr(0, 12)) {
         if (c != '-' && c != '_' && symbol.size() < 5) symbol += c;
     }
-    return made_coin(lower(slug), upper(symbol));
+    return made_coin(lower_ascii(slug), upper(symbol));
 }
 
 std::optional<DemoInstrument> coin_by_symbol(std::string_view symbol) {
     if (!listed(symbol)) return std::nullopt;
     if (const auto* row = row_with(kCoins, &CoinRow::symbol, symbol)) return coin_of(*row);
-    return made_coin(lower(symbol), upper(symbol));
+    return made_coin(lower_ascii(symbol), upper(symbol));
 }
 
 std::optional<DemoInstrument> coin_by_gecko_id(std::string_view id) {
@@ -232,7 +225,7 @@ std::optional<DemoInstrument> stock_by_symbol(std::string_view symbol) {
     const std::uint64_t hash = hash_of(upper(symbol));
     return DemoInstrument{DemoInstrument::Kind::stock,
                           upper(symbol),
-                          title_of(lower(symbol)) + " Holdings, Inc.",
+                          title_of(lower_ascii(symbol)) + " Holdings, Inc.",
                           upper(symbol),
                           {},
                           fmt::format("{}.{:02}", 5 + hash % 900, (hash >> 20) % 100),

@@ -1,4 +1,5 @@
 #include "demo/site_request.h"
+#include "base/ascii.h"
 
 #include <algorithm>
 #include <optional>
@@ -7,14 +8,6 @@ namespace tapedeck {
 namespace {
 
 constexpr std::size_t kMostNames = 1000;
-
-std::string lower(std::string_view text) {
-    std::string result(text);
-    for (char& c : result) {
-        if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
-    }
-    return result;
-}
 
 int digit_of(char c) {
     if (c >= '0' && c <= '9') return c - '0';
@@ -136,7 +129,7 @@ SiteRequest site_request(std::string_view target, std::string_view host_header) 
         target.remove_prefix(std::min(target.find('/', scheme + 3), target.size()));
     }
     const auto colon = std::min(host_header.rfind(':'), host_header.size());
-    const std::string host = lower(host_header.substr(0, colon));
+    const std::string host = lower_ascii(host_header.substr(0, colon));
     request.port = host_header.substr(std::min(colon + 1, host_header.size()));
     constexpr std::string_view kSuffix = ".localhost";
     if (host.ends_with(kSuffix)) {
@@ -146,7 +139,7 @@ SiteRequest site_request(std::string_view target, std::string_view host_header) 
     }
     if (target.starts_with('/')) target.remove_prefix(1);
     const auto end = std::min(target.find_first_of("/?"), target.size());
-    request.site = lower(target.substr(0, end));
+    request.site = lower_ascii(target.substr(0, end));
     request.prefix = "/" + std::string(target.substr(0, end));
     request.target = target.substr(end);
     if (!request.target.starts_with('/')) request.target.insert(0, 1, '/');

@@ -29,7 +29,7 @@ std::string notice_of(const PriceView& view) {
     return "At close:  " + clock_text(view);
 }
 
-void write_head(std::string& out, const PriceView& view, const Filler& filler) {
+void write_stock_head(std::string& out, const PriceView& view, const Filler& filler) {
     const std::string name = html_escaped(view.instrument.name);
     const std::string symbol = html_escaped(view.instrument.symbol);
     fmt::format_to(Out(out),
@@ -101,7 +101,8 @@ void write_body_2020(std::string& out, const PriceView& view) {
     write_table(out, view);
 }
 
-void write_body_2023(std::string& out, const PriceView& view, std::span<const PriceView> strip) {
+void write_stock_body_2023(std::string& out, const PriceView& view,
+                           std::span<const PriceView> strip) {
     const std::string name = html_escaped(view.instrument.name);
     const std::string symbol = html_escaped(view.instrument.symbol);
     write_strip_2023(out, strip);
@@ -282,14 +283,14 @@ std::string stock_page(const PriceView& view, std::span<const PriceView> strip, 
                        const Filler& filler) {
     std::string out;
     out.reserve(16 * 1024 + 4 * filler.styles().size());
-    write_head(out, view, filler);
+    write_stock_head(out, view, filler);
     fmt::format_to(Out(out), "<body><div id=\"app\">{}", kDemoNote);
     switch (year) {
         case StockPageYear::y2020:
             write_body_2020(out, view);
             break;
         case StockPageYear::y2023:
-            write_body_2023(out, view, strip);
+            write_stock_body_2023(out, view, strip);
             break;
         case StockPageYear::y2024:
             write_body_2024(out, view, strip);

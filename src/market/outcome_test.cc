@@ -10,15 +10,15 @@ namespace {
 using std::chrono::microseconds;
 using testing::HasSubstr;
 
-Timestamp at(std::string_view text) { return *parse_rfc3339(text); }
+Timestamp time_at(std::string_view text) { return *parse_rfc3339(text); }
 
 RunOutcomes example() {
     RunOutcomes run;
     run.run_id = "coin/2026-11-24T00:05:00Z/1";
     run.feed = "coin";
-    run.slot = at("2026-11-24T00:05:00Z");
-    run.started = at("2026-11-24T00:05:00.001Z");
-    run.ended = at("2026-11-24T00:05:02.5Z");
+    run.slot = time_at("2026-11-24T00:05:00Z");
+    run.started = time_at("2026-11-24T00:05:00.001Z");
+    run.ended = time_at("2026-11-24T00:05:02.5Z");
     Outcome sent;
     sent.instrument = "bitcoin";
     sent.sent = {"coin_topic", Partition(0), Offset(0), "coingecko", "simple"};
@@ -38,7 +38,7 @@ RunOutcomes example() {
     return run;
 }
 
-std::string refusal(std::string_view value) {
+std::string refusal_of_outcomes(std::string_view value) {
     const auto run = decode_outcomes(value);
     if (run) return "(it was read)";
     EXPECT_EQ(run.error().kind, ErrorKind::malformed);
@@ -50,7 +50,7 @@ std::string refusal_with(std::string_view from, std::string_view to) {
     std::string value = encode_outcomes(example());
     const std::size_t found = value.find(from);
     EXPECT_NE(found, std::string::npos) << from;
-    return refusal(value.replace(found, from.size(), to));
+    return refusal_of_outcomes(value.replace(found, from.size(), to));
 }
 
 TEST(Outcomes, AreTheDocumentedMessage) {
@@ -136,15 +136,16 @@ TEST(Outcomes, NameTheFieldAndTheValueThatIsWrong) {
 }
 
 TEST(Outcomes, RefuseWhatIsNoJsonObject) {
-    EXPECT_EQ(refusal(std::string_view()), "outcomes: the message is empty");  // a fuzzer's finding
+    EXPECT_EQ(refusal_of_outcomes(std::string_view()),
+              "outcomes: the message is empty");  // a fuzzer's finding
     for (const std::string_view value :
          {"", "[]", "1", "null", "{", "{}x", "\xFF", "{\"run_id\":\"\\ud800\"}"}) {
-        EXPECT_THAT(refusal(value), HasSubstr("outcomes: ")) << value;
+        EXPECT_THAT(refusal_of_outcomes(value), HasSubstr("outcomes: ")) << value;
     }
-    EXPECT_NE(refusal(std::string(1'000'000, '[')), "(it was read)");
+    EXPECT_NE(refusal_of_outcomes(std::string(1'000'000, '[')), "(it was read)");
 }
 
-rc::Gen<std::string> texts() {
+rc::Gen<std::string> outcome_texts() {
     return rc::gen::map(rc::gen::container<std::vector<std::string>>(rc::gen::element<std::string>(
                             "a", "\"", "\\", "\n", "\x01", "é", "😀", " ", "https://x/?a=b&c")),
                         [](const std::vector<std::string>& parts) {
@@ -166,28 +167,28 @@ std::optional<Reason> any_reason() {
 
 Attempt any_attempt() {
     Attempt attempt;
-    attempt.source = *texts();
-    attempt.url = *texts();
+    attempt.source = *outcome_texts();
+    attempt.url = *outcome_texts();
     attempt.started = any_time();
     attempt.took = std::chrono::milliseconds(*rc::gen::inRange(0, 100'000));
     attempt.status = *rc::gen::inRange(0, 1000);
     attempt.bytes = *rc::gen::inRange<std::int64_t>(0, std::int64_t{1} << 40U);
-    attempt.capture = *texts();
+    attempt.capture = *outcome_texts();
     attempt.reason = any_reason();
-    attempt.what = *texts();
+    attempt.what = *outcome_texts();
     return attempt;
 }
 
 Outcome any_outcome() {
     Outcome outcome;
-    outcome.instrument = "i" + *texts();
+    outcome.instrument = "i" + *outcome_texts();
     if (*rc::gen::arbitrary<bool>()) {
-        outcome.sent = {"t" + *texts(), Partition(*rc::gen::inRange(0, INT32_MAX)),
-                        Offset(*rc::gen::inRange<std::int64_t>(0, INT64_MAX / 2)), *texts(),
-                        *texts()};
+        outcome.sent = {"t" + *outcome_texts(), Partition(*rc::gen::inRange(0, INT32_MAX)),
+                        Offset(*rc::gen::inRange<std::int64_t>(0, INT64_MAX / 2)), *outcome_texts(),
+                        *outcome_texts()};
     }
     outcome.reason = any_reason();
-    outcome.what = *texts();
+    outcome.what = *outcome_texts();
     for (int left = *rc::gen::inRange(0, 3); left > 0; --left) {
         outcome.attempts.push_back(any_attempt());
     }
@@ -196,14 +197,14 @@ Outcome any_outcome() {
 
 RC_GTEST_PROP(OutcomesProperty, DecodingWhatWasEncodedGivesTheSameRun, ()) {
     RunOutcomes run;
-    run.run_id = "r" + *texts();
-    run.feed = "f" + *texts();
+    run.run_id = "r" + *outcome_texts();
+    run.feed = "f" + *outcome_texts();
     run.slot = any_time();
     run.try_number = *rc::gen::inRange(1, 1'000'000);
     run.started = any_time();
     run.ended = any_time();
-    run.config = *texts();
-    run.collector = *texts();
+    run.config = *outcome_texts();
+    run.collector = *outcome_texts();
     for (int left = *rc::gen::inRange(0, 4); left > 0; --left) {
         run.outcomes.push_back(any_outcome());
     }

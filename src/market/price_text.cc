@@ -17,7 +17,7 @@ constexpr std::size_t kLongestWithBlanks = 4096;
 // U+2080 to U+2089 is E2 82 80 to E2 82 89.
 constexpr std::string_view kSubscriptLead = "\xE2\x82";
 
-constexpr bool is_digit(char c) { return c >= '0' && c <= '9'; }
+constexpr bool is_ascii_digit(char c) { return c >= '0' && c <= '9'; }
 constexpr bool is_capital(char c) { return c >= 'A' && c <= 'Z'; }
 constexpr bool is_letter(char c) { return is_capital(c) || (c >= 'a' && c <= 'z'); }
 
@@ -131,9 +131,10 @@ std::string_view take_currency_before(std::string_view& text) {
     while (size < text.size()) {
         const std::string_view rest = text.substr(size);
         const std::string_view character = first_character(rest);
-        if (is_digit(rest.front()) || contains(kBlanks, character)) break;
+        if (is_ascii_digit(rest.front()) || contains(kBlanks, character)) break;
         if (character == "-" || character == "+" || character == "\u2212") break;
-        if ((rest.front() == '.' || rest.front() == ',') && rest.size() > 1 && is_digit(rest[1])) {
+        if ((rest.front() == '.' || rest.front() == ',') && rest.size() > 1 &&
+            is_ascii_digit(rest[1])) {
             break;
         }
         size += character.size();
@@ -195,7 +196,7 @@ bool take_whole(std::string_view& text, DecimalMark mark, std::string& plain, bo
 bool take_dash(std::string_view& text) {
     bool any = take(text, "\u2013") || take(text, "\u2014");
     while (take(text, "-")) any = true;
-    return any && (text.empty() || !is_digit(text.front()));
+    return any && (text.empty() || !is_ascii_digit(text.front()));
 }
 
 // After "0.0": the zeros that small digits count, without the one that is written. False where
@@ -333,7 +334,7 @@ Result<Decimal> parse_price_text(std::string_view text, DecimalMark mark) {
 std::string subscript_digits(std::string_view digits) {
     std::string out;
     for (const char c : digits) {
-        if (is_digit(c)) {
+        if (is_ascii_digit(c)) {
             out += kSubscriptLead;
             out += static_cast<char>(0x80 + (c - '0'));
         } else {

@@ -17,7 +17,7 @@ namespace tapedeck {
 namespace {
 
 // PostgreSQL's indexes hold no longer keys, and no database's text holds a NUL.
-constexpr std::size_t kLongestKey = 512;
+constexpr std::size_t kMostNameBytes = 512;
 
 enum class Field {
     unknown,
@@ -72,7 +72,7 @@ Field field_named(std::string_view name, RecordForm form) {
     }
 }
 
-void put_text(JsonWriter& json, Field field, std::string_view text) {
+void put_field_text(JsonWriter& json, Field field, std::string_view text) {
     if (text.empty()) return;
     json.key(name_of(field));
     if (text.find('\0') == std::string_view::npos) {
@@ -84,7 +84,7 @@ void put_text(JsonWriter& json, Field field, std::string_view text) {
     json.text(clean);
 }
 
-void put_time(std::string& out, JsonWriter& json, Field field, Timestamp time) {
+void put_field_time(std::string& out, JsonWriter& json, Field field, Timestamp time) {
     json.key(name_of(field)).raw("\"");
     append_rfc3339(out, time);
     out += '"';
@@ -236,10 +236,10 @@ private:
             return fail("current_price is missing, of " + in_quotes(record.name));
         }
         record.instrument = symbol_.empty() ? instrument_of(record.name, form_) : symbol_;
-        if (record.instrument.size() > kLongestKey) {
+        if (record.instrument.size() > kMostNameBytes) {
             return fail("instrument is too long: " + in_quotes(record.instrument));
         }
-        if (record.source.size() > kLongestKey) {
+        if (record.source.size() > kMostNameBytes) {
             return fail("source is too long: " + in_quotes(record.source));
         }
         return true;
@@ -349,22 +349,23 @@ void encode_record(std::string& out, const Record& record, RecordForm form) {
     JsonWriter json(out);
     json.begin_object();
     if (form == RecordForm::coin) {
-        put_text(json, Field::coin_name, record.instrument);
+        put_field_text(json, Field::coin_name, record.instrument);
     } else {
-        put_text(json, Field::stock_name, record.name.empty() ? record.instrument : record.name);
-        put_text(json, Field::symbol, record.instrument);
+        put_field_text(json, Field::stock_name,
+                       record.name.empty() ? record.instrument : record.name);
+        put_field_text(json, Field::symbol, record.instrument);
     }
     put_price(out, json, Field::current_price, record.price);
     if (form == RecordForm::stock && record.previous_close) {
         put_price(out, json, Field::previous_close, *record.previous_close);
     }
-    put_text(json, Field::currency, record.currency);
-    if (record.slot) put_time(out, json, Field::slot, *record.slot);
-    if (record.observed_at) put_time(out, json, Field::observed_at, *record.observed_at);
-    put_text(json, Field::source, record.source);
-    put_text(json, Field::rule, record.rule);
+    put_field_text(json, Field::currency, record.currency);
+    if (record.slot) put_field_time(out, json, Field::slot, *record.slot);
+    if (record.observed_at) put_field_time(out, json, Field::observed_at, *record.observed_at);
+    put_field_text(json, Field::source, record.source);
+    put_field_text(json, Field::rule, record.rule);
     json.key(name_of(Field::revision)).number(record.revision);
-    put_text(json, Field::capture, record.capture);
+    put_field_text(json, Field::capture, record.capture);
     json.end_object();
 }
 

@@ -21,7 +21,7 @@ constexpr std::string_view kDigest =
     "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
 
 Price price(std::string_view text) { return *Decimal::parse(text); }
-Timestamp at(std::string_view text) { return *parse_rfc3339(text); }
+Timestamp instant(std::string_view text) { return *parse_rfc3339(text); }
 
 // A decoder with what it needs, for one test.
 struct Reader {
@@ -39,8 +39,8 @@ Record bitcoin() {
     record.instrument = record.name = "bitcoin";
     record.price = price("22470.52");
     record.currency = "USD";
-    record.slot = at("2026-11-24T00:05:00Z");
-    record.observed_at = at("2026-11-24T00:05:00.412913Z");
+    record.slot = instant("2026-11-24T00:05:00Z");
+    record.observed_at = instant("2026-11-24T00:05:00.412913Z");
     record.source = "coinmarketcap";
     record.rule = "price-class";
     record.capture = kDigest;

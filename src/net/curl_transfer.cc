@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cerrno>
 
+#include "base/ascii.h"
 #include "base/system_fault.h"
 #include "config/proxy_url.h"
 #include "net/address_reach.h"
@@ -31,14 +32,6 @@ std::string_view trimmed(std::string_view text) {
     const auto first = text.find_first_not_of(kBlank);
     if (first == std::string_view::npos) return {};
     return text.substr(first, text.find_last_not_of(kBlank) - first + 1);
-}
-
-std::string lower(std::string_view text) {
-    std::string copy(text);
-    std::ranges::transform(copy, copy.begin(), [](char c) {
-        return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
-    });
-    return copy;
 }
 
 bool is_tls(CURLcode code) {
@@ -281,7 +274,7 @@ bool CurlTransfer::take_header(std::string_view line) {
     }
     const std::size_t colon = line.find(':');
     if (colon != std::string_view::npos) {
-        answer_.headers.emplace_back(lower(trimmed(line.substr(0, colon))),
+        answer_.headers.emplace_back(lower_ascii(trimmed(line.substr(0, colon))),
                                      std::string(trimmed(line.substr(colon + 1))));
     } else if (trimmed(line).empty()) {
         headers_ended_ = true;

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "base/ascii.h"
 #include "net/redirect.h"
 #include "net/url.h"
 
@@ -13,13 +14,6 @@ namespace {
 using std::chrono::microseconds;
 
 constexpr microseconds kNever = microseconds::max();
-
-std::string lower(std::string text) {
-    std::ranges::transform(text, text.begin(), [](char c) {
-        return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
-    });
-    return text;
-}
 
 }  // namespace
 
@@ -71,7 +65,7 @@ void MemoryHttpClient::ask(Transfer& transfer) const {
     answer.status = said.failure ? 0 : said.status;
     answer.failure = std::move(said.failure);
     answer.headers = std::move(said.headers);
-    for (auto& [name, value] : answer.headers) name = lower(std::move(name));
+    for (auto& [name, value] : answer.headers) name = lower_ascii(std::move(name));
     answer.body = std::move(said.body);
     if (!answer.failure && std::cmp_greater(answer.body.size(), transfer.request.max_bytes)) {
         answer.body.clear();

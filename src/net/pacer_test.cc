@@ -10,7 +10,7 @@ namespace tapedeck {
 namespace {
 
 using namespace std::chrono_literals;
-using Time = HostPace::Time;
+using PaceTime = HostPace::Time;
 
 constexpr PaceLimit kThirtyAMinute{30, 1min};
 
@@ -63,7 +63,7 @@ TEST(HostPace, CountsWhatASourceWithAnotherLimitAsked) {
 
 struct Asked {
     PaceLimit limit;
-    std::vector<Time> starts;
+    std::vector<PaceTime> starts;
 };
 
 // Requests that come in heaps and pauses, drawn at random.
@@ -71,11 +71,11 @@ Asked drawn_requests() {
     HostPace pace;
     Asked asked{
         {*rc::gen::inRange(1, 100), std::chrono::milliseconds(*rc::gen::inRange(1, 100'000))}, {}};
-    Time now = 0s;
+    PaceTime now = 0s;
     const auto pauses = *rc::gen::container<std::vector<int>>(200, rc::gen::inRange(-5'000, 5'000));
     for (const int pause : pauses) {
         now += std::chrono::milliseconds(std::max(0, pause));
-        const Time start = pace.reserve(asked.limit, now);
+        const PaceTime start = pace.reserve(asked.limit, now);
         RC_ASSERT(start >= now);
         asked.starts.push_back(start);
     }
@@ -100,9 +100,9 @@ RC_GTEST_PROP(HostPace, WastesNoBudget, ()) {
                           std::chrono::milliseconds(*rc::gen::inRange(1, 100'000))};
     const int requests = *rc::gen::inRange(1, 1'000);
     HostPace pace;
-    Time last = 0s;
+    PaceTime last = 0s;
     for (int i = 0; i < requests; ++i) last = pace.reserve(limit, 0s);
-    RC_ASSERT(last <= Time(limit.per) * ((requests - 1) / limit.count + 1));
+    RC_ASSERT(last <= PaceTime(limit.per) * ((requests - 1) / limit.count + 1));
 }
 
 TEST(Pacer, KeepsABudgetForEachHost) {
@@ -132,7 +132,7 @@ TEST(Pacer, HoldsOneHostAndNoOther) {
 
 TEST(Pacer, SharesOneBudgetAmongThreads) {
     Pacer pacer;
-    std::vector<std::vector<Time>> starts(4);
+    std::vector<std::vector<PaceTime>> starts(4);
     {
         std::vector<std::jthread> threads;
         for (auto& mine : starts) {
@@ -141,11 +141,11 @@ TEST(Pacer, SharesOneBudgetAmongThreads) {
             });
         }
     }
-    std::vector<Time> all;
+    std::vector<PaceTime> all;
     for (const auto& mine : starts) all.insert(all.end(), mine.begin(), mine.end());
     std::ranges::sort(all);
     ASSERT_EQ(all.size(), 1'000U);
-    for (std::size_t i = 100; i < all.size(); ++i) ASSERT_GE(all[i] - all[i - 100], Time(1s));
+    for (std::size_t i = 100; i < all.size(); ++i) ASSERT_GE(all[i] - all[i - 100], PaceTime(1s));
 }
 
 }  // namespace

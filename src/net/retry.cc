@@ -145,7 +145,7 @@ std::optional<Timestamp> parse_asctime(std::string_view text) {
     return cursor.ended() ? instant(year, month, day, face) : std::nullopt;
 }
 
-std::string_view trimmed(std::string_view text) {
+std::string_view without_blanks(std::string_view text) {
     while (!text.empty() && (text.front() == ' ' || text.front() == '\t')) text.remove_prefix(1);
     while (!text.empty() && (text.back() == ' ' || text.back() == '\t')) text.remove_suffix(1);
     return text;
@@ -166,7 +166,7 @@ std::uint64_t mixed(std::uint64_t value) {
 }  // namespace
 
 std::optional<Timestamp> parse_http_date(std::string_view text, Timestamp now) {
-    text = trimmed(text);
+    text = without_blanks(text);
     if (auto time = parse_fixdate(text)) return time;
     if (auto time = parse_rfc850(text, now)) return time;
     return parse_asctime(text);
@@ -175,7 +175,7 @@ std::optional<Timestamp> parse_http_date(std::string_view text, Timestamp now) {
 std::optional<milliseconds> parse_retry_after(std::string_view value, Timestamp now,
                                               milliseconds cap) {
     TAPEDECK_ASSERT(cap >= milliseconds::zero());
-    value = trimmed(value);
+    value = without_blanks(value);
     if (all_digits(value)) {
         std::int64_t count = 0;
         for (const char digit : value) {

@@ -6,6 +6,7 @@
 #include <memory>
 #include <optional>
 
+#include "base/ascii.h"
 #include "base/assert.h"
 
 namespace tapedeck {
@@ -24,13 +25,6 @@ std::optional<std::string> part(const UrlHandle& url, CURLUPart which, unsigned 
     return copy;
 }
 
-std::string lower(std::string text) {
-    std::ranges::transform(text, text.begin(), [](char c) {
-        return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
-    });
-    return text;
-}
-
 // What `text` makes of `base`, or of nothing. Null unless it is http or https with a host.
 UrlHandle parse(std::string_view text, UrlHandle base = UrlHandle(curl_url())) {
     TAPEDECK_ASSERT(base);
@@ -41,13 +35,13 @@ UrlHandle parse(std::string_view text, UrlHandle base = UrlHandle(curl_url())) {
         return nullptr;
     }
     const auto scheme = part(handle, CURLUPART_SCHEME);
-    const bool web = scheme && (lower(*scheme) == "http" || lower(*scheme) == "https");
+    const bool web = scheme && (lower_ascii(*scheme) == "http" || lower_ascii(*scheme) == "https");
     const auto host = part(handle, CURLUPART_HOST);
     return web && host && !host->empty() ? std::move(handle) : nullptr;
 }
 
 std::string host_of(const UrlHandle& url) {
-    std::string host = lower(part(url, CURLUPART_HOST).value_or(""));
+    std::string host = lower_ascii(part(url, CURLUPART_HOST).value_or(""));
     if (const auto port = part(url, CURLUPART_PORT, CURLU_NO_DEFAULT_PORT)) host += ":" + *port;
     return host;
 }
@@ -68,9 +62,10 @@ bool same_confidence(std::string_view from, std::string_view to) {
     const UrlHandle left = parse(from);
     const UrlHandle right = parse(to);
     if (!left || !right) return false;
-    const std::string before = lower(part(left, CURLUPART_SCHEME).value_or(""));
-    const std::string after = lower(part(right, CURLUPART_SCHEME).value_or(""));
-    if (lower(*part(left, CURLUPART_HOST)) != lower(*part(right, CURLUPART_HOST))) return false;
+    const std::string before = lower_ascii(part(left, CURLUPART_SCHEME).value_or(""));
+    const std::string after = lower_ascii(part(right, CURLUPART_SCHEME).value_or(""));
+    if (lower_ascii(*part(left, CURLUPART_HOST)) != lower_ascii(*part(right, CURLUPART_HOST)))
+        return false;
     if (before == "http" && after == "https") return true;  // the usual step up; ports differ
     return before == after && host_of(left) == host_of(right);
 }
@@ -85,7 +80,7 @@ std::string resolved_url(std::string_view base, std::string_view reference) {
 std::string masked_url(std::string_view url) {
     const UrlHandle handle = parse(url);
     if (!handle) return "(no http URL)";
-    std::string text = lower(part(handle, CURLUPART_SCHEME).value_or("")) + "://";
+    std::string text = lower_ascii(part(handle, CURLUPART_SCHEME).value_or("")) + "://";
     if (part(handle, CURLUPART_USER) || part(handle, CURLUPART_PASSWORD)) text += "***@";
     text += host_of(handle);
     text += part(handle, CURLUPART_PATH).value_or("/");

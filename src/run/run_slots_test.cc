@@ -7,7 +7,7 @@ namespace {
 
 using namespace std::chrono_literals;
 
-const Timestamp kStart = *parse_rfc3339("2026-11-24T00:04:59Z");
+const Timestamp kFirst = *parse_rfc3339("2026-11-24T00:04:59Z");
 
 DagSpec dag() {
     DagSpec dag;
@@ -30,36 +30,36 @@ std::vector<std::string> reasons(const Decision& decision) {
 
 TEST(RunSlots, ASlotThatARunBeforeItHeldUpIsMissedForThatReason) {
     RunSlots slots({dag()}, "digest");
-    ASSERT_TRUE(slots.begin({}, kStart));
-    slots.carried_out(slots.decide(kStart + 1s));  // the run of 00:05 begins, and never ends
-    const Decision late = slots.decide(kStart + 8min, {{}, {}, "the disk is full"});
+    ASSERT_TRUE(slots.begin({}, kFirst));
+    slots.carried_out(slots.decide(kFirst + 1s));  // the run of 00:05 begins, and never ends
+    const Decision late = slots.decide(kFirst + 8min, {{}, {}, "the disk is full"});
     EXPECT_EQ(reasons(late),
               (std::vector<std::string>{"the run of 2026-11-24T00:05:00Z had not ended; the store "
                                         "waits: the disk is full"}));
-    EXPECT_EQ(reasons(slots.decide(kStart + 8min)),
+    EXPECT_EQ(reasons(slots.decide(kFirst + 8min)),
               (std::vector<std::string>{"the run of 2026-11-24T00:05:00Z had not ended"}));
 }
 
 TEST(RunSlots, WhereNobodyWasOrADagIsPausedThereIsNoSuchReason) {
-    KnownDag known{{"coin_market_record", false, kStart + 1s, kStart}, {}};
+    KnownDag known{{"coin_market_record", false, kFirst + 1s, kFirst}, {}};
     known.open.push_back({{"coin_market_record/2026-11-24T00:05:00Z",
                            "coin_market_record",
-                           kStart + 1s,
+                           kFirst + 1s,
                            "scheduled",
                            "running",
-                           kStart + 1s,
+                           kFirst + 1s,
                            {}},
                           {}});
     RunSlots restarted({dag()}, "digest");
-    ASSERT_TRUE(restarted.begin({&known, 1}, kStart + 8min));
-    EXPECT_TRUE(reasons(restarted.decide(kStart + 8min)).empty());
+    ASSERT_TRUE(restarted.begin({&known, 1}, kFirst + 8min));
+    EXPECT_TRUE(reasons(restarted.decide(kFirst + 8min)).empty());
 
     RunSlots paused({dag()}, "digest");
-    ASSERT_TRUE(paused.begin({}, kStart));
+    ASSERT_TRUE(paused.begin({}, kFirst));
     paused.set_paused("coin_market_record", true);
-    EXPECT_TRUE(reasons(paused.decide(kStart + 8min, {kStart, "no room", {}})).empty());
+    EXPECT_TRUE(reasons(paused.decide(kFirst + 8min, {kFirst, "no room", {}})).empty());
     paused.set_paused("coin_market_record", false);
-    EXPECT_EQ(reasons(paused.decide(kStart + 8min, {kStart, "no room", {}})),
+    EXPECT_EQ(reasons(paused.decide(kFirst + 8min, {kFirst, "no room", {}})),
               (std::vector<std::string>{"no room", "no room"}));
 }
 

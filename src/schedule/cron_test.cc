@@ -24,7 +24,7 @@ Cron cron(std::string_view text) {
     return parsed ? *parsed : Cron();
 }
 
-std::string refusal(std::string_view text) {
+std::string refusal_of_cron(std::string_view text) {
     const Result<Cron> parsed = Cron::parse(text);
     EXPECT_FALSE(parsed) << text;
     return parsed ? "" : parsed.error().what;
@@ -95,23 +95,25 @@ TEST(Cron, TheTwentyNinthOfFebruaryIsFoundAcrossACenturyWithout) {
 }
 
 TEST(Cron, ErrorsNameFieldAndValue) {
-    EXPECT_EQ(refusal("* 25 * * *"), "cron '* 25 * * *': hour '25' is out of range 0-23");
-    EXPECT_EQ(refusal("5,61 * * * *"), "cron '5,61 * * * *': minute '61' is out of range 0-59");
-    EXPECT_EQ(refusal("* * * FOO *"), "cron '* * * FOO *': month 'foo' cannot be read");
-    EXPECT_EQ(refusal("* * * * 8"), "cron '* * * * 8': day of week '8' is out of range 0-7");
-    EXPECT_EQ(refusal("*/0 * * * *"),
+    EXPECT_EQ(refusal_of_cron("* 25 * * *"), "cron '* 25 * * *': hour '25' is out of range 0-23");
+    EXPECT_EQ(refusal_of_cron("5,61 * * * *"),
+              "cron '5,61 * * * *': minute '61' is out of range 0-59");
+    EXPECT_EQ(refusal_of_cron("* * * FOO *"), "cron '* * * FOO *': month 'foo' cannot be read");
+    EXPECT_EQ(refusal_of_cron("* * * * 8"),
+              "cron '* * * * 8': day of week '8' is out of range 0-7");
+    EXPECT_EQ(refusal_of_cron("*/0 * * * *"),
               "cron '*/0 * * * *': minute '*/0' has a step that is no number above 0");
-    EXPECT_EQ(refusal("* * 1,,2 * *"),
+    EXPECT_EQ(refusal_of_cron("* * 1,,2 * *"),
               "cron '* * 1,,2 * *': day of month '1,,2' has an empty item");
-    EXPECT_EQ(refusal("* * * *"),
+    EXPECT_EQ(refusal_of_cron("* * * *"),
               "cron '* * * *': has 4 fields in place of five: minute, hour, day of month, month, "
               "day of week");
-    EXPECT_NE(refusal("@fortnightly").find("@weekly"), std::string::npos);
-    EXPECT_NE(refusal("").find("0 fields"), std::string::npos);
+    EXPECT_NE(refusal_of_cron("@fortnightly").find("@weekly"), std::string::npos);
+    EXPECT_NE(refusal_of_cron("").find("0 fields"), std::string::npos);
 }
 
 TEST(Cron, AnExpressionThatNamesNoDateIsRefused) {
-    EXPECT_EQ(refusal("0 0 30 2 *"),
+    EXPECT_EQ(refusal_of_cron("0 0 30 2 *"),
               "cron '0 0 30 2 *': names no date: no such month has that day");
     EXPECT_TRUE(Cron::parse("0 0 30 2 MON"));
 }

@@ -28,7 +28,7 @@ TaskSpec noop(std::string name, std::vector<std::string> after = {}) {
     return {std::move(name), "noop", "", std::move(after)};
 }
 
-std::string refusal(const DagSpec& spec) {
+std::string refusal_of_dag(const DagSpec& spec) {
     const Result<> checked = validate(spec);
     EXPECT_FALSE(checked);
     return checked ? "" : checked.error().what;
@@ -42,25 +42,27 @@ TEST(Dag, TasksComeAfterThoseTheyWaitForElseInTheirOrder) {
 }
 
 TEST(Dag, ACircleIsNamed) {
-    EXPECT_EQ(refusal(dag({noop("x"), noop("a", {"x", "c"}), noop("b", {"a"}), noop("c", {"b"})})),
-              "dag d: tasks wait for one another in a circle: a after c after b after a");
-    EXPECT_THAT(refusal(dag({noop("a", {"a"})})), HasSubstr("circle: a after a"));
+    EXPECT_EQ(
+        refusal_of_dag(dag({noop("x"), noop("a", {"x", "c"}), noop("b", {"a"}), noop("c", {"b"})})),
+        "dag d: tasks wait for one another in a circle: a after c after b after a");
+    EXPECT_THAT(refusal_of_dag(dag({noop("a", {"a"})})), HasSubstr("circle: a after a"));
 }
 
 TEST(Dag, WhatCannotBeRunIsRefused) {
-    EXPECT_THAT(refusal(dag({})), HasSubstr("has no task"));
-    EXPECT_THAT(refusal(dag({noop("a"), noop("a")})), HasSubstr("'a' is there twice"));
-    EXPECT_THAT(refusal(dag({noop("a", {"b"})})), HasSubstr("'a' is after 'b', which is no task"));
-    EXPECT_THAT(refusal(dag({{"a", "colect", "coin", {}}})),
+    EXPECT_THAT(refusal_of_dag(dag({})), HasSubstr("has no task"));
+    EXPECT_THAT(refusal_of_dag(dag({noop("a"), noop("a")})), HasSubstr("'a' is there twice"));
+    EXPECT_THAT(refusal_of_dag(dag({noop("a", {"b"})})),
+                HasSubstr("'a' is after 'b', which is no task"));
+    EXPECT_THAT(refusal_of_dag(dag({{"a", "colect", "coin", {}}})),
                 HasSubstr("unknown kind 'colect'; known: noop, collect, sql"));
-    EXPECT_THAT(refusal(dag({{"a", "collect", "", {}}})), HasSubstr("names no feed"));
-    EXPECT_THAT(refusal(dag({{"a", "noop", "coin", {}}})), HasSubstr("does not collect"));
+    EXPECT_THAT(refusal_of_dag(dag({{"a", "collect", "", {}}})), HasSubstr("names no feed"));
+    EXPECT_THAT(refusal_of_dag(dag({{"a", "noop", "coin", {}}})), HasSubstr("does not collect"));
     DagSpec numbers = dag({noop("a")});
     numbers.retries = -1;
-    EXPECT_THAT(refusal(numbers), HasSubstr("retries must be 0 to 1000, not -1"));
+    EXPECT_THAT(refusal_of_dag(numbers), HasSubstr("retries must be 0 to 1000, not -1"));
     numbers = dag({noop("a")});
     numbers.concurrency = 0;
-    EXPECT_THAT(refusal(numbers), HasSubstr("concurrency"));
+    EXPECT_THAT(refusal_of_dag(numbers), HasSubstr("concurrency"));
 }
 
 TEST(Dag, ALiveOneCannotCatchUp) {
@@ -68,7 +70,7 @@ TEST(Dag, ALiveOneCannotCatchUp) {
     EXPECT_TRUE(validate(live));
     EXPECT_TRUE(is_live(live));
     live.catchup = true;
-    EXPECT_THAT(refusal(live), HasSubstr("a live quote never answers for a past slot"));
+    EXPECT_THAT(refusal_of_dag(live), HasSubstr("a live quote never answers for a past slot"));
 }
 
 TEST(Dag, KindsHaveTheNamesTheyAreReadBy) {

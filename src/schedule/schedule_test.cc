@@ -17,7 +17,7 @@ using std::chrono::minutes;
 using std::chrono::seconds;
 using testing::ElementsAre;
 
-Timestamp at(std::string_view text) {
+Timestamp instant(std::string_view text) {
     const Result<Timestamp> time = parse_rfc3339(text);
     EXPECT_TRUE(time) << text;
     return time ? *time : Timestamp();
@@ -35,7 +35,7 @@ Schedule schedule(std::string_view cron, std::string_view zone = "UTC",
 std::vector<std::string> instants(const Schedule& schedule, std::string_view from,
                                   std::string_view to) {
     std::vector<std::string> texts;
-    schedule.for_each_instant(at(from), at(to), [&](Timestamp instant, bool open) {
+    schedule.for_each_instant(instant(from), instant(to), [&](Timestamp instant, bool open) {
         texts.push_back(format_rfc3339(instant) + (open ? "" : " closed"));
     });
     return texts;
@@ -53,20 +53,21 @@ TEST(Schedule, FromIsIncludedAndToIsNot) {
 
 TEST(Schedule, LastIsTheInstantItselfOrTheOneBefore) {
     const Schedule yearly = schedule("0 0 1 1 *");
-    EXPECT_EQ(yearly.last(at("2026-11-24T00:00:00Z")), at("2026-01-01T00:00:00Z"));
-    EXPECT_EQ(yearly.last(at("2026-01-01T00:00:00Z")), at("2026-01-01T00:00:00Z"));
-    EXPECT_EQ(schedule("*/5 * * * *").last(at("2026-11-24T00:04:59Z")), at("2026-11-24T00:00:00Z"));
-    EXPECT_EQ(schedule("@once").last(at("2026-11-24T00:00:00Z")), std::nullopt);
+    EXPECT_EQ(yearly.last(instant("2026-11-24T00:00:00Z")), instant("2026-01-01T00:00:00Z"));
+    EXPECT_EQ(yearly.last(instant("2026-01-01T00:00:00Z")), instant("2026-01-01T00:00:00Z"));
+    EXPECT_EQ(schedule("*/5 * * * *").last(instant("2026-11-24T00:04:59Z")),
+              instant("2026-11-24T00:00:00Z"));
+    EXPECT_EQ(schedule("@once").last(instant("2026-11-24T00:00:00Z")), std::nullopt);
 }
 
 TEST(Schedule, OfInstantsHasTheseAlone) {
     const Schedule two =
-        Schedule::of_instants({at("2026-11-24T00:05:00Z"), at("2026-11-24T00:05:01Z")});
+        Schedule::of_instants({instant("2026-11-24T00:05:00Z"), instant("2026-11-24T00:05:01Z")});
     EXPECT_THAT(instants(two, "2026-11-24T00:05:00Z", "2026-11-25T00:00:00Z"),
                 ElementsAre("2026-11-24T00:05:00Z", "2026-11-24T00:05:01Z"));
     EXPECT_THAT(instants(two, "2026-11-24T00:05:00.5Z", "2026-11-24T00:05:01Z"), ElementsAre());
-    EXPECT_EQ(two.next_open(at("2026-11-24T00:05:00Z")), at("2026-11-24T00:05:01Z"));
-    EXPECT_EQ(two.next(at("2026-11-24T00:05:01Z")), std::nullopt);
+    EXPECT_EQ(two.next_open(instant("2026-11-24T00:05:00Z")), instant("2026-11-24T00:05:01Z"));
+    EXPECT_EQ(two.next(instant("2026-11-24T00:05:01Z")), std::nullopt);
 }
 
 TEST(Schedule, EveryHourFollowsRealTimeThroughTheChangesOfTheClock) {
@@ -136,24 +137,26 @@ TEST(Schedule, AnEarlyCloseAndAHolidayAreClosed) {
 
 TEST(Schedule, TheSessionMovesInUtcWithDaylightSaving) {
     const Schedule stocks = schedule("*/5 9-16 * * MON-FRI", "America/New_York", "XNAS");
-    EXPECT_EQ(stocks.next_open(at("2026-10-30T00:00:00Z")), at("2026-10-30T13:30:00Z"));
-    EXPECT_EQ(stocks.next_open(at("2026-11-02T00:00:00Z")), at("2026-11-02T14:30:00Z"));
-    EXPECT_EQ(open_instants(stocks, at("2026-11-02"), at("2026-11-03"))->size(), 79U);
+    EXPECT_EQ(stocks.next_open(instant("2026-10-30T00:00:00Z")), instant("2026-10-30T13:30:00Z"));
+    EXPECT_EQ(stocks.next_open(instant("2026-11-02T00:00:00Z")), instant("2026-11-02T14:30:00Z"));
+    EXPECT_EQ(open_instants(stocks, instant("2026-11-02"), instant("2026-11-03"))->size(), 79U);
 }
 
 TEST(Schedule, NextIsAfterTheInstantItself) {
-    EXPECT_EQ(schedule("*/5 * * * *").next(at("2026-11-24T00:05:00Z")), at("2026-11-24T00:10:00Z"));
-    EXPECT_EQ(schedule("*/5 * * * *").next(at("2026-11-24T00:04:59.999999Z")),
-              at("2026-11-24T00:05:00Z"));
+    EXPECT_EQ(schedule("*/5 * * * *").next(instant("2026-11-24T00:05:00Z")),
+              instant("2026-11-24T00:10:00Z"));
+    EXPECT_EQ(schedule("*/5 * * * *").next(instant("2026-11-24T00:04:59.999999Z")),
+              instant("2026-11-24T00:05:00Z"));
 }
 
 TEST(Schedule, OnceIsTheFirstSecondOfItsStart) {
-    const auto once = Schedule::make({.cron = "@once", .start = at("2026-11-24T00:00:01.5Z")});
+    const auto once = Schedule::make({.cron = "@once", .start = instant("2026-11-24T00:00:01.5Z")});
     ASSERT_TRUE(once);
-    EXPECT_EQ(once->next(at("2026-11-24")), at("2026-11-24T00:00:02Z"));
-    EXPECT_EQ(once->next(at("2026-11-24T00:00:02Z")), std::nullopt);
-    EXPECT_EQ(open_instants(*once, at("2020-01-01"), at("2030-01-01"))->size(), 1U);
-    EXPECT_TRUE(open_instants(schedule("@once"), at("2020-01-01"), at("2030-01-01"))->empty());
+    EXPECT_EQ(once->next(instant("2026-11-24")), instant("2026-11-24T00:00:02Z"));
+    EXPECT_EQ(once->next(instant("2026-11-24T00:00:02Z")), std::nullopt);
+    EXPECT_EQ(open_instants(*once, instant("2020-01-01"), instant("2030-01-01"))->size(), 1U);
+    EXPECT_TRUE(
+        open_instants(schedule("@once"), instant("2020-01-01"), instant("2030-01-01"))->empty());
 }
 
 TEST(Schedule, OnceTakesNoExchangeCalendar) {
@@ -162,12 +165,12 @@ TEST(Schedule, OnceTakesNoExchangeCalendar) {
 
 TEST(Schedule, TheIntervalIsTheDistanceToTheNearestNeighbour) {
     const Schedule original = schedule("*/5 14-21 * * 1-5");
-    EXPECT_EQ(original.interval_at(at("2026-11-24T15:00:00Z")), minutes(5));
+    EXPECT_EQ(original.interval_at(instant("2026-11-24T15:00:00Z")), minutes(5));
     // The last of the day and the first: their other neighbour is 16 hours away.
-    EXPECT_EQ(original.interval_at(at("2026-11-24T21:55:00Z")), minutes(5));
-    EXPECT_EQ(original.interval_at(at("2026-11-24T14:00:00Z")), minutes(5));
-    EXPECT_EQ(schedule("@daily").interval_at(at("2026-11-24")), hours(24));
-    EXPECT_EQ(schedule("0,20 6 * * *").grace_at(at("2026-11-24T06:20:00Z")), minutes(10));
+    EXPECT_EQ(original.interval_at(instant("2026-11-24T21:55:00Z")), minutes(5));
+    EXPECT_EQ(original.interval_at(instant("2026-11-24T14:00:00Z")), minutes(5));
+    EXPECT_EQ(schedule("@daily").interval_at(instant("2026-11-24")), hours(24));
+    EXPECT_EQ(schedule("0,20 6 * * *").grace_at(instant("2026-11-24T06:20:00Z")), minutes(10));
 }
 
 TEST(Schedule, ErrorsNameWhatIsAtFault) {
@@ -183,15 +186,17 @@ TEST(Schedule, ErrorsNameWhatIsAtFault) {
 }
 
 TEST(Schedule, TooManyInstantsAreRefused) {
-    const auto refused = open_instants(schedule("* * * * *"), at("2000-01-01"), at("2100-01-01"));
+    const auto refused =
+        open_instants(schedule("* * * * *"), instant("2000-01-01"), instant("2100-01-01"));
     ASSERT_FALSE(refused);
     EXPECT_THAT(refused.error().what, testing::HasSubstr("more than 10000000 instants"));
-    EXPECT_FALSE(open_instants(schedule("* * * * *"), at("2001-01-01"), at("2000-01-01")));
+    EXPECT_FALSE(
+        open_instants(schedule("* * * * *"), instant("2001-01-01"), instant("2000-01-01")));
 }
 
 TEST(Schedule, TheOriginalsHoursInUtcStillWork) {
-    const auto day = open_instants(schedule("*/5 14-21 * * 1-5"), at("2026-11-20"),
-                                   at("2026-11-24"));  // Friday to Monday
+    const auto day = open_instants(schedule("*/5 14-21 * * 1-5"), instant("2026-11-20"),
+                                   instant("2026-11-24"));  // Friday to Monday
     ASSERT_TRUE(day);
     EXPECT_EQ(day->size(), 2U * 96U);
 }
@@ -255,7 +260,8 @@ RC_GTEST_PROP(Schedule, AgreesWithCountingMinutesWhereClocksChange, ()) {
     // A moment near one at which the clocks changed.
     const auto some = date::sys_seconds(seconds(*rc::gen::inRange(330'000'000, 2'100'000'000)));
     const Timestamp seam(zone->get_info(some).begin.time_since_epoch());
-    RC_PRE(seam > at("1975-01-01"));  // before, offsets had seconds, which minutes cannot count
+    RC_PRE(seam >
+           instant("1975-01-01"));  // before, offsets had seconds, which minutes cannot count
     const Timestamp from = seam + minutes(*rc::gen::inRange(-1600, 120)) +
                            microseconds(*rc::gen::element(-1, 0, 1, 30'000'000));
     const Timestamp to = from + minutes(*rc::gen::inRange(1, 3000));
@@ -267,7 +273,7 @@ RC_GTEST_PROP(Schedule, AgreesWithCountingMinutesWhereClocksChange, ()) {
 RC_GTEST_PROP(Schedule, NextGoesThroughTheSameInstants, ()) {
     const Schedule made =
         schedule(fmt::format("{} {} * * *", *field(0, 59), *field(0, 23)), "Europe/Berlin");
-    const Timestamp from = at("2026-03-28") + minutes(*rc::gen::inRange(0, 400'000));
+    const Timestamp from = instant("2026-03-28") + minutes(*rc::gen::inRange(0, 400'000));
     const auto expected = open_instants(made, from, from + hours(60));
     Timestamp reached = from - microseconds(1);
     for (const Timestamp instant : *expected) {

@@ -7,13 +7,14 @@
 namespace tapedeck {
 namespace {
 
-bool is_space(char c) { return c == ' ' || c == '\t' || c == '\n' || c == '\f' || c == '\r'; }
+bool is_word_end(char c) { return c == ' ' || c == '\t' || c == '\n' || c == '\f' || c == '\r'; }
 
 bool has_word(std::string_view words, std::string_view word) {
     if (word.empty()) return false;
     for (std::size_t at = 0; (at = words.find(word, at)) != std::string_view::npos; ++at) {
         const std::size_t end = at + word.size();
-        if ((at == 0 || is_space(words[at - 1])) && (end == words.size() || is_space(words[end]))) {
+        if ((at == 0 || is_word_end(words[at - 1])) &&
+            (end == words.size() || is_word_end(words[end]))) {
             return true;
         }
     }

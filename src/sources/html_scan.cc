@@ -10,7 +10,7 @@
 namespace tapedeck {
 namespace {
 
-constexpr bool is_space(char c) {
+constexpr bool is_html_space(char c) {
     return c == ' ' || c == '\t' || c == '\n' || c == '\f' || c == '\r';
 }
 constexpr bool is_letter(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); }
@@ -72,7 +72,7 @@ Tag read_tag(std::string_view page, std::size_t at) {
         ++i;
     }
     const std::size_t name_begin = i;
-    while (i < page.size() && !is_space(page[i]) && page[i] != '/' && page[i] != '>') ++i;
+    while (i < page.size() && !is_html_space(page[i]) && page[i] != '/' && page[i] != '>') ++i;
     tag.name = page.substr(name_begin, i - name_begin);
     const std::size_t attributes_begin = i;
     while (i < page.size() && page[i] != '>') {
@@ -82,17 +82,17 @@ Tag read_tag(std::string_view page, std::size_t at) {
         }
         // '=' at the start of a name belongs to the name; after one it is followed by a value.
         std::size_t before = i;
-        while (before > attributes_begin && is_space(page[before - 1])) --before;
+        while (before > attributes_begin && is_html_space(page[before - 1])) --before;
         const bool named = before > attributes_begin && page[before - 1] != '/';
         ++i;
         if (!named) continue;
-        while (i < page.size() && is_space(page[i])) ++i;
+        while (i < page.size() && is_html_space(page[i])) ++i;
         if (i >= page.size() || page[i] == '>') break;
         if (page[i] == '"' || page[i] == '\'') {
             const std::size_t close = page.find(page[i], i + 1);
             i = close == std::string_view::npos ? page.size() : close + 1;
         } else {
-            while (i < page.size() && !is_space(page[i]) && page[i] != '>') ++i;
+            while (i < page.size() && !is_html_space(page[i]) && page[i] != '>') ++i;
         }
     }
     tag.attributes = page.substr(attributes_begin, i - attributes_begin);
@@ -112,19 +112,19 @@ struct RawAttribute {
 // The attribute that begins at or behind `at` (13.2.5.32 to .39), which moves behind it.
 RawAttribute next_attribute(std::string_view attributes, std::size_t& at) {
     std::size_t& i = at;
-    while (i < attributes.size() && (is_space(attributes[i]) || attributes[i] == '/')) ++i;
+    while (i < attributes.size() && (is_html_space(attributes[i]) || attributes[i] == '/')) ++i;
     RawAttribute found;
     found.begin = i;
-    while (i < attributes.size() && !is_space(attributes[i]) && attributes[i] != '/' &&
+    while (i < attributes.size() && !is_html_space(attributes[i]) && attributes[i] != '/' &&
            (attributes[i] != '=' || i == found.begin)) {
         ++i;
     }
     found.name = attributes.substr(found.begin, i - found.begin);
     found.end = i;
-    while (i < attributes.size() && is_space(attributes[i])) ++i;
+    while (i < attributes.size() && is_html_space(attributes[i])) ++i;
     if (i >= attributes.size() || attributes[i] != '=') return found;
     ++i;
-    while (i < attributes.size() && is_space(attributes[i])) ++i;
+    while (i < attributes.size() && is_html_space(attributes[i])) ++i;
     if (i < attributes.size() && (attributes[i] == '"' || attributes[i] == '\'')) {
         const std::size_t close =
             std::min(attributes.find(attributes[i], i + 1), attributes.size());
@@ -132,7 +132,7 @@ RawAttribute next_attribute(std::string_view attributes, std::size_t& at) {
         i = std::min(close + 1, attributes.size());
     } else {
         const std::size_t from = i;
-        while (i < attributes.size() && !is_space(attributes[i])) ++i;
+        while (i < attributes.size() && !is_html_space(attributes[i])) ++i;
         found.value = attributes.substr(from, i - from);
     }
     found.end = i;
@@ -144,7 +144,7 @@ bool ends_element(std::string_view page, std::size_t at, std::string_view name) 
     if (page.size() - at < name.size() + 3 || page[at + 1] != '/') return false;
     const char after = page[at + 2 + name.size()];
     return equal_folded(page.substr(at + 2, name.size()), name) &&
-           (is_space(after) || after == '/' || after == '>');
+           (is_html_space(after) || after == '/' || after == '>');
 }
 
 std::size_t find_element_end(std::string_view page, std::size_t from, std::string_view name) {
@@ -175,7 +175,7 @@ std::size_t find_script_end(std::string_view page, std::size_t from) {
             state = State::escaped;
         } else if (c == '<' && state == State::escaped &&
                    equal_folded(page.substr(at + 1, 6), "script") && at + 7 < page.size() &&
-                   (is_space(page[at + 7]) || page[at + 7] == '/' || page[at + 7] == '>')) {
+                   (is_html_space(page[at + 7]) || page[at + 7] == '/' || page[at + 7] == '>')) {
             state = State::doubly;
         }
     }
@@ -208,7 +208,7 @@ Foreign read_foreign(std::string_view page, std::size_t from, std::string_view r
     std::vector<std::string_view> open{root};
     for (std::size_t at = from; at < page.size();) {
         if (page[at] != '<') {
-            if (is_space(page[at])) {
+            if (is_html_space(page[at])) {
                 foreign.blank = at;
             } else {
                 foreign.drawing = false;
@@ -304,9 +304,9 @@ private:
     // not count, so that a run there stays as it is.
     void fold_blanks(std::size_t from, std::size_t to) {
         for (std::size_t at = from; at < to; ++at) {
-            if (!is_space(page_[at])) continue;
+            if (!is_html_space(page_[at])) continue;
             const std::size_t begin = at;
-            while (at + 1 < to && is_space(page_[at + 1])) ++at;
+            while (at + 1 < to && is_html_space(page_[at + 1])) ++at;
             if (at - begin >= kShortRun && !(after_pre_ && begin == from)) drop(begin, at);
         }
         if (from == to) return;
@@ -416,8 +416,8 @@ private:
     // what is left.
     static std::size_t blanks_before(std::string_view text, const RawAttribute& attribute) {
         std::size_t begin = attribute.begin;
-        if (attribute.end < text.size() && !is_space(text[attribute.end])) return begin;
-        while (begin > 0 && is_space(text[begin - 1])) --begin;
+        if (attribute.end < text.size() && !is_html_space(text[attribute.end])) return begin;
+        while (begin > 0 && is_html_space(text[begin - 1])) --begin;
         return begin;
     }
 

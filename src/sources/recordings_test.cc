@@ -23,7 +23,7 @@ fs::path recordings_folder() {
     return fs::path(TAPEDECK_ROOT) / ".." / "shared" / "data";
 }
 
-std::string read_file(const fs::path& path) {
+std::string read_recording(const fs::path& path) {
     std::ifstream in(path, std::ios::binary);
     std::ostringstream text;
     text << in.rdbuf();
@@ -98,7 +98,7 @@ struct Entry {
     int status = 200;
 };
 
-std::optional<std::string> text_at(simdjson::dom::element entry, const char* key) {
+std::optional<std::string> text_at_key(simdjson::dom::element entry, const char* key) {
     std::string_view text;
     if (entry[key].get(text) != simdjson::SUCCESS) return std::nullopt;
     return std::string(text);
@@ -112,23 +112,23 @@ std::vector<Entry> read_entries(const fs::path& folder) {
     std::vector<Entry> entries;
     for (const simdjson::dom::element item : list) {
         Entry entry;
-        entry.file = text_at(item, "file").value_or("");
-        entry.kind = text_at(item, "kind").value_or("");
-        entry.error = text_at(item, "error").value_or("");
-        entry.name = text_at(item, "name");
-        entry.price = text_at(item, "price");
-        entry.previous_close = text_at(item, "previous_close");
-        entry.currency = text_at(item, "currency");
-        entry.as_of = text_at(item, "as_of");
-        entry.embedded_price = text_at(item, "embedded_price");
+        entry.file = text_at_key(item, "file").value_or("");
+        entry.kind = text_at_key(item, "kind").value_or("");
+        entry.error = text_at_key(item, "error").value_or("");
+        entry.name = text_at_key(item, "name");
+        entry.price = text_at_key(item, "price");
+        entry.previous_close = text_at_key(item, "previous_close");
+        entry.currency = text_at_key(item, "currency");
+        entry.as_of = text_at_key(item, "as_of");
+        entry.embedded_price = text_at_key(item, "embedded_price");
         std::int64_t status = 0;
         if (item["http_status"].get(status) == simdjson::SUCCESS) {
             entry.status = static_cast<int>(status);
         }
         entry.instrument =
-            text_at(item, "slug")
-                .value_or(
-                    text_at(item, "symbol").value_or(text_at(item, "requested").value_or("AAPL")));
+            text_at_key(item, "slug")
+                .value_or(text_at_key(item, "symbol")
+                              .value_or(text_at_key(item, "requested").value_or("AAPL")));
         entries.push_back(std::move(entry));
     }
     return entries;
@@ -159,7 +159,7 @@ protected:
 
     ReadResult read(const Entry& entry, const Source& source, int status) {
         auto [body, fresh] = bodies_.try_emplace(entry.file);
-        if (fresh) body->second = read_file(folder_ / entry.file);
+        if (fresh) body->second = read_recording(folder_ / entry.file);
         auto& reader = readers_[{entry.file, source.name, status}];
         if (reader == nullptr) {
             Page page;
@@ -181,7 +181,7 @@ std::string text_of(const std::optional<Price>& price) {
     return price ? price->to_string() : "none";
 }
 
-void expect_reading(const Entry& entry, const Reading& reading) {
+void expect_entry(const Entry& entry, const Reading& reading) {
     EXPECT_EQ(reading.price.to_string(), entry.price.value_or("none"));
     EXPECT_EQ(reading.name, entry.name.value_or(""));
     EXPECT_EQ(text_of(reading.previous_close), entry.previous_close.value_or("none"));
@@ -207,7 +207,7 @@ TEST_F(Recordings, GiveWhatAPersonReads) {
             ADD_FAILURE() << row_of(failure->reason).name << ": " << failure->what;
             continue;
         }
-        expect_reading(entry, std::get<Reading>(result));
+        expect_entry(entry, std::get<Reading>(result));
     }
     EXPECT_GT(read_count, 400);
 }

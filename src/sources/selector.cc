@@ -16,7 +16,7 @@ bool attribute_holds(std::string_view found, const SimpleSelector& simple) {
     return tapedeck::attribute_holds(found, simple.operation, simple.value, simple.fold_case);
 }
 
-bool has_word(std::string_view words, std::string_view word) {
+bool class_holds(std::string_view words, std::string_view word) {
     return tapedeck::attribute_holds(words, '~', word, false);
 }
 
@@ -160,7 +160,7 @@ private:
             case SimpleKind::id:
                 return paid(tree_.attribute(element, "id")) == simple.value;
             case SimpleKind::class_name:
-                return has_word(paid(tree_.attribute(element, "class")), simple.value);
+                return class_holds(paid(tree_.attribute(element, "class")), simple.value);
             case SimpleKind::attribute: {
                 const std::string_view value =
                     paid(tree_.attribute(element, simple.name, &present));
@@ -227,7 +227,7 @@ bool raw_matches(const RawElement& element, const SimpleSelector& simple) {
             return raw_attribute(element.attributes, "id", value) && value == simple.value;
         case SimpleKind::class_name:
             return raw_attribute(element.attributes, "class", value) &&
-                   has_word(value, simple.value);
+                   class_holds(value, simple.value);
         case SimpleKind::attribute:
             return raw_attribute(element.attributes, simple.name, value) &&
                    attribute_holds(value, simple);

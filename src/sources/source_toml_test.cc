@@ -5,7 +5,7 @@
 namespace tapedeck {
 namespace {
 
-Page page_of(std::string_view body, int status = 200) {
+Page page_with(std::string_view body, int status = 200) {
     Page page;
     page.body = body;
     page.status = status;
@@ -155,7 +155,7 @@ price = "/props/pageProps/detailRes/detail/statistics/price"
         "<h1>bitcoin</h1><div class='priceValue'><span>$22,470.52</span></div>"
         "<script id=__NEXT_DATA__>{\"props\":{\"pageProps\":{\"detailRes\":{\"detail\":"
         "{\"statistics\":{\"price\":22471.123}}}}}}</script>";
-    const auto results = PageReader(*source, page_of(page)).read_every_rule("bitcoin");
+    const auto results = PageReader(*source, page_with(page)).read_every_rule("bitcoin");
     ASSERT_EQ(results.size(), 2u);
     EXPECT_EQ(std::get<Reading>(results[0].second).price.to_string(), "22470.52");
     EXPECT_EQ(std::get<Reading>(results[1].second).price.to_string(), "22471.123");
@@ -169,13 +169,13 @@ TEST(SourceToml, MakesASourceOfTheOriginalsParameters) {
     EXPECT_EQ(plan_requests(*coin, coins, {})[0].request.url,
               "https://coinmarketcap.com/currencies/bitcoin");
     const std::string page = "<div class=\"priceValue \"><span>$22,470.52</span></div>";
-    const auto result = PageReader(*coin, page_of(page)).read("bitcoin");
+    const auto result = PageReader(*coin, page_with(page)).read("bitcoin");
     EXPECT_EQ(std::get<Reading>(result).price.to_string(), "22470.52");
 
     // Issue 11: an element with one class more, standing earlier, gave 999.99 for 154.82.
     const auto listed = make_source({"x", "https://example.com/", "price big", "", ""});
     const std::string two = "<i class='price big old'>999.99</i><i class='price big'>154.82</i>";
-    const auto exact = PageReader(*listed, page_of(two)).read("x");
+    const auto exact = PageReader(*listed, page_with(two)).read("x");
     ASSERT_TRUE(std::holds_alternative<Reading>(exact)) << std::get<Failure>(exact).what;
     EXPECT_EQ(std::get<Reading>(exact).price.to_string(), "154.82");
 
@@ -186,12 +186,12 @@ TEST(SourceToml, MakesASourceOfTheOriginalsParameters) {
     const std::string quote =
         "<h1 class='D(ib) Fz(18px)'>Apple Inc. (AAPL)</h1><fin-streamer class='Fw(b) Fz(36px) "
         "Mb(-4px) D(ib)'>1,173.60</fin-streamer><table><td class='Ta(end) Fw(600) Lh(14px)'>173.57";
-    const auto reading = PageReader(*stock, page_of(quote + "</table>")).read("AAPL");
+    const auto reading = PageReader(*stock, page_with(quote + "</table>")).read("AAPL");
     ASSERT_TRUE(std::holds_alternative<Reading>(reading)) << std::get<Failure>(reading).what;
     EXPECT_EQ(std::get<Reading>(reading).price.to_string(), "1173.60");
     EXPECT_EQ(std::get<Reading>(reading).previous_close->to_string(), "173.57");
     EXPECT_EQ(std::get<Reading>(reading).name, "Apple Inc.");
-    const auto other = PageReader(*stock, page_of(quote)).read("MSFT");
+    const auto other = PageReader(*stock, page_with(quote)).read("MSFT");
     EXPECT_EQ(std::get<Failure>(other).reason, Reason::wrong_instrument);
     EXPECT_FALSE(make_source({"x", "https://example.com/", " ", "", ""}));
     EXPECT_FALSE(make_source({"x", "example", "a", "", ""}));

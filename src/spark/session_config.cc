@@ -16,7 +16,7 @@ constexpr std::int64_t kVersion = 1;
 constexpr int kGiveUpAfter = 120;
 constexpr std::int64_t kMany = std::int64_t{1} << 40;
 
-Error wrong(std::string what) { return {ErrorKind::malformed, std::move(what)}; }
+Error wrong_settings(std::string what) { return {ErrorKind::malformed, std::move(what)}; }
 
 auto text_into(std::string& out) {
     return [&out](const element& value) { return read_text(value, out); };
@@ -39,16 +39,17 @@ Result<> read_topic(const element& value, std::vector<LoadedTopic>& topics) {
                              {"form", text_into(form)}});
     if (!read) return read;
     if (std::ranges::find(topics, topic.topic, &LoadedTopic::topic) != topics.end()) {
-        return wrong(fmt::format("the topic {} stands there twice", topic.topic));
+        return wrong_settings(fmt::format("the topic {} stands there twice", topic.topic));
     }
     if (table.empty() != form.empty()) {
-        return wrong(fmt::format("the topic {} needs a table and a form, or none", topic.topic));
+        return wrong_settings(
+            fmt::format("the topic {} needs a table and a form, or none", topic.topic));
     }
     if (!table.empty()) {
         if (auto named = check_table_name(table); !named) return named;
         if (form != "coin" && form != "stock") {
-            return wrong(fmt::format("the form of {} is {}, not coin or stock", topic.topic,
-                                     in_quotes(form)));
+            return wrong_settings(fmt::format("the form of {} is {}, not coin or stock",
+                                              topic.topic, in_quotes(form)));
         }
         topic.table = PriceTable{table, form == "coin" ? RecordForm::coin : RecordForm::stock};
     }
@@ -65,7 +66,8 @@ Result<> read_severity(const element& value, Severity& out) {
         out = one;
         return {};
     }
-    return wrong(fmt::format("must be debug, info, warn or error, not {}", in_quotes(text)));
+    return wrong_settings(
+        fmt::format("must be debug, info, warn or error, not {}", in_quotes(text)));
 }
 
 Result<> read_batch(const element& value, BatchLimits& limits) {

@@ -10,7 +10,7 @@ namespace {
 
 using namespace std::chrono_literals;
 
-constexpr Timestamp kNow{std::chrono::microseconds(1'764'000'000'000'000)};
+constexpr Timestamp kLabelTime{std::chrono::microseconds(1'764'000'000'000'000)};
 
 class TapeLabelTest : public ::testing::Test {
 protected:
@@ -26,17 +26,17 @@ protected:
         return label.value_or(TapeLabel("@none"));
     }
 
-    ManualClock clock{kNow};
+    ManualClock clock{kLabelTime};
     std::unique_ptr<Store> store;
 };
 
 TEST_F(TapeLabelTest, TheFirstTapeKeepsTheNamesOfItsTopicsAndOthersAreMarked) {
-    EXPECT_EQ(adopted("a", kNow).topic("coin_topic"), "coin_topic");
-    const TapeLabel second = adopted("b", kNow + 1s);
+    EXPECT_EQ(adopted("a", kLabelTime).topic("coin_topic"), "coin_topic");
+    const TapeLabel second = adopted("b", kLabelTime + 1s);
     EXPECT_EQ(second.topic("coin_topic"), "coin_topic@3e23e8160039594a");  // SHA-256 of "b"
-    EXPECT_EQ(adopted("a", kNow + 2s), TapeLabel());
-    EXPECT_EQ(adopted("b", kNow + 3s), second);
-    EXPECT_NE(adopted("c", kNow + 4s), second);
+    EXPECT_EQ(adopted("a", kLabelTime + 2s), TapeLabel());
+    EXPECT_EQ(adopted("b", kLabelTime + 3s), second);
+    EXPECT_NE(adopted("c", kLabelTime + 4s), second);
 }
 
 TEST_F(TapeLabelTest, TellsWhichTapeAStoredNameIsOf) {
@@ -54,10 +54,10 @@ TEST_F(TapeLabelTest, TellsWhichTapeAStoredNameIsOf) {
 TEST_F(TapeLabelTest, OfATapeThatCannotSayWhoItIsIsTheLastOnes) {
     MemoryTape nameless("");
     EXPECT_EQ(label_of(*store, nameless).value_or(TapeLabel("@none")), TapeLabel());
-    adopted("a", kNow);
-    const TapeLabel second = adopted("b", kNow + 1s);
+    adopted("a", kLabelTime);
+    const TapeLabel second = adopted("b", kLabelTime + 1s);
     EXPECT_EQ(label_of(*store, nameless).value_or({}), second);
-    adopted("a", kNow + 2s);
+    adopted("a", kLabelTime + 2s);
     EXPECT_EQ(label_of(*store, nameless).value_or(second), TapeLabel());
     MemoryTape never("c");
     EXPECT_FALSE(label_of(*store, never).value_or({}).suffix().empty());

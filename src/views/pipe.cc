@@ -9,7 +9,7 @@ namespace {
 
 using namespace std::chrono_literals;
 
-constexpr std::int64_t kBatchesLookedAt = 200'000;
+constexpr std::int64_t kBatchesOfRates = 200'000;
 
 Result<std::map<TopicPartition, Offset>> read_ledger(Store& store, Tape& tape) {
     const auto label = label_of(store, tape);
@@ -29,8 +29,8 @@ Result<std::map<TopicPartition, Offset>> read_ledger(Store& store, Tape& tape) {
 }
 
 // What the tape says of the topics; the first call that it does not answer is the last.
-void read_tape(Tape& tape, std::span<const std::string> topics,
-               const std::map<TopicPartition, Offset>& ledger, PipeStatus& pipe) {
+void read_tape_extents(Tape& tape, std::span<const std::string> topics,
+                       const std::map<TopicPartition, Offset>& ledger, PipeStatus& pipe) {
     std::map<TopicPartition, std::optional<Extent>> extents;
     for (const auto& [at, offset] : ledger) extents[at];
     for (const std::string& topic : topics) {
@@ -63,7 +63,7 @@ Result<> read_batches(Store& store, Timestamp now, PipeStatus& pipe) {
         {"select loader, max(committed_at), sum(rows), count(*) from batches where id > (select "
          "coalesce(max(id), 0) - $2 from batches) and committed_at >= $1 group by loader order by "
          "loader",
-         {now - 1h, kBatchesLookedAt},
+         {now - 1h, kBatchesOfRates},
          {}},
         [&](const RowView& row) -> Result<> {
             pipe.loaders.push_back(
@@ -76,7 +76,7 @@ Result<> read_batches(Store& store, Timestamp now, PipeStatus& pipe) {
         {"select coalesce(sum(case when committed_at >= $1 then rows else 0 end), 0), "
          "max(committed_at) from batches where id > (select coalesce(max(id), 0) - $2 from "
          "batches)",
-         {now - 1min, kBatchesLookedAt},
+         {now - 1min, kBatchesOfRates},
          {}},
         [&](const RowView& row) -> Result<> {
             pipe.rows_last_minute = row.integer(0);
@@ -119,7 +119,7 @@ Result<PipeStatus> read_pipe(Store& store, Tape& tape, std::span<const std::stri
     PipeStatus pipe;
     const auto ledger = read_ledger(store, tape);
     if (!ledger) return ledger.error();
-    read_tape(tape, topics, *ledger, pipe);
+    read_tape_extents(tape, topics, *ledger, pipe);
     if (auto done = read_batches(store, now, pipe); !done) return done.error();
     return pipe;
 }

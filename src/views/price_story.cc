@@ -3,15 +3,10 @@
 #include <fmt/format.h>
 
 #include "store/row_instrument.h"
+#include "store/row_text.h"
 
 namespace tapedeck {
-namespace {
-
-std::string text_or_empty(const RowView& row, int column) {
-    return row.is_null(column) ? std::string() : std::string(row.text(column));
-}
-
-}  // namespace
+namespace {}  // namespace
 
 Result<std::vector<RowFacts>> find_rows(Store& store, const Feed& feed, const std::string& where,
                                         const std::vector<Value>& values) {

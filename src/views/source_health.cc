@@ -1,13 +1,10 @@
 #include "views/source_health.h"
+#include "store/row_text.h"
 
 namespace tapedeck {
 namespace {
 
 constexpr std::chrono::hours kLookedBack{24 * 8};
-
-std::string text_or_empty(const RowView& row, int column) {
-    return row.is_null(column) ? std::string() : std::string(row.text(column));
-}
 
 }  // namespace
 

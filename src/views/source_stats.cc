@@ -4,12 +4,10 @@
 
 #include <algorithm>
 
+#include "store/row_text.h"
+
 namespace tapedeck {
 namespace {
-
-std::string text_or_empty(const RowView& row, int column) {
-    return row.is_null(column) ? std::string() : std::string(row.text(column));
-}
 
 bool was_asked(const std::optional<Reason>& reason) {
     return reason != Reason::resting && reason != Reason::out_of_time;
@@ -29,15 +27,6 @@ Attempt attempt_of(const RowView& row, int first, std::string source) {
     attempt.reason = reason_named(text_or_empty(row, first + 6));
     attempt.what = text_or_empty(row, first + 7);
     return attempt;
-}
-
-void write_time(JsonWriter& json, std::string_view key, const std::optional<Timestamp>& time) {
-    json.key(key);
-    if (time) {
-        json.text(format_rfc3339(*time));
-    } else {
-        json.null();
-    }
 }
 
 }  // namespace

@@ -3,15 +3,6 @@
 namespace tapedeck {
 namespace {
 
-void write_time(JsonWriter& json, std::string_view key, const std::optional<Timestamp>& time) {
-    json.key(key);
-    if (time) {
-        json.text(format_rfc3339(*time));
-    } else {
-        json.null();
-    }
-}
-
 void write_sum(JsonWriter& json, std::string_view key, const CoverageSum& sum) {
     json.key(key).begin_object().key("expected").number(sum.expected);
     for (const CoverageState state : coverage_states()) {

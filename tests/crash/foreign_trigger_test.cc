@@ -10,9 +10,9 @@ namespace {
 
 using namespace std::chrono_literals;
 
-const SystemClock kClock;
+const SystemClock kWallClock;
 
-std::int64_t count(Store& store, const std::string& sql) {
+std::int64_t count_rows(Store& store, const std::string& sql) {
     std::int64_t count = -1;
     const auto done = store.query({sql, {}, {}}, [&](const RowView& row) -> Result<> {
         count = row.integer(0);
@@ -27,7 +27,7 @@ class ForeignTrigger : public ::testing::TestWithParam<const char*> {};
 TEST_P(ForeignTrigger, IsWaitedForAndCostsNoMessage) {
     const TempFolder folder;
     const std::string path = (folder.path() / "tapedeck.db").string();
-    const auto store = SqliteStore::open(path, kClock);
+    const auto store = SqliteStore::open(path, kWallClock);
     ASSERT_TRUE(store) << store.error().what;
     make_coins(**store);
     const auto execute = [&](const std::string& sql) {
@@ -47,11 +47,11 @@ TEST_P(ForeignTrigger, IsWaitedForAndCostsNoMessage) {
         }
     }
     EXPECT_EQ(next_offset(**store), 0);
-    EXPECT_EQ(count(**store, "select count(*) from dead_letters"), 0);
+    EXPECT_EQ(count_rows(**store, "select count(*) from dead_letters"), 0);
     execute("drop trigger somebodys");
     const auto done = (*store)->commit(batch_of(0, {coin("bitcoin", "22470.52")}));
     ASSERT_TRUE(done) << done.error().what;
-    EXPECT_EQ(count(**store, "select count(*) from coin_records"), 1);
+    EXPECT_EQ(count_rows(**store, "select count(*) from coin_records"), 1);
 }
 
 INSTANTIATE_TEST_SUITE_P(ThatIgnoresOrRefuses, ForeignTrigger,

@@ -22,7 +22,7 @@ namespace {
 
 using namespace std::chrono_literals;
 
-const SystemClock kClock;
+const SystemClock kLookClock;
 constexpr uid_t kNobody = 65534;
 
 // Every file of a folder with its bytes, its owner and its rights.
@@ -52,7 +52,7 @@ int ended(pid_t child) {
     return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
 }
 
-Result<std::int64_t> count(Store& store, const std::string& table) {
+Result<std::int64_t> count_of_table(Store& store, const std::string& table) {
     std::int64_t count = -1;
     auto done =
         store.query({"select count(*) from " + table, {}, {}}, [&](const RowView& row) -> Result<> {
@@ -73,9 +73,9 @@ Result<> add_variable(Store& store, const std::string& name) {
 
 // How many variables one who looks sees; the exit code of its process. 100: it cannot look.
 int variables_seen(const std::string& file) {
-    auto store = SqliteStore::open_looking(file, kClock, {});
+    auto store = SqliteStore::open_looking(file, kLookClock, {});
     if (!store) return 100;
-    const auto seen = count(**store, "variables");
+    const auto seen = count_of_table(**store, "variables");
     return seen ? static_cast<int>(*seen) : 101;
 }
 
@@ -91,9 +91,9 @@ protected:
         int pipe[2] = {};
         if (::pipe(pipe) != 0) return -1;
         const pid_t child = start([&] {
-            auto store = SqliteStore::open(file, kClock);
+            auto store = SqliteStore::open(file, kLookClock);
             if (!store) return 1;
-            auto tape = SqliteTape::open(file, kClock);
+            auto tape = SqliteTape::open(file, kLookClock);
             if (!tape || !add_variable(**store, name)) return 2;
             if (::write(pipe[1], "!", 1) != 1) return 3;
             for (;;) ::pause();
@@ -107,7 +107,7 @@ protected:
 
     void make_and_close() {
         ASSERT_EQ(ended(start([&] {
-                      auto store = SqliteStore::open(file, kClock);
+                      auto store = SqliteStore::open(file, kLookClock);
                       return store && add_variable(**store, "first") ? 0 : 1;
                   })),
                   0);
@@ -176,10 +176,10 @@ TEST_F(Looking, WithoutItsWalTheFileIsReadAsOneThatNobodyChanges) {
     std::filesystem::remove(file + "-shm");
     const auto before = picture_of(folder.path());
     EXPECT_EQ(as_nobody([&] {
-                  auto store = SqliteStore::open_looking(file, kClock, {});
+                  auto store = SqliteStore::open_looking(file, kLookClock, {});
                   if (!store) return 100;
                   if (!(*store)->is_unchanging()) return 99;
-                  const auto seen = count(**store, "variables");
+                  const auto seen = count_of_table(**store, "variables");
                   return seen ? static_cast<int>(*seen) : 101;
               }),
               1);
@@ -193,7 +193,7 @@ TEST_F(Looking, AFileThatIsInUseIsNotReadWithoutLocks) {
     EXPECT_EQ(as_nobody([&] {
                   LookOptions options;
                   options.in_use = [] { return Result<bool>(true); };
-                  const auto store = SqliteStore::open_looking(file, kClock, options);
+                  const auto store = SqliteStore::open_looking(file, kLookClock, options);
                   if (store) return 1;
                   if (store.error().kind != ErrorKind::unavailable) return 2;
                   return store.error().what.find("-wal") == std::string::npos ? 3 : 0;
@@ -208,14 +208,14 @@ TEST_F(Looking, AFileWhoseWalWasDeletedUnderItsRecorderIsNotOpened) {
     const auto before = picture_of(folder.path());
     LookOptions options;
     options.in_use = [] { return Result<bool>(true); };
-    const auto store = SqliteStore::open_looking(file, kClock, options);
+    const auto store = SqliteStore::open_looking(file, kLookClock, options);
     ASSERT_FALSE(store);
     EXPECT_NE(store.error().what.find("-wal was deleted"), std::string::npos) << store.error().what;
     EXPECT_EQ(picture_of(folder.path()), before);
     ASSERT_EQ(::kill(recorder, SIGKILL), 0);
     ended(recorder);
     options.in_use = [] { return Result<bool>(false); };
-    EXPECT_TRUE(SqliteStore::open_looking(file, kClock, options)) << "nobody has it any more";
+    EXPECT_TRUE(SqliteStore::open_looking(file, kLookClock, options)) << "nobody has it any more";
 }
 
 TEST_F(Looking, WhatIsReadWithoutLocksWhileSomebodyWritesIsRefused) {
@@ -228,17 +228,17 @@ TEST_F(Looking, WhatIsReadWithoutLocksWhileSomebodyWritesIsRefused) {
     ASSERT_EQ(::pipe(written), 0);
     const pid_t reader = start([&] {
         if (::setgid(kNobody) != 0 || ::setuid(kNobody) != 0) return 120;
-        auto store = SqliteStore::open_looking(file, kClock, {});
+        auto store = SqliteStore::open_looking(file, kLookClock, {});
         char go = 0;
         if (!store || ::write(opened[1], "!", 1) != 1 || ::read(written[0], &go, 1) != 1) return 1;
-        const auto seen = count(**store, "variables");
+        const auto seen = count_of_table(**store, "variables");
         if (seen) return 2;
         return seen.error().what.find("began to write") == std::string::npos ? 3 : 0;
     });
     char go = 0;
     ASSERT_EQ(::read(opened[0], &go, 1), 1);
     EXPECT_EQ(ended(start([&] {
-                  auto store = SqliteStore::open(file, kClock);
+                  auto store = SqliteStore::open(file, kLookClock);
                   return store && add_variable(**store, "second") ? 0 : 1;
               })),
               0);
@@ -248,19 +248,19 @@ TEST_F(Looking, WhatIsReadWithoutLocksWhileSomebodyWritesIsRefused) {
 }
 
 TEST_F(Looking, ThereIsNothingToLookAtBeforeTheFirstRun) {
-    const auto missing = SqliteStore::open_looking(file, kClock, {});
+    const auto missing = SqliteStore::open_looking(file, kLookClock, {});
     ASSERT_FALSE(missing);
     EXPECT_EQ(missing.error().kind, ErrorKind::rejected);
     EXPECT_TRUE(missing.error().what.find("there is no ") != std::string::npos);
     std::ofstream(file).flush();
-    EXPECT_FALSE(SqliteStore::open_looking(file, kClock, {}));
+    EXPECT_FALSE(SqliteStore::open_looking(file, kLookClock, {}));
     EXPECT_EQ(std::filesystem::file_size(file), 0U);
     EXPECT_FALSE(std::filesystem::exists(file + "-shm"));
 }
 
 TEST_F(Looking, WhoLooksWritesNothing) {
     make_and_close();
-    auto store = SqliteStore::open_looking(file, kClock, {});
+    auto store = SqliteStore::open_looking(file, kLookClock, {});
     ASSERT_TRUE(store) << store.error().what;
     EXPECT_FALSE(add_variable(**store, "second"));
     EXPECT_FALSE((*store)->acquire_lease("nobody"));
@@ -276,7 +276,7 @@ TEST_F(Looking, AnOlderFileIsReadAsItIs) {
         first[0], "alter table things add column price text default 'none'",
         "create table others (name text); create view named as select name from things"};
     {
-        auto old = open_file(file, {"part", first}, kClock, {});
+        auto old = open_file(file, {"part", first}, kLookClock, {});
         ASSERT_TRUE(old) << old.error().what;
         ASSERT_TRUE((*old)->execute("insert into things values ('bitcoin')"));
     }
@@ -303,13 +303,13 @@ TEST_F(Looking, AnOlderFileIsReadAsItIs) {
 // A feed that was configured since the last run.
 TEST_F(Looking, ATableThatIsNotThereYetReadsAsEmpty) {
     make_and_close();
-    auto store = SqliteStore::open_looking(file, kClock, {});
+    auto store = SqliteStore::open_looking(file, kLookClock, {});
     ASSERT_TRUE(store) << store.error().what;
     const PriceTable table{"gold_records", RecordForm::stock};
     ASSERT_TRUE((*store)->ensure_table(table));
     ASSERT_TRUE((*store)->ensure_table(table));
     for (int i = 0; i < 3; ++i) {
-        const auto seen = count(**store, "gold_prices");
+        const auto seen = count_of_table(**store, "gold_prices");
         ASSERT_TRUE(seen) << seen.error().what;
         EXPECT_EQ(*seen, 0);
     }
@@ -318,23 +318,24 @@ TEST_F(Looking, ATableThatIsNotThereYetReadsAsEmpty) {
 TEST_F(Looking, CapturesAndSpoolAreReadByAnotherUser) {
     const std::string captures = folder.file("t.captures.db");
     const std::string spool = folder.file("t.spool.db");
-    ASSERT_EQ(ended(start([&] {
-                  auto opened = SqliteCaptures::open(captures, kClock);
-                  if (!opened) return 1;
-                  const std::vector<std::pair<std::string, std::string>> none;
-                  if (!(*opened)->put({"https://a", 200, none, "body", kClock.now()})) return 2;
-                  auto kept = SpoolFile::open(spool, kClock);
-                  const std::vector<OutgoingMessage> messages{{"t", "k", "v", kClock.now(), {}}};
-                  return kept && (*kept)->put(messages) ? 0 : 3;
-              })),
-              0);
+    ASSERT_EQ(
+        ended(start([&] {
+            auto opened = SqliteCaptures::open(captures, kLookClock);
+            if (!opened) return 1;
+            const std::vector<std::pair<std::string, std::string>> none;
+            if (!(*opened)->put({"https://a", 200, none, "body", kLookClock.now()})) return 2;
+            auto kept = SpoolFile::open(spool, kLookClock);
+            const std::vector<OutgoingMessage> messages{{"t", "k", "v", kLookClock.now(), {}}};
+            return kept && (*kept)->put(messages) ? 0 : 3;
+        })),
+        0);
     const auto before = picture_of(folder.path());
     EXPECT_EQ(as_nobody([&] {
-                  auto looked = SqliteCaptures::open_looking(captures, kClock, {});
+                  auto looked = SqliteCaptures::open_looking(captures, kLookClock, {});
                   if (!looked) return 1;
                   const auto sizes = (*looked)->sizes();
                   if (!sizes || sizes->captures != 1) return 2;
-                  auto waiting = SpoolFile::open_looking(spool, kClock, {});
+                  auto waiting = SpoolFile::open_looking(spool, kLookClock, {});
                   if (!waiting) return 3;
                   const auto spooled = (*waiting)->sizes();
                   return spooled && spooled->messages == 1 ? 0 : 4;

@@ -25,17 +25,17 @@ namespace {
 
 using namespace std::chrono_literals;
 
-const SystemClock kClock;
+const SystemClock kFileClock;
 const std::vector<Statement> kInsert{
     {"insert into variables (name, value, is_secret) select 'n' || count(*), '', 0 from variables",
      {},
      {}}};
 
 std::vector<OutgoingMessage> message() {
-    return {{"coin_topic", "bitcoin", "22470.52", kClock.now(), {}}};
+    return {{"coin_topic", "bitcoin", "22470.52", kFileClock.now(), {}}};
 }
 
-std::string bytes_of(const std::string& path) {
+std::string read_bytes(const std::string& path) {
     std::ifstream file(path, std::ios::binary);
     return {std::istreambuf_iterator<char>(file), {}};
 }
@@ -57,10 +57,10 @@ std::ostream& operator<<(std::ostream& out, const Deed& deed) { return out << de
 class Replaced : public ::testing::TestWithParam<Deed> {
 protected:
     void SetUp() override {
-        auto store_opened = SqliteStore::open(file, kClock);
+        auto store_opened = SqliteStore::open(file, kFileClock);
         ASSERT_TRUE(store_opened) << store_opened.error().what;
         store = *std::move(store_opened);
-        auto tape_opened = SqliteTape::open(file, kClock, {1s, store->gate()});
+        auto tape_opened = SqliteTape::open(file, kFileClock, {1s, store->gate()});
         ASSERT_TRUE(tape_opened) << tape_opened.error().what;
         tape = *std::move(tape_opened);
         ASSERT_TRUE(tape->ensure_topic("coin_topic", 1));
@@ -79,7 +79,7 @@ TEST_P(Replaced, NothingIsReportedOfWhatWentIntoTheFileAndEverythingIsKept) {
     GetParam().act(file);
     EXPECT_FALSE(store->check_files());
     EXPECT_FALSE(tape->check_files());
-    const std::string left = bytes_of(file);
+    const std::string left = read_bytes(file);
     const bool has_wal = std::filesystem::exists(file + "-wal");
     const auto appended = tape->append(message());
     ASSERT_FALSE(appended) << "a message was reported that nobody will find";
@@ -101,11 +101,11 @@ TEST_P(Replaced, NothingIsReportedOfWhatWentIntoTheFileAndEverythingIsKept) {
     EXPECT_EQ(count_in(rescued->path, "variables"), 2);
     tape.reset();
     store.reset();
-    EXPECT_TRUE(bytes_of(file) == left) << "what is in the file's place was written to";
+    EXPECT_TRUE(read_bytes(file) == left) << "what is in the file's place was written to";
     EXPECT_EQ(std::filesystem::exists(file + "-wal"), has_wal) << "a WAL was deleted";
     // And it is a file to go on with.
-    ASSERT_TRUE(SqliteStore::open(rescued->path, kClock));
-    ASSERT_TRUE(SqliteTape::open(rescued->path, kClock));
+    ASSERT_TRUE(SqliteStore::open(rescued->path, kFileClock));
+    ASSERT_TRUE(SqliteTape::open(rescued->path, kFileClock));
 }
 
 INSTANTIATE_TEST_SUITE_P(
@@ -126,16 +126,16 @@ INSTANTIATE_TEST_SUITE_P(
 
 TEST_F(Replaced, WhatIsAsItWasNeedsNoRescue) {
     EXPECT_FALSE(store->rescue());
-    EXPECT_FALSE(tape->rescue(kClock.now()));
+    EXPECT_FALSE(tape->rescue(kFileClock.now()));
 }
 
 TEST(ReplacedLink, AFileThatWasOpenedByALinkIsWatchedWhereItIs) {
     const TempFolder folder;
     const std::string file = folder.file("t.db");
-    ASSERT_TRUE(SqliteStore::open(file, kClock));
+    ASSERT_TRUE(SqliteStore::open(file, kFileClock));
     const std::string link = folder.file("link.db");
     std::filesystem::create_symlink(file, link);
-    const auto store = SqliteStore::open(link, kClock);
+    const auto store = SqliteStore::open(link, kFileClock);
     ASSERT_TRUE(store) << store.error().what;
     ASSERT_TRUE((*store)->transact(kInsert));
     std::filesystem::remove(file + "-wal");
@@ -165,7 +165,7 @@ TEST_F(Replaced, AHolderWhoseLeaseIsDeletedWritesNoMore) {
 TEST(ReplacedJournal, NothingIsReportedOfWhatWentIntoADeletedFile) {
     const TempFolder folder;
     const std::string file = folder.file("t.journal.db");
-    const auto journal = StatementJournal::open(file, kClock);
+    const auto journal = StatementJournal::open(file, kFileClock);
     ASSERT_TRUE(journal);
     ASSERT_TRUE((*journal)->append(kInsert));
     std::filesystem::remove(file);
@@ -177,7 +177,7 @@ TEST(ReplacedJournal, NothingIsReportedOfWhatWentIntoADeletedFile) {
 TEST(ReplacedSpool, NothingIsReportedOfWhatWentIntoADeletedFile) {
     const TempFolder folder;
     const std::string file = folder.file("t.spool.db");
-    const auto spool = SpoolFile::open(file, kClock);
+    const auto spool = SpoolFile::open(file, kFileClock);
     ASSERT_TRUE(spool);
     ASSERT_TRUE((*spool)->put(message()));
     std::filesystem::remove(file);
@@ -191,13 +191,13 @@ TEST(ReplacedCaptures, AreKeptInAFreshFileAfterwards) {
     for (const char* suffix : {"", "-wal"}) {
         const TempFolder folder;
         const std::string file = folder.file("t.captures.db");
-        const auto captures = SqliteCaptures::open(file, kClock);
+        const auto captures = SqliteCaptures::open(file, kFileClock);
         ASSERT_TRUE(captures);
         const std::vector<std::pair<std::string, std::string>> none;
-        ASSERT_TRUE((*captures)->put({"https://a", 200, none, "first", kClock.now()}));
+        ASSERT_TRUE((*captures)->put({"https://a", 200, none, "first", kFileClock.now()}));
         std::filesystem::remove(file + suffix);
-        EXPECT_FALSE((*captures)->put({"https://a", 200, none, "second", kClock.now()}));
-        const auto third = (*captures)->put({"https://a", 200, none, "third", kClock.now()});
+        EXPECT_FALSE((*captures)->put({"https://a", 200, none, "second", kFileClock.now()}));
+        const auto third = (*captures)->put({"https://a", 200, none, "third", kFileClock.now()});
         ASSERT_TRUE(third) << third.error().what;
         const auto kept = (*captures)->get(*third);
         ASSERT_TRUE(kept && *kept && (*kept)->body);
@@ -214,7 +214,7 @@ TEST(ReplacedCaptures, AreKeptInAFreshFileAfterwards) {
 const std::vector<std::pair<std::string, std::string>> kNoHeaders;
 
 CapturedAnswer answer_of(std::string_view body) {
-    return {"https://a", 200, kNoHeaders, body, kClock.now()};
+    return {"https://a", 200, kNoHeaders, body, kFileClock.now()};
 }
 
 // What `record` does in a process that ends as by kill -9: nothing is closed.
@@ -233,7 +233,7 @@ TEST(ReplacedCaptures, ThatWereMovedComeBackWholeThoughTheRecorderWasKilled) {
     const std::string file = folder.file("t.captures.db");
     std::string first;
     in_a_killed_process([&] {
-        auto captures = SqliteCaptures::open(file, kClock);
+        auto captures = SqliteCaptures::open(file, kFileClock);
         if (!captures || !(*captures)->put(answer_of("first"))) return false;
         std::filesystem::rename(file, file + ".moved");
         if ((*captures)->put(answer_of("second"))) return false;
@@ -248,7 +248,7 @@ TEST(ReplacedCaptures, ThatWereMovedComeBackWholeThoughTheRecorderWasKilled) {
     });
     std::vector<std::string> told;
     const auto captures = SqliteCaptures::open_for_recording(
-        file, kClock, [&](const Error& error) { told.push_back(error.what); });
+        file, kFileClock, [&](const Error& error) { told.push_back(error.what); });
     EXPECT_TRUE(told.empty()) << told.front();
     for (const char* body : {"first", "second"}) {
         const auto kept = captures->get(hex(sha256(body)));
@@ -267,7 +267,7 @@ TEST(ReplacedCaptures, ThatWereMovedComeBackWholeThoughTheRecorderWasKilled) {
 TEST(ReplacedCaptures, ThatComeBackAreWrittenOn) {
     const TempFolder folder;
     const std::string file = folder.file("t.captures.db");
-    const auto captures = SqliteCaptures::open(file, kClock);
+    const auto captures = SqliteCaptures::open(file, kFileClock);
     ASSERT_TRUE(captures && (*captures)->put(answer_of("first")));
     std::filesystem::rename(file, file + ".moved");
     EXPECT_FALSE((*captures)->put(answer_of("second")));
@@ -286,15 +286,15 @@ TEST(DamagedCaptures, AreSetAsideAsTheyAreAndANewFileIsBegun) {
     const TempFolder folder;
     const std::string file = folder.file("t.captures.db");
     {
-        const auto captures = SqliteCaptures::open(file, kClock);
+        const auto captures = SqliteCaptures::open(file, kFileClock);
         ASSERT_TRUE(captures && (*captures)->put(answer_of("first")));
     }
     std::filesystem::resize_file(file, 5000);
     for (const int size : {5000, 50}) {
         std::vector<std::string> told;
-        EXPECT_FALSE(SqliteCaptures::open(file, kClock)) << "it is whole";
+        EXPECT_FALSE(SqliteCaptures::open(file, kFileClock)) << "it is whole";
         const auto captures = SqliteCaptures::open_for_recording(
-            file, kClock, [&](const Error& error) { told.push_back(error.what); });
+            file, kFileClock, [&](const Error& error) { told.push_back(error.what); });
         ASSERT_EQ(told.size(), 1U);
         const auto aside = files_set_aside(file);
         ASSERT_EQ(aside.size(), size == 5000 ? 1U : 2U);
@@ -312,7 +312,7 @@ TEST(DamagedCaptures, ThatAreAnotherProgramsAreLeftAndTriedAgain) {
     std::filesystem::create_directory(file);
     std::vector<std::string> told;
     const auto captures = SqliteCaptures::open_for_recording(
-        file, kClock, [&](const Error& error) { told.push_back(error.what); });
+        file, kFileClock, [&](const Error& error) { told.push_back(error.what); });
     EXPECT_EQ(told.size(), 1U);
     EXPECT_FALSE(captures->put(answer_of("first")));
     EXPECT_FALSE(captures->sizes());
@@ -329,7 +329,7 @@ protected:
         ASSERT_EQ(::pipe(pipe), 0);
         holder = ::fork();
         if (holder == 0) {
-            const auto store = SqliteStore::open(file, kClock);
+            const auto store = SqliteStore::open(file, kFileClock);
             const auto lease = store ? (*store)->acquire_lease("the first")
                                      : Result<std::unique_ptr<Lease>>(store.error());
             if (lease && ::write(pipe[1], "!", 1) == 1) {
@@ -359,7 +359,7 @@ protected:
 TEST_F(Holder, IsNamedInTheDatabaseTooAndKeepsOthersAwayWithoutTheFileOfTheLease) {
     std::filesystem::remove(file + "-lease");
     {
-        const auto store = SqliteStore::open(file, kClock);
+        const auto store = SqliteStore::open(file, kFileClock);
         ASSERT_TRUE(store) << store.error().what;
         const auto second = (*store)->acquire_lease("the second");
         ASSERT_FALSE(second) << "two recorders at one file";
@@ -367,7 +367,7 @@ TEST_F(Holder, IsNamedInTheDatabaseTooAndKeepsOthersAwayWithoutTheFileOfTheLease
         EXPECT_NE(second.error().what.find("the first"), std::string::npos) << second.error().what;
     }
     end();
-    const auto store = SqliteStore::open(file, kClock);
+    const auto store = SqliteStore::open(file, kFileClock);
     ASSERT_TRUE(store) << store.error().what;
     const auto third = (*store)->acquire_lease("the third");
     EXPECT_TRUE(third) << "a dead holder is none: " << third.error().what;
@@ -378,7 +378,7 @@ TEST_F(Holder, HoldsNothingOnceItIsDeadThoughItsParentHasNotTakenNoteOfIt) {
     ASSERT_EQ(::kill(holder, SIGKILL), 0);
     siginfo_t died{};
     ASSERT_EQ(::waitid(P_PID, static_cast<id_t>(holder), &died, WEXITED | WNOWAIT), 0);
-    const auto store = SqliteStore::open(file, kClock);
+    const auto store = SqliteStore::open(file, kFileClock);
     ASSERT_TRUE(store) << store.error().what;
     const auto next = (*store)->acquire_lease("the next");
     EXPECT_TRUE(next) << next.error().what;
@@ -387,11 +387,11 @@ TEST_F(Holder, HoldsNothingOnceItIsDeadThoughItsParentHasNotTakenNoteOfIt) {
 TEST_F(Holder, DoesNotHoldACopyOfTheFile) {
     const std::string copy = folder.file("copy.db");
     {
-        const auto store = SqliteStore::open(file, kClock);
+        const auto store = SqliteStore::open(file, kFileClock);
         ASSERT_TRUE(store) << store.error().what;
         ASSERT_TRUE((*store)->backup(copy, [](int) {}));
     }
-    const auto store = SqliteStore::open(copy, kClock);
+    const auto store = SqliteStore::open(copy, kFileClock);
     ASSERT_TRUE(store) << store.error().what;
     EXPECT_TRUE((*store)->acquire_lease("of the copy"));
 }
@@ -417,7 +417,7 @@ TEST(ReplacedNote, IsTakenIntoTheTableByTheNextHolderOfTheLease) {
     ASSERT_TRUE(
         keep_replaced_note(file, {*since, *noticed, "t.db: was\tdeleted", "t.db.rescued-1"}));
     std::ofstream(file + "-replaced", std::ios::app) << "2026-11-24T10:00";  // cut short
-    const auto store = SqliteStore::open(file, kClock);
+    const auto store = SqliteStore::open(file, kFileClock);
     ASSERT_TRUE(store) << store.error().what;
     {
         const auto lease = (*store)->acquire_lease("the next");

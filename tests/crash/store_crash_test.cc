@@ -23,7 +23,7 @@ namespace {
 constexpr Timestamp kStart{std::chrono::microseconds(1'764'000'000'000'000)};
 constexpr int kRounds = 3;
 const std::string kTopic = "coin_topic";
-const PriceTable kTable{"coin_records", RecordForm::coin};
+const PriceTable kCoins{"coin_records", RecordForm::coin};
 
 std::string object(std::string_view coin, std::string_view price, Timestamp slot) {
     return fmt::format(
@@ -32,8 +32,8 @@ std::string object(std::string_view coin, std::string_view price, Timestamp slot
         coin, price, format_rfc3339(slot), format_rfc3339(slot + std::chrono::milliseconds(413)));
 }
 
-OutgoingMessage message(const std::string& topic, const std::string& key, std::string value,
-                        int second) {
+OutgoingMessage message_to(const std::string& topic, const std::string& key, std::string value,
+                           int second) {
     return {topic, key, std::move(value), kStart + std::chrono::seconds(second), {}};
 }
 
@@ -51,13 +51,13 @@ std::vector<OutgoingMessage> sent_in(int round) {
                             "",
                             {}});
     const int second = round * 300;
-    return {message(kTopic, "bitcoin", object("bitcoin", "22470.52", slot), second),
-            message(kTopic, "ethereum", object("ethereum", "1641.10", slot), second),
-            message(kTopic, "bitcoin", object("bitcoin", "22470.52", slot), second),   // again
-            message(kTopic, "ethereum", object("ethereum", "1641.20", slot), second),  // differs
-            message(kTopic, "", "no JSON", second),
-            message(kTopic, "", R"([{"coin_name":"bnb","current_price":280.1}])", second),
-            message(std::string(kOutcomesTopic), run.run_id, encode_outcomes(run), second)};
+    return {message_to(kTopic, "bitcoin", object("bitcoin", "22470.52", slot), second),
+            message_to(kTopic, "ethereum", object("ethereum", "1641.10", slot), second),
+            message_to(kTopic, "bitcoin", object("bitcoin", "22470.52", slot), second),   // again
+            message_to(kTopic, "ethereum", object("ethereum", "1641.20", slot), second),  // differs
+            message_to(kTopic, "", "no JSON", second),
+            message_to(kTopic, "", R"([{"coin_name":"bnb","current_price":280.1}])", second),
+            message_to(std::string(kOutcomesTopic), run.run_id, encode_outcomes(run), second)};
 }
 
 // One life of the program: it goes on from what is in the file, up to its end or its death.
@@ -73,7 +73,7 @@ Result<> live(const std::string& path, Calls& calls) {
     FaultyTape tape(**opened_tape, calls);
     const int null = ::open("/dev/null", O_WRONLY | O_CLOEXEC);
     Log log(null, LogFormat::text, Severity::error, clock);
-    Result<> done = store.ensure_table(kTable);
+    Result<> done = store.ensure_table(kCoins);
     for (const std::string& topic : {kTopic, std::string(kOutcomesTopic)}) {
         if (done) done = tape.ensure_topic(topic, 1);
     }
@@ -102,7 +102,7 @@ Result<> live(const std::string& path, Calls& calls) {
         }
         if (!done) break;
         LoaderOptions loading;
-        loading.topics = {{kTopic, kTable}, {std::string(kOutcomesTopic), std::nullopt}};
+        loading.topics = {{kTopic, kCoins}, {std::string(kOutcomesTopic), std::nullopt}};
         loading.batch.bytes = 400;  // several batches a round
         Loader loader(tape, store, clock, log, loading);
         const auto loaded = loader.run({}, true);

@@ -24,7 +24,7 @@ constexpr milliseconds kLongestRest = 2s;
 constexpr int kLockTries = 10;
 
 // "tapedeck" and one: told apart from the lock under which tables are made.
-constexpr std::string_view kLock = "8385524741126153068";
+constexpr std::string_view kLeaseLock = "8385524741126153068";
 
 }  // namespace
 
@@ -36,7 +36,7 @@ Result<std::optional<std::string>> find_lease_holder(PostgresConnection& connect
                     " and l.granted and (l.classid::bigint << 32) + l.objid::bigint = {}"
                     " and l.database = (select oid from pg_database where datname ="
                     " current_database())",
-                    kLock),
+                    kLeaseLock),
         {});
     if (!found) return found.error();
     if (PQntuples(found->get()) == 0) return std::optional<std::string>();
@@ -91,7 +91,7 @@ Result<> HeldLease::end_former(PostgresConnection& connection) {
             " a.pid = l.pid where l.pid = {} and coalesce(a.application_name = {}, true)"
             " and l.locktype = 'advisory' and l.granted"
             " and (l.classid::bigint << 32) + l.objid::bigint = {}",
-            former_, literal(settings_.application_name.substr(0, 63)), kLock),
+            former_, literal(settings_.application_name.substr(0, 63)), kLeaseLock),
         {});
     if (!ended) return ended.error();
     if (PQntuples(ended->get()) == 0) return {};  // it is somebody else's, or nobody's any more
@@ -110,7 +110,7 @@ Result<> HeldLease::lock(std::stop_token stop) {
     PostgresConnection& connection = **opened;
     for (int tries = 1;; ++tries) {
         const auto locked =
-            connection.run(fmt::format("select pg_try_advisory_lock({})", kLock), {});
+            connection.run(fmt::format("select pg_try_advisory_lock({})", kLeaseLock), {});
         if (!locked) return locked.error();
         if (PostgresRow(locked->get(), 0).integer(0) != 0) break;
         if (auto ended = end_former(connection); !ended) return ended;

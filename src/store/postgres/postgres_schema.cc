@@ -12,7 +12,7 @@ namespace tapedeck {
 namespace {
 
 // "tapedeck" as a number: the advisory lock under which tables are made.
-constexpr std::string_view kLock = "8385524741126153067";
+constexpr std::string_view kTablesLock = "8385524741126153067";
 
 // The first row of an answer; `row` is not called where there is none.
 Result<> ask(PostgresConnection& connection, const std::string& sql,
@@ -60,13 +60,14 @@ Result<> check_not_newer(PostgresConnection& connection, std::int64_t version) {
 // begins: an advisory lock does not make a transaction see what others have made meanwhile, its
 // beginning does.
 Result<> under_lock(PostgresConnection& connection, const std::function<Result<>()>& steps) {
-    auto done = connection.execute(fmt::format("select pg_advisory_lock({})", kLock));
+    auto done = connection.execute(fmt::format("select pg_advisory_lock({})", kTablesLock));
     if (!done) return done;
     done = connection.execute("begin");
     if (done) done = steps();
     if (done) done = connection.execute("commit");
     if (!done) connection.reset();
-    const auto released = connection.execute(fmt::format("select pg_advisory_unlock({})", kLock));
+    const auto released =
+        connection.execute(fmt::format("select pg_advisory_unlock({})", kTablesLock));
     return done ? released : done;
 }
 

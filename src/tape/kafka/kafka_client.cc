@@ -15,7 +15,7 @@ namespace {
 
 constexpr std::chrono::milliseconds kLeastSetupTimeout{1'000};  // librdkafka's own bound
 
-std::string milliseconds(std::chrono::milliseconds duration) {
+std::string milliseconds_text(std::chrono::milliseconds duration) {
     return std::to_string(duration.count());
 }
 
@@ -68,9 +68,9 @@ KafkaSettings common_settings(const KafkaOptions& options) {
         {"client.id", options.client_id},
         {"security.protocol", std::string(protocol_of(options))},
         {"allow.auto.create.topics", "false"},
-        {"socket.timeout.ms", milliseconds(options.request_timeout)},
+        {"socket.timeout.ms", milliseconds_text(options.request_timeout)},
         {"socket.connection.setup.timeout.ms",
-         milliseconds(std::max(options.request_timeout, kLeastSetupTimeout))},
+         milliseconds_text(std::max(options.request_timeout, kLeastSetupTimeout))},
         {"socket.nagle.disable", "true"},
         {"socket.keepalive.enable", "true"},
         {"reconnect.backoff.max.ms", "1000"},

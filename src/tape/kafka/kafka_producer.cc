@@ -10,7 +10,7 @@
 namespace tapedeck {
 namespace {
 
-std::string_view name_of(KafkaCompression compression) {
+std::string_view name_of_compression(KafkaCompression compression) {
     switch (compression) {
         case KafkaCompression::none:
             return "none";
@@ -24,12 +24,12 @@ std::string_view name_of(KafkaCompression compression) {
     return "";
 }
 
-KafkaSettings settings_of(const KafkaOptions& options) {
+KafkaSettings producer_settings(const KafkaOptions& options) {
     return {
         {"enable.idempotence", "true"},
         {"acks", "all"},
         {"partitioner", "murmur2_random"},
-        {"compression.codec", std::string(name_of(options.compression))},
+        {"compression.codec", std::string(name_of_compression(options.compression))},
         {"message.timeout.ms", std::to_string(options.message_timeout.count())},
         {"message.max.bytes", std::to_string(options.max_message_bytes)},
         {"linger.ms", "1"},
@@ -60,7 +60,7 @@ std::string naming(const OutgoingMessage& message) {
 }  // namespace
 
 Result<std::unique_ptr<KafkaProducer>> KafkaProducer::open(const KafkaOptions& options) {
-    auto client = KafkaClient::open(options, RD_KAFKA_PRODUCER, settings_of(options),
+    auto client = KafkaClient::open(options, RD_KAFKA_PRODUCER, producer_settings(options),
                                     RD_KAFKA_EVENT_DR | RD_KAFKA_EVENT_ERROR);
     if (!client) return client.error();
     return std::unique_ptr<KafkaProducer>(

@@ -83,7 +83,7 @@ TEST_P(PostgresTroubleTest, IsFoundByATrial) {
     EXPECT_NE(sentences[0].find(GetParam().said), std::string::npos) << sentences[0];
 }
 
-std::string trigger(const std::string& table, const std::string& when, const std::string& does) {
+std::string trigger_on(const std::string& table, const std::string& when, const std::string& does) {
     return "create function somebodys() returns trigger language plpgsql as $$ begin " + does +
            " end $$; create " + when + " insert on " + table +
            " for each row execute function somebodys()";
@@ -93,29 +93,30 @@ INSTANTIATE_TEST_SUITE_P(
     Troubles, PostgresTroubleTest,
     ::testing::Values(
         Trouble{"ATriggerThatIgnoresRows",
-                trigger("stock_records", "trigger s before", "return null;"),
+                trigger_on("stock_records", "trigger s before", "return null;"),
                 "stock_records took 0 rows of 1"},
         Trouble{"ATriggerThatRounds",
-                trigger("coin_records", "trigger s before",
-                        "new.price := round(new.price, 2); return new;"),
+                trigger_on("coin_records", "trigger s before",
+                           "new.price := round(new.price, 2); return new;"),
                 "coin_records keeps '1234567.89' in its column price"},
         Trouble{"ATriggerThatRoundsAfterwards",
-                trigger("stock_records", "trigger s after",
-                        "update stock_records set previous_close = 2.3 where id = new.id;"
-                        " return null;"),
+                trigger_on("stock_records", "trigger s after",
+                           "update stock_records set previous_close = 2.3 where id = new.id;"
+                           " return null;"),
                 "stock_records keeps '2.3' in its column previous_close where it was given '2.25'"},
-        Trouble{"ATriggerThatRaises",
-                trigger("coin_records", "trigger s before", "raise exception 'not on my watch';"),
-                "not on my watch"},
+        Trouble{
+            "ATriggerThatRaises",
+            trigger_on("coin_records", "trigger s before", "raise exception 'not on my watch';"),
+            "not on my watch"},
         Trouble{"ATriggerThatRaisesAtTheEnd",
                 "create function somebodys() returns trigger language plpgsql as $$ begin raise "
                 "exception 'not on my watch'; end $$; create constraint trigger s after insert on "
                 "coin_records deferrable initially deferred for each row execute function "
                 "somebodys()",
                 "not on my watch"},
-        Trouble{"ATriggerOnATableOfOurs", trigger("batches", "trigger s before", "return null;"),
+        Trouble{"ATriggerOnATableOfOurs", trigger_on("batches", "trigger s before", "return null;"),
                 "batches took 0 rows of 1"},
-        Trouble{"ATriggerOnAccounts", trigger("attempts", "trigger s before", "return null;"),
+        Trouble{"ATriggerOnAccounts", trigger_on("attempts", "trigger s before", "return null;"),
                 "attempts took 0 rows of 1"},
         Trouble{"AColumnThatRounds",
                 "drop view coin_prices; drop view coin_latest; alter table coin_records alter"
