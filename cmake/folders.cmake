@@ -30,6 +30,10 @@ target_include_directories(tapedeck_options INTERFACE ${PROJECT_SOURCE_DIR}/src)
 target_compile_options(tapedeck_options INTERFACE -Wall -Wextra -Wconversion -Werror
     $<$<COMPILE_LANGUAGE:CXX>:-Wpedantic>)
 target_link_libraries(tapedeck_options INTERFACE Threads::Threads)
+if(CMAKE_UNITY_BUILD)  # which is for one unit that includes another's class; here all are one unit
+    target_compile_options(tapedeck_options INTERFACE
+        $<$<COMPILE_LANGUAGE:CXX>:-Wno-subobject-linkage>)
+endif()
 if(TAPEDECK_SANITIZE)
     target_compile_options(tapedeck_options INTERFACE -fsanitize=${TAPEDECK_SANITIZE}
         -fno-sanitize-recover=all -fno-omit-frame-pointer)
