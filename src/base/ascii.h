@@ -15,6 +15,8 @@ inline std::string lower_ascii(std::string_view text) {
     return lower;
 }
 
+constexpr bool is_digit(char c) { return c >= '0' && c <= '9'; }
+
 // What a hexadecimal digit counts, 0 to 15; -1 for any other byte.
 constexpr int hex_digit(char c) {
     if (c >= '0' && c <= '9') return c - '0';

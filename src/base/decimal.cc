@@ -5,6 +5,8 @@
 #include <optional>
 #include <utility>
 
+#include "base/ascii.h"
+
 namespace tapedeck {
 namespace {
 
@@ -30,8 +32,6 @@ constexpr UInt128 magnitude(Int128 value) {
 constexpr Int128 with_sign(UInt128 value, bool negative) {
     return negative ? -static_cast<Int128>(value) : static_cast<Int128>(value);
 }
-
-constexpr bool is_digit(char c) { return c >= '0' && c <= '9'; }
 
 Error not_a_number(std::string_view text) {
     return {ErrorKind::malformed, "not a decimal number: " + in_quotes(text)};

@@ -77,12 +77,7 @@ constexpr auto kStocks = std::to_array<StockRow>({
 });
 
 bool same_text(std::string_view left, std::string_view right) {
-    return std::ranges::equal(left, right, [](char a, char b) {
-        const auto lower = [](char c) {
-            return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
-        };
-        return lower_ascii(a) == lower_ascii(b);
-    });
+    return lower_ascii(left) == lower_ascii(right);
 }
 
 bool listed(std::string_view name) {

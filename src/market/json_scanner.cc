@@ -1,11 +1,11 @@
 #include "market/json_scanner.h"
 
+#include "base/ascii.h"
+
 namespace tapedeck {
 namespace {
 
 constexpr int kDeepest = 64;
-
-constexpr bool is_digit(char c) { return c >= '0' && c <= '9'; }
 
 void append_utf8(std::string& out, unsigned code) {
     const auto put = [&out](unsigned byte) { out += static_cast<char>(byte); };
