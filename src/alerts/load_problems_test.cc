@@ -96,8 +96,8 @@ TEST_F(LoadProblemsTest, DeadLettersAreOneUntilSomebodyHasSettledEach) {
 TEST_F(LoadProblemsTest, WhatWasSettledIsReadOnce) {
     by_hand(
         "with recursive ids(id) as (select 1 union all select id + 1 from ids where id < 3000) "
-        "insert into dead_letters (id, topic, partition, message_offset, key, value, reason, "
-        "recorded_at) select id, 'coin_topic', 0, id, '', '', 'no JSON', 0 from ids;"
+        "insert into dead_letters (id, topic, partition, message_offset, timestamp, value, reason, "
+        "recorded_at) select id, 'coin_topic', 0, id, 0, x'', 'no JSON', 0 from ids;"
         "insert into dead_letter_ends (letter, how, at, by_whom, why) select id, 'dropped', 0, "
         "'anna', '' from dead_letters where id <> 2500");
     SettledLetters known;
@@ -112,8 +112,8 @@ TEST_F(LoadProblemsTest, WhatWasSettledIsReadOnce) {
     EXPECT_TRUE(load_problems(*store, feeds, known)->empty());
     EXPECT_EQ(known.up_to, 2000);
     by_hand(
-        "insert into dead_letters (topic, partition, message_offset, key, value, reason, "
-        "recorded_at) values ('coin_topic', 0, 3001, '', '', 'no JSON', 0)");
+        "insert into dead_letters (topic, partition, message_offset, timestamp, value, reason, "
+        "recorded_at) values ('coin_topic', 0, 3001, 0, x'', 'no JSON', 0)");
     EXPECT_EQ(load_problems(*store, feeds, known)->size(), 1U);
 }
 
