@@ -24,6 +24,7 @@ import processes
 HERE = pathlib.Path(__file__).resolve().parent
 RELEASE = "4.2.0"
 PYARROW = "26.0.1"
+SECONDS = 600  # that a busy machine may take to start one of them
 
 
 def install(scratch):
@@ -64,7 +65,7 @@ def start_master(spark, folder, asked):
     page = asked.page or before.get("page") or processes.free_port()
     server = spark.spawn(folder / "master", "master.Master", "--port", str(port), "--webui-port", str(page))
     processes.wait_until(lambda: processes.listens(server.pid, port) and processes.listens(server.pid, page), server,
-                         folder / "master/log")
+                         folder / "master/log", SECONDS)
     return keep(folder / "master", {"pid": server.pid, "started": processes.start_time(server.pid), "port": port,
                                     "page": page, "url": f"spark://127.0.0.1:{port}"})
 
@@ -81,7 +82,8 @@ def begin_worker(spark, folder, number, cores, memory):
 
     def wait():
         log = own / "log"
-        processes.wait_until(lambda: "Successfully registered" in log.read_text(errors="replace")[begun:], server, log)
+        processes.wait_until(lambda: "Successfully registered" in log.read_text(errors="replace")[begun:], server, log,
+                             SECONDS)
         return state
     return wait
 
