@@ -206,7 +206,7 @@ void CurlTransfer::set_headers() {
     }
     add("Expect:");  // no second's wait for a "100 Continue"
     const bool typed = std::ranges::any_of(request_.headers, [](const Header& header) {
-        return lower(header.name) == "content-type";
+        return lower_ascii(header.name) == "content-type";
     });
     // libcurl would call everything that is not a file a form.
     if (!typed && request_.method == Method::put) add("Content-Type:");
