@@ -60,7 +60,12 @@ Result<Begun> Session::begin(const TapeFacts& facts) {
     }
     const auto faults = store_->try_writing(tables);
     if (!faults) return faults.error();
-    if (!faults->empty()) return Error{ErrorKind::rejected, faults->front()};
+    if (!*faults) {
+        return Error{
+            ErrorKind::rejected,
+            "the tables are to be brought up to date first, by `tapedeck check --migrate`"};
+    }
+    if (!(*faults)->empty()) return Error{ErrorKind::rejected, (*faults)->front()};
     return begin_loading(*store_, clock_, log_, config_.range, config_.identity, facts);
 }
 
