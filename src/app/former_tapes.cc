@@ -38,6 +38,7 @@ Result<> load_file(Assembly& assembly, const KnownTape& former, const std::strin
     loading.place = former.place;
     // Nobody but tapedeck has loaded from a file.
     loading.starts.others = StartChoice{};
+    loading.starts.is_asked = false;
     loading.give_up_after = give_up_after;
     Loader loader(**tape, assembly.store(), assembly.clock(), assembly.log(), std::move(loading));
     const auto loaded = loader.run(std::move(stop), true);

@@ -24,9 +24,9 @@ Result<StartChoices> start_choices(const StartOptions& options, const Settings& 
     return choices;
 }
 
-Result<> begin_loading(Assembly& assembly, const LoaderOptions& loading) {
-    const auto passing = [](const Error& error) -> Result<> {
-        if (retryable(error.kind)) return {};
+Result<StartChoices> begin_loading(Assembly& assembly, const LoaderOptions& loading) {
+    const auto passing = [&](const Error& error) -> Result<StartChoices> {
+        if (retryable(error.kind)) return loading.starts;
         return error;
     };
     const auto label = label_of(assembly.store(), assembly.tape());
@@ -36,7 +36,8 @@ Result<> begin_loading(Assembly& assembly, const LoaderOptions& loading) {
     }
     LoadingStarts starts(assembly.tape(), assembly.store(), assembly.log(), loading.starts);
     auto begun = starts.begin(loading.topics, *label, assembly.clock().now(), {});
-    return begun ? begun : passing(begun.error());
+    if (!begun) return passing(begun.error());
+    return starts.left(loading.topics, *label);
 }
 
 }  // namespace tapedeck

@@ -9,8 +9,8 @@ namespace tapedeck {
 // no time, or the topic that is not loaded.
 Result<StartChoices> start_choices(const StartOptions& options, const Settings& settings);
 
-// Decides where loading begins, before anything is asked or loaded: see LoadingStarts::begin.
-// A tape that does not answer yet is asked by the loader, when it does.
-Result<> begin_loading(Assembly& assembly, const LoaderOptions& loading);
+// Decides where loading begins, before anything is asked or loaded: see LoadingStarts::begin. Gives
+// the choices that are left to the loader: those of a tape, or a topic, that is not there yet.
+Result<StartChoices> begin_loading(Assembly& assembly, const LoaderOptions& loading);
 
 }  // namespace tapedeck

@@ -106,6 +106,7 @@ Exit verb_load(const Globals& globals, const LoadVerbOptions& options) {
     const Timestamp began = assembly.clock().now();
     auto begun = patiently(signals.token(), wait, [&] { return begin_loading(assembly, loading); });
     if (!begun) return fail_unless_stopped(begun.error(), signals);
+    loading.starts = *std::move(begun);
     auto former = patiently(signals.token(), wait, [&] {
         return load_former_tapes(assembly, signals.token(), loading.give_up_after);
     });

@@ -145,7 +145,9 @@ Result<Prepared> prepare(Assembly& assembly, const std::optional<Timestamp>& sto
     if (!loading) return loading.error();
     loading->starts = starts;
     // Before anything is expected or asked: a person may have to say where loading begins.
-    if (auto begun = begin_loading(assembly, *loading); !begun) return begun.error();
+    auto begun = begin_loading(assembly, *loading);
+    if (!begun) return begun.error();
+    loading->starts = *std::move(begun);
     if (auto noted = assembly.begin_schedule(stood_still); !noted) return noted.error();
     auto expectations = assembly.expectations();
     if (!expectations) return expectations.error();

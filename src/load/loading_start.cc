@@ -176,7 +176,8 @@ Result<std::string> LoadingStarts::begin_one(const LoadedTopic& loaded, const Ta
     const StartChoice* choice = choices_.of(topic.name);
     const auto missing = topic.without_start();
     if (topic.is_begun() || begun_.contains(topic.stored)) {
-        if (choice != nullptr && begun_.insert(topic.stored).second) {
+        const bool is_news = choice != nullptr && begun_.insert(topic.stored).second;
+        if (is_news && choices_.is_asked) {
             log_.emit(LoadingStartIsKept{topic.name});
         }
         if (missing.empty()) return std::string();
@@ -315,6 +316,18 @@ Result<> LoadingStarts::begin(std::span<const LoadedTopic> topics, const TapeLab
                              "program has loaded: {}; `--from-end` loads what comes from now on, "
                              "`--from-start` all that the topics hold (docs/from-the-original.md)",
                              open)};
+}
+
+StartChoices LoadingStarts::left(std::span<const LoadedTopic> topics,
+                                 const TapeLabel& label) const {
+    StartChoices undecided;
+    undecided.is_asked = choices_.is_asked;
+    for (const LoadedTopic& one : topics) {
+        const StartChoice* choice = choices_.of(one.topic);
+        if (choice == nullptr || begun_.contains(label.topic(one.topic))) continue;
+        undecided.by_topic.emplace(one.topic, *choice);
+    }
+    return undecided;
 }
 
 Result<std::map<TopicPartition, LoadingStart>> loading_starts(Store& store) {

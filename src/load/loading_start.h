@@ -24,6 +24,7 @@ struct StartChoice {
 struct StartChoices {
     std::optional<StartChoice> others;            // of the topics without one of their own
     std::map<std::string, StartChoice> by_topic;  // by their names on the tape
+    bool is_asked = true;  // by a person, who is told where it is decided already
 
     bool empty() const { return !others && by_topic.empty(); }
     const StartChoice* of(const std::string& topic) const;
@@ -45,6 +46,9 @@ public:
     // `rejected` where a person has to choose; the text names all such topics and what to say.
     Result<> begin(std::span<const LoadedTopic> topics, const TapeLabel& label, Timestamp now,
                    const Patience& patience);
+
+    // What is chosen for those of the topics that have not begun: they are not on the tape yet.
+    StartChoices left(std::span<const LoadedTopic> topics, const TapeLabel& label) const;
 
 private:
     struct Topic;

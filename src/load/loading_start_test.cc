@@ -1,5 +1,7 @@
 #include "load/loading_start.h"
 
+#include <gmock/gmock.h>
+
 #include "coverage/audit.h"
 #include "tests/parts/test_parts.h"
 
@@ -85,7 +87,9 @@ protected:
     }
 
     testing::SkippingClock clock{kSlot};
-    Log log{-1, LogFormat::text, Severity::error, clock};
+    std::vector<std::string> told;
+    Log log{[this](std::string_view event, std::string_view) { told.emplace_back(event); },
+            LogFormat::text, Severity::info, clock};
     Feed feed = feed_of({"bitcoin", "ethereum"}, {});
     MemoryTape tape;
     std::unique_ptr<Store> store = testing::store_in_memory(clock);
@@ -129,6 +133,37 @@ TEST_F(LoadingStartTest, WhatIsChosenIsKeptWhateverIsSaidLater) {
     ASSERT_TRUE(load());
     EXPECT_EQ(minutes(), (std::vector{1, 2, 3}));
     EXPECT_EQ(audited().differences_found, 0);
+}
+
+// A tape's whole content is loaded at each start of whoever has left it: nobody has chosen that.
+TEST_F(LoadingStartTest, WhatNobodyHasAskedForIsNotTold) {
+    append(1);
+    StartChoices all = chosen("start");
+    ASSERT_TRUE(load(all));
+    append(2);
+    ASSERT_TRUE(load(all));
+    EXPECT_THAT(told, ::testing::Contains("loading_start_is_kept"));
+    told.clear();
+    all.is_asked = false;
+    append(3);
+    ASSERT_TRUE(load(all));
+    EXPECT_THAT(told, ::testing::Not(::testing::Contains("loading_start_is_kept")));
+    EXPECT_EQ(minutes(), (std::vector{1, 2, 3}));
+}
+
+// It is decided before the loader begins, which is not told that somebody has chosen again.
+TEST_F(LoadingStartTest, WhatIsDecidedIsNotLeftToTheLoader) {
+    append(1);
+    other_row(1);
+    const std::vector<LoadedTopic> topics{{feed.topic, feed.table}, {"later_topic", feed.table}};
+    LoadingStarts starts(tape, *store, log, chosen("end"));
+    ASSERT_TRUE(starts.begin(topics, {}, kSlot, {}));
+    const StartChoices left = starts.left(topics, {});
+    EXPECT_EQ(left.of("coin_topic"), nullptr);
+    ASSERT_NE(left.of("later_topic"), nullptr);
+    EXPECT_EQ(left.of("later_topic")->where, StartChoice::Where::end);
+    ASSERT_TRUE(load(left));
+    EXPECT_EQ(minutes(), (std::vector{1}));
 }
 
 TEST_F(LoadingStartTest, FromTheStartIsWithAllThatTheTopicHolds) {

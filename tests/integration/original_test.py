@@ -218,8 +218,12 @@ def taken_over(broker, postgres, folder):
     world.expect(1, "load", "--until-end", says="--from coin_topic=2026-11-24T14:15:00.001Z")
     world.expect(1, "run", "--plain", says="--from stock_topic=2026-11-24T14:15:00.001Z")
     assert world.rows() == functions.sent - latest(functions), "a refused load has loaded"
-    world.expect(0, "load", "--until-end", "--from", "coin_topic=2026-11-24T14:15:00.001Z",
-                 "--from", "stock_topic=2026-11-24T14:15:00.001Z", says="4 rows of ")
+    chosen = ["--from", "coin_topic=2026-11-24T14:15:00.001Z", "--from", "stock_topic=2026-11-24T14:15:00.001Z"]
+    code, out, err = world.tell("load", "--until-end", *chosen)
+    assert code == 0 and "4 rows of " in out and "loading_begins" in err, (code, out, err)
+    assert "loading_start_is_kept" not in err, f"it was chosen once: {err}"
+    code, out, err = world.tell("load", "--until-end", *chosen)
+    assert code == 0 and err.count("loading_start_is_kept") == 2, (code, out, err)
     world.same(functions.sent)
     functions.run()
     world.expect(0, "load", "--until-end")
