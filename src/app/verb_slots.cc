@@ -7,8 +7,8 @@
 #include "app/spans.h"
 #include "app/verbs.h"
 #include "base/json_writer.h"
-#include "store/run_table.h"
 #include "schedule/schedule.h"
+#include "store/run_table.h"
 
 namespace tapedeck {
 namespace {

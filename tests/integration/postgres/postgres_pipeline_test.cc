@@ -4,7 +4,6 @@
 
 #include "alerts/problems.h"
 #include "app/export_rows.h"
-#include "views/source_stats.h"
 #include "coverage/audit.h"
 #include "coverage/parity.h"
 #include "run/retention.h"
@@ -13,6 +12,7 @@
 #include "tests/integration/postgres/database.h"
 #include "tests/parts/test_parts.h"
 #include "views/price_story.h"
+#include "views/source_stats.h"
 
 namespace tapedeck {
 namespace {
