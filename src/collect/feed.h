@@ -23,7 +23,7 @@ struct Feed {
     int max_attempts = 2;                  // questions to one source for one instrument in a slot
     bool sends_arrays = false;             // one array a run, as the original's readers take them
     bool lift_age_checks = false;          // saved pages are as old as they are
-    std::string function;                  // that collects it elsewhere; empty: this process
+    std::string function{};                // that collects it elsewhere; empty: this process
 };
 
 // What a feed asks of every price.

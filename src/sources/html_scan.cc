@@ -316,7 +316,7 @@ private:
 
     bool is_blank(std::size_t from, std::size_t to) const {
         return std::all_of(page_.begin() + static_cast<std::ptrdiff_t>(from),
-                           page_.begin() + static_cast<std::ptrdiff_t>(to), is_space);
+                           page_.begin() + static_cast<std::ptrdiff_t>(to), is_html_space);
     }
 
     // Whether a comment that ends at `end` parts blanks from words: in a table the ones stay in it,
