@@ -252,16 +252,24 @@ class Loading:
         return sorted(nested), (messages.writeStream.format("tapedeck").queryName(name).trigger(**when)
                                 .option("checkpointLocation", checkpoint.as_uri()).start())
 
+    def has_other(self, topics):
+        """Whether the topics that there are, are others than these; a broker that is away Spark notices itself."""
+        try:
+            return sorted({at[0] for at in self.broker.partitions(self.topics)}) != topics
+        except Exception as error:
+            print(f"tapedeck: the broker does not say which topics it has: {explained(str(error))[0]}",
+                  file=sys.stderr)
+            return False
+
     def run(self):
         """Until the end, with --until-end; else for ever."""
         rest = 1
         while True:
-            began = time.monotonic()
+            began, query = time.monotonic(), None
             try:
                 topics, query = self.start()
                 while not query.awaitTermination(LOOK_AT_TOPICS):
-                    if sorted({at[0] for at in self.broker.partitions(self.topics)}) != topics:
-                        query.stop()
+                    if self.has_other(topics):
                         break
                 else:
                     return
@@ -272,6 +280,8 @@ class Loading:
                 rest = 1 if time.monotonic() - began > LONGEST_REST else min(2 * rest, LONGEST_REST)
                 print(f"tapedeck: begins again at the ledger in {rest} s: {what}", file=sys.stderr)
                 time.sleep(rest)
+            if query is not None and query.isActive:
+                query.stop()
             shutil.rmtree(self.folder / str(self.started), ignore_errors=True)
 
     def close(self):

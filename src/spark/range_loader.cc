@@ -89,11 +89,17 @@ Result<RangeLoaded> RangeLoader::Work::run() {
     return RangeLoaded{std::max(from_, range_.until), commits_.summary()};
 }
 
+// A store that is away is waited for as long as a commit would be.
 Result<LedgerEntry> RangeLoader::Work::ledger() {
     const std::vector<TopicPartition> stored{loader_.options_.label.at(range_.at)};
-    auto found = loader_.store_.ledger(stored);
-    if (!found) return found.error();
-    return found->front();
+    for (int tries = 1;; ++tries) {
+        auto found = loader_.store_.ledger(stored);
+        if (found) return found->front();
+        const bool give_up =
+            loader_.options_.give_up_after > 0 && tries >= loader_.options_.give_up_after;
+        if (!retryable(found.error().kind) || give_up) return found.error();
+        loader_.clock_.sleep_until(loader_.clock_.now() + std::chrono::seconds(1), {});
+    }
 }
 
 Result<> RangeLoader::Work::begin() {

@@ -167,12 +167,12 @@ TEST_F(SparkAbi, AttemptsThatRaceAndLoseTheirConnectionsLoadEachMessageOnce) {
     std::thread cutter([&] {
         Outsider outsider(url_of(postgres(), "postgres"));
         std::mt19937 random(7);
-        while (!done) {
+        for (int cuts = 0; cuts < 40 && !done; ++cuts) {
             outsider.execute(
                 "select pg_terminate_backend(pid) from pg_stat_activity where datname = '" +
                 url_.database +
                 "' and application_name like 'tapedeck%' order by random() limit 1");
-            std::this_thread::sleep_for(std::chrono::milliseconds(5 + random() % 30));
+            std::this_thread::sleep_for(std::chrono::milliseconds(20 + random() % 100));
         }
     });
     std::vector<std::thread> attempts;
