@@ -84,11 +84,8 @@ Result<Request> AwsClient::signed_request(const AwsCall& call) {
     request.url += call.path + (call.query.empty() ? "" : "?" + call.query);
     request.max_redirects = 0;
     request.confidential.push_back(keys->secret_key);
-    const bool unsigned_body = call.payload_hash == kUnsignedPayload;
     const std::string hash =
-        !call.payload_hash.empty() && !(unsigned_body && base->starts_with("http:"))
-            ? call.payload_hash
-            : hex(sha256(request.body));
+        call.payload_hash.empty() ? hex(sha256(request.body)) : call.payload_hash;
     sign(request, *keys, {signing_region(call.service), call.service}, parts_.clock.now() + skew_,
          hash);
     return request;

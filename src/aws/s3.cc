@@ -143,30 +143,6 @@ Result<std::string> S3::get_range(const S3Place& place, std::int64_t from, std::
     return std::move(answer->body);
 }
 
-Result<std::optional<std::string>> S3::get(const S3Place& place, std::int64_t max_bytes) {
-    auto call = call_of(place, Method::get, "reading " + to_string(place));
-    if (!call) return call.error();
-    call->request.max_bytes = max_bytes;
-    auto answer = client_.look(*std::move(call));
-    if (!answer) return answer.error();
-    if (answer->status == 404) return std::optional<std::string>();
-    return std::optional(std::move(answer->body));
-}
-
-Result<> S3::put_call(AwsCall call, const S3Headers& headers) {
-    add_headers(call.request, headers);
-    const auto answer = client_.call(std::move(call));
-    return answer ? Result<>() : answer.error();
-}
-
-Result<> S3::put(const S3Place& place, std::string bytes, const S3Headers& headers) {
-    auto call = call_of(place, Method::put, "writing " + to_string(place));
-    if (!call) return call.error();
-    add(call->request, "x-amz-checksum-sha256", base64(sha256(bytes)));
-    call->request.body = std::move(bytes);
-    return put_call(*std::move(call), headers);
-}
-
 Result<> S3::put_file(const S3Place& place, const FilePart& file, const Sha256& digest,
                       const S3Headers& headers) {
     auto call = call_of(place, Method::put, "writing " + to_string(place));
@@ -175,7 +151,9 @@ Result<> S3::put_file(const S3Place& place, const FilePart& file, const Sha256& 
     call->request.file = file;
     call->request.timeout = kPartTime;
     call->payload_hash = hex(digest);
-    return put_call(*std::move(call), headers);
+    add_headers(call->request, headers);
+    const auto answer = client_.call(*std::move(call));
+    return answer ? Result<>() : answer.error();
 }
 
 Result<std::string> S3::begin_multipart(const S3Place& place, const S3Headers& headers) {
@@ -237,14 +215,6 @@ Result<> S3::end_multipart(const S3Place& place, const std::string& upload,
                              xml->find("Error")->value("Message"))};
 }
 
-Result<> S3::abort_multipart(const S3Place& place, const std::string& upload) {
-    auto call = call_of(place, Method::remove, "giving up to write " + to_string(place));
-    if (!call) return call.error();
-    call->query = query_text({{"uploadId", upload}});
-    const auto answer = client_.look(*std::move(call));
-    return answer ? Result<>() : answer.error();
-}
-
 Result<std::vector<std::string>> S3::open_uploads(const S3Place& place) {
     const std::string doing = "looking for uploads of " + to_string(place);
     auto call = call_of({place.bucket, ""}, Method::get, doing);
@@ -283,13 +253,6 @@ Result<std::vector<S3::Part>> S3::parts_of(const S3Place& place, const std::stri
         if (xml->value("IsTruncated") != "true" || next == marker) return parts;
         marker = next;
     }
-}
-
-Result<> S3::remove(const S3Place& place) {
-    auto call = call_of(place, Method::remove, "removing " + to_string(place));
-    if (!call) return call.error();
-    const auto answer = client_.look(*std::move(call));
-    return answer ? Result<>() : answer.error();
 }
 
 Result<> S3::list(const S3Place& place, bool deep,

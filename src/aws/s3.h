@@ -47,7 +47,7 @@ struct S3Headers {
     std::string sha256;  // of the whole, in hex, kept as its metadata; empty: none
 };
 
-// S3's calls, each whole in memory or a part of a file. One thread.
+// S3's calls, each of a part of a file or of what fits into memory. One thread.
 class S3 {
 public:
     S3(AwsClient& client, S3UrlStyle style) : client_(client), style_(style) {}
@@ -58,10 +58,6 @@ public:
     // Bytes [from, to) of the object that has this etag; `conflict` where it has changed.
     Result<std::string> get_range(const S3Place& place, std::int64_t from, std::int64_t to,
                                   const std::string& etag);
-    // The whole of a small one; nothing where there is none.
-    Result<std::optional<std::string>> get(const S3Place& place, std::int64_t max_bytes);
-
-    Result<> put(const S3Place& place, std::string bytes, const S3Headers& headers);
     // A part of a file whose SHA-256 is known.
     Result<> put_file(const S3Place& place, const FilePart& file, const Sha256& digest,
                       const S3Headers& headers);
@@ -77,12 +73,9 @@ public:
                           const FilePart& file, const Sha256& digest);
     Result<> end_multipart(const S3Place& place, const std::string& upload,
                            const std::vector<Part>& parts);
-    Result<> abort_multipart(const S3Place& place, const std::string& upload);
     // Uploads of this very key that were begun and not ended, and what arrived of one.
     Result<std::vector<std::string>> open_uploads(const S3Place& place);
     Result<std::vector<Part>> parts_of(const S3Place& place, const std::string& upload);
-
-    Result<> remove(const S3Place& place);
 
     struct Entry {
         std::string prefix;  // of what lies deeper; else empty
@@ -98,7 +91,6 @@ public:
 
 private:
     Result<AwsCall> call_of(const S3Place& place, Method method, const std::string& doing) const;
-    Result<> put_call(AwsCall call, const S3Headers& headers);
 
     AwsClient& client_;
     S3UrlStyle style_;

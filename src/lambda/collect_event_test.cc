@@ -9,11 +9,14 @@ namespace {
 using testing::ElementsAre;
 using testing::HasSubstr;
 
-constexpr const char* kStocks =
-    R"({"stock_list":["AAPL","TSLA","AAPL"],"base_url":"https://finance.yahoo.com/quote/",)"
-    R"("stock_name_html_class":"D(ib) Fz(18px)","previouse_close_html_class":"Ta(end) Fw(600)",)"
-    R"("price_html_class":"Fw(b) Fz(36px)","kafka_server":"10.0.0.1:9092","kafka_topic":"coin_topic"
-})";
+constexpr const char* kStocks = R"~({
+    "stock_list": ["AAPL", "TSLA", "AAPL"],
+    "base_url": "https://finance.yahoo.com/quote/",
+    "stock_name_html_class": "D(ib) Fz(18px)",
+    "previouse_close_html_class": "Ta(end) Fw(600)",
+    "price_html_class": "Fw(b) Fz(36px)",
+    "kafka_server": "10.0.0.1:9092",
+    "kafka_topic": "coin_topic"})~";
 
 std::string fault(std::string_view event) {
     const auto read = parse_event(event);

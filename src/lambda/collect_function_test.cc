@@ -1,18 +1,53 @@
 #include "lambda/collect_function.h"
 
 #include <gmock/gmock.h>
+#include <gtest/gtest.h>
 
-#include "tests/parts/test_parts.h"
+#include <set>
+
+#include "net/memory_http_client.h"
+#include "tape/memory_tape.h"
 
 namespace tapedeck {
 namespace {
 
 using namespace std::chrono_literals;
-using testing::feed_of;
-using ::testing::HasSubstr;
-using testing::json_source;
-using testing::kSlot;
-using ::testing::Not;
+using testing::HasSubstr;
+using testing::Not;
+
+const Timestamp kSlot = *parse_rfc3339("2026-11-24T00:05:00Z");
+
+// Whoever sleeps wakes at once, and it is then.
+class SkippingClock : public ManualClock {
+public:
+    using ManualClock::ManualClock;
+    void sleep_until(Timestamp instant, std::stop_token) override {
+        if (instant > now()) advance(instant - now());
+    }
+};
+
+Feed coins() {
+    Feed feed;
+    feed.name = "coin";
+    feed.instruments = {"bitcoin", "ethereum", "solana"};
+    feed.topic = "coin_topic";
+    feed.table = {"coin_records", RecordForm::coin};
+    auto source = parse_source(R"(
+[source]
+name = "alpha"
+url = "https://alpha.example/price/{instrument}"
+pace = "6000/min"
+identity = "url"
+[[rule]]
+name = "json"
+price = "/price"
+currency = "USD"
+)",
+                               "alpha.toml");
+    EXPECT_TRUE(source);
+    feed.sources = {std::make_shared<const Source>(*std::move(source))};
+    return feed;
+}
 
 // A feed of three coins on one site, called by its function.
 class CollectFunctionTest : public testing::Test {
@@ -24,7 +59,7 @@ protected:
         stock.topic = "stock_topic";
         stock.table = {"stock_records", RecordForm::stock};
         feeds = {{"coin", coin}, {"stock", stock}};
-        for (const std::string topic : {coin.topic, stock.topic, std::string(kOutcomesTopic)}) {
+        for (const std::string& topic : {coin.topic, stock.topic, std::string(kOutcomesTopic)}) {
             ASSERT_TRUE(tape.ensure_topic(topic, 1));
         }
     }

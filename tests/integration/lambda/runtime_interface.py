@@ -45,7 +45,10 @@ class RuntimeInterface(http.server.ThreadingHTTPServer):
                     self.close_connection = True
                     self.connection.close()
                     return
-                self.wfile.write(body)
+                try:
+                    self.wfile.write(body)
+                except OSError:  # it need not hear more than AWS may say
+                    self.close_connection = True
 
             def do_POST(self):
                 body = self.rfile.read(int(self.headers["Content-Length"]))
