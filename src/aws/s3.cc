@@ -196,10 +196,12 @@ Result<> S3::end_multipart(const S3Place& place, const std::string& upload,
     std::string& body = call->request.body;
     body = "<CompleteMultipartUpload xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\">";
     for (const Part& part : parts) {
-        body += fmt::format(
-            "<Part><PartNumber>{}</PartNumber><ETag>{}</ETag><ChecksumSHA256>{}</ChecksumSHA256>"
-            "</Part>",
-            part.number, xml_escaped(part.etag), part.checksum);
+        body += fmt::format("<Part><PartNumber>{}</PartNumber><ETag>{}</ETag>", part.number,
+                            xml_escaped(part.etag));
+        if (!part.checksum.empty()) {
+            body += fmt::format("<ChecksumSHA256>{}</ChecksumSHA256>", part.checksum);
+        }
+        body += "</Part>";
     }
     body += "</CompleteMultipartUpload>";
     add(call->request, "Content-Type", "application/xml");

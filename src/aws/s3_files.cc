@@ -76,18 +76,48 @@ Result<ReadFile> read_through(const std::string& path) {
     return read;
 }
 
+// The MD5 of a part of a file in hex; empty where it cannot be read.
+std::string md5_of(const FilePart& part) {
+    std::ifstream file(part.path, std::ios::binary);
+    file.seekg(part.offset);
+    const std::unique_ptr<EVP_MD_CTX, void (*)(EVP_MD_CTX*)> context(EVP_MD_CTX_new(),
+                                                                     EVP_MD_CTX_free);
+    EVP_DigestInit_ex(context.get(), EVP_md5(), nullptr);
+    std::string piece(1 << 20, '\0');
+    for (std::int64_t left = part.size; left > 0;) {
+        const auto want = std::min<std::int64_t>(left, static_cast<std::int64_t>(piece.size()));
+        file.read(piece.data(), want);
+        if (file.gcount() != want) return {};
+        EVP_DigestUpdate(context.get(), piece.data(), static_cast<std::size_t>(want));
+        left -= want;
+    }
+    unsigned char digest[EVP_MAX_MD_SIZE];
+    unsigned size = 0;
+    EVP_DigestFinal_ex(context.get(), digest, &size);
+    return hex(std::span<const std::uint8_t>(digest, size));
+}
+
+// By its checksum, or where the store keeps none by its etag, which is the MD5 of a part's bytes.
+bool is_part_of(const S3::Part& part, const Sha256& digest, const FilePart& piece) {
+    if (part.size != piece.size) return false;
+    if (!part.checksum.empty()) return part.checksum == base64(digest);
+    std::string etag = part.etag;
+    std::erase(etag, '"');
+    return !etag.empty() && etag == md5_of(piece);
+}
+
 // What an upload that was left behind has of this file, by part; nothing where it has other parts.
 using Arrived = std::map<int, S3::Part>;
-Arrived arrived_of(const ReadFile& file, const std::vector<S3::Part>& parts) {
+Arrived arrived_of(const ReadFile& file, const std::string& path,
+                   const std::vector<S3::Part>& parts) {
     Arrived arrived;
     const std::int64_t size = part_size(file.size);
     for (const S3::Part& part : parts) {
         if (part.number < 1 || std::cmp_greater(part.number, file.parts.size())) return {};
         const auto index = static_cast<std::size_t>(part.number - 1);
-        const std::int64_t expected =
-            std::min(size, file.size - static_cast<std::int64_t>(index) * size);
-        if (part.size != expected || part.checksum != base64(file.parts[index])) continue;
-        arrived.emplace(part.number, part);
+        const std::int64_t at = static_cast<std::int64_t>(index) * size;
+        const FilePart piece{path, at, std::min(size, file.size - at)};
+        if (is_part_of(part, file.parts[index], piece)) arrived.emplace(part.number, part);
     }
     return arrived;
 }
@@ -97,15 +127,15 @@ struct Upload {
     Arrived arrived;
 };
 
-// A store may not list uploads, or list nothing of their checksums: then it begins anew.
+// A store may not list uploads: then it begins anew.
 Result<Upload> upload_of(S3& s3, const S3Place& place, const ReadFile& file,
-                         const S3Headers& headers) {
+                         const std::string& path, const S3Headers& headers) {
     Upload best;
     if (const auto open = s3.open_uploads(place)) {
         for (const std::string& id : *open) {
             const auto parts = s3.parts_of(place, id);
             if (!parts) continue;
-            Arrived arrived = arrived_of(file, *parts);
+            Arrived arrived = arrived_of(file, path, *parts);
             if (arrived.size() > best.arrived.size()) best = {id, std::move(arrived)};
         }
     }
@@ -118,7 +148,7 @@ Result<Upload> upload_of(S3& s3, const S3Place& place, const ReadFile& file,
 Result<S3Transfer> put_in_parts(S3& s3, const std::string& path, const S3Place& place,
                                 const ReadFile& file, const S3Headers& headers,
                                 const S3Progress& progress) {
-    auto upload = upload_of(s3, place, file, headers);
+    auto upload = upload_of(s3, place, file, path, headers);
     if (!upload) return upload.error();
     S3Transfer done;
     done.sha256 = file.sha256;
