@@ -45,7 +45,9 @@ AwsCall call_of(Method method, std::string path, std::string doing) {
     call.doing = std::move(doing);
     call.request.method = method;
     call.request.timeout = 120s;
-    call.request.headers.push_back({"Content-Type", Secret("application/json")});
+    if (has_body(call.request)) {
+        call.request.headers.push_back({"Content-Type", Secret("application/json")});
+    }
     return call;
 }
 

@@ -59,7 +59,8 @@ protected:
         stock.topic = "stock_topic";
         stock.table = {"stock_records", RecordForm::stock};
         feeds = {{"coin", coin}, {"stock", stock}};
-        for (const std::string& topic : {coin.topic, stock.topic, std::string(kOutcomesTopic)}) {
+        for (const std::string& topic :
+             {coin.topic, stock.topic, std::string("my_topic"), std::string(kOutcomesTopic)}) {
             ASSERT_TRUE(tape.ensure_topic(topic, 1));
         }
     }

@@ -66,7 +66,8 @@ def tapedeck(url, keys, *words, expected=0, config=()):
         "AWS_ACCESS_KEY_ID": keys[0], "AWS_SECRET_ACCESS_KEY": keys[1], "AWS_EC2_METADATA_DISABLED": "true",
         **{name: os.environ[name] for name in ("ASAN_OPTIONS", "LD_LIBRARY_PATH") if name in os.environ}})
     assert done.returncode == expected, (words, done.returncode, done.stdout, done.stderr)
-    assert keys[1] not in done.stdout + done.stderr, "a secret is shown"
+    # MiniStack's own is a word that may stand anywhere.
+    assert keys[1] == "test" or keys[1] not in done.stdout + done.stderr, "a secret is shown"
     return done.stdout + done.stderr
 
 
