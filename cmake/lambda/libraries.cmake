@@ -43,7 +43,7 @@ lambda_library(PkgConfig::curl lambda_curl ${lib}/lib/libssl.a PkgConfig::crypto
 
 file(GLOB kafka_sources ${parts}/librdkafka/src/*.c ${parts}/librdkafka/src/nanopb/*.c)
 list(FILTER kafka_sources EXCLUDE REGEX
-    "rdkafka_(sasl_(cyrus|win32|oauthbearer[a-z_]*)|plugin|lz4_ext)|rdwin|rddl|regexp|win32|rdhdr")
+    "rdkafka_(sasl_(cyrus|win32|oauthbearer[a-z_]*)|plugin|lz4_ext)|rdwin|rddl|regexp|win32|rdhdr|rdhttp|rdkafka_lz4_ext")
 file(GLOB lz4 ${parts}/librdkafka/src/lz4*.c ${parts}/librdkafka/src/rdxxhash.c)
 add_library(lambda_rdkafka STATIC ${kafka_sources})
 target_include_directories(lambda_rdkafka SYSTEM PRIVATE ${parts}/librdkafka/src ${lib}/include)

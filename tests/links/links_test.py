@@ -14,17 +14,18 @@ PROGRAMS = {
     "collect_to_kafka": ({"librdkafka", "libcurl", "libgumbo", "libsimdjson", "libfmt", "libcrypto"},
                          {"libtomlplusplus", "libdate-tz"}),
     library.name: ({"libpq", "libfmt", "libsimdjson", "libcrypto"}, set()),
-    "plan_a_schedule": ({"libfmt", "libdate-tz"}, {"libtomlplusplus"}),
+    "plan_a_schedule": ({"libfmt"}, {"libtomlplusplus"}),
 }
 
 faults = []
 for program, (must, may) in PROGRAMS.items():
-    read = subprocess.run(["readelf", "--dynamic", library if program == library.name else folder / program], check=True, capture_output=True, text=True)
+    file = library if program == library.name else folder / program
+    read = subprocess.run(["readelf", "--dynamic", file], check=True, capture_output=True, text=True)
     needed = {re.split(r"[.]so|-(?=\d)", name)[0] for name in re.findall(r"\(NEEDED\).*\[([^\]]+)\]", read.stdout)}
-    for library in sorted(must - needed):
-        faults.append(f"{program} does not need {library}: is it still what it says?")
-    for library in sorted((needed & EVERY) - must - may):
-        faults.append(f"{program} needs {library}")
+    for other in sorted(must - needed):
+        faults.append(f"{program} does not need {other}: is it still what it says?")
+    for other in sorted((needed & EVERY) - must - may):
+        faults.append(f"{program} needs {other}")
 header = (pathlib.Path(__file__).parents[2] / "src/spark/abi.h").read_text()
 declared = set(re.findall(r"TAPEDECK_API [\w ]+?(tapedeck_\w+)\(", header))
 symbols = subprocess.run(["nm", "--dynamic", "--defined-only", library], check=True, capture_output=True, text=True)
