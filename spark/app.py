@@ -217,10 +217,15 @@ class Loading:
         import tapedeck_library as library
         loader = f"spark {self.spark.sparkContext.applicationId}"
         configuration = configuration_of(self.options, self.broker.identity(), self.topics, loader)
-        facts = self.broker.facts(self.topics, starts_of(self.options.starts))
-        facts["from"] = self.options.starts
         session = library.Session(configuration)
         try:
+            # The ledger first: another loader may be at work, and be past what the broker says before.
+            places = [{"topic": topic, "partition": number} for topic, number in self.broker.partitions(self.topics)]
+            known = {(one["topic"], one["partition"]): one["ledger"] for one in session.ledger(places)["partitions"]}
+            facts = self.broker.facts(self.topics, starts_of(self.options.starts))
+            for row in facts["partitions"]:
+                row["ledger"] = known.get((row["topic"], row["partition"]), 0)
+            facts["from"] = self.options.starts
             begun = session.begin(facts)
         finally:
             session.close()

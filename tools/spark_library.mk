@@ -9,7 +9,7 @@ MULTIARCH := /usr/lib/x86_64-linux-gnu
 # What src/spark/ sees, and of the large folders the files that it needs; the linker drops the rest.
 FOLDERS := base events tape store store/postgres load spark
 SOURCES := $(filter-out %_test.cc,$(foreach folder,$(FOLDERS),$(wildcard $(ROOT)/src/$(folder)/*.cc))) \
-    $(ROOT)/src/config/urls.cc \
+    $(addprefix $(ROOT)/src/config/,nearest.cc urls.cc) \
     $(addprefix $(ROOT)/src/market/,$(addsuffix .cc,instrument_name json_scanner outcome price_table price_text \
         reason record sql_words))
 OBJECTS := $(patsubst $(ROOT)/src/%.cc,$(WORK)/objects/%.o,$(wildcard $(SOURCES))) $(WORK)/objects/simdjson.o

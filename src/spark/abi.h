@@ -71,6 +71,7 @@ TAPEDECK_API int32_t tapedeck_open(const char* configuration, struct tapedeck_se
 /* For who begins to load: makes sure that these topics are this store's to load, decides where
    loading begins, and writes down what the broker has no longer. `facts`, unknown keys refused:
      {"partitions": [{"topic": "coin_topic", "partition": 0, "earliest": 0, "end": 120,
+                      "ledger": 90,        as tapedeck_ledger gave it before the broker was asked
                       "at_time": 17}],     where the time of "from" is, where one was given
       "from": ["coin_topic=2026-11-24T14:15:00Z", "start", "end"]}   as `tapedeck load --from`
    `answer`: {"partitions": [{"topic": …, "partition": 0, "ledger": 100, "start": 99}], "gaps": n}.

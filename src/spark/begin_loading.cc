@@ -46,11 +46,16 @@ Result<Begun> begin_loading(Store& store, Clock& clock, Log& log, const RangeOpt
         bool is_beaten = false;
         for (LedgerEntry& entry : *ledger) {
             entry.at = place_on_tape(entry.at);
-            const Extent& extent = facts.partitions.at(entry.at).extent;
-            const auto plan = plan_resume(entry, extent, std::nullopt);
-            if (const auto* refused = std::get_if<RefusePartition>(&plan)) {
+            const TapeFacts::Partition& told = facts.partitions.at(entry.at);
+            LedgerEntry seen = entry;
+            seen.next = std::min(entry.next, told.ledger.value_or(entry.next));
+            const auto judged = plan_resume(seen, told.extent, std::nullopt);
+            if (const auto* refused = std::get_if<RefusePartition>(&judged)) {
                 return Error{ErrorKind::rejected, refused->why};
             }
+            // What others have loaded meanwhile the tape holds, though it was asked before.
+            const Extent extent{told.extent.earliest, std::max(told.extent.end, entry.next)};
+            const auto plan = plan_resume(entry, extent, std::nullopt);
             const auto& resume = std::get<Resume>(plan);
             if (resume.gap) {
                 const auto written = write_gap(store, log, options.label, *resume.gap);

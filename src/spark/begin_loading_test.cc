@@ -16,7 +16,7 @@ protected:
 
     static TapeFacts held(std::int64_t earliest, std::int64_t end) {
         TapeFacts facts;
-        facts.partitions[{"coin_topic", Partition(0)}] = {{Offset(earliest), Offset(end)}, {}};
+        facts.partitions[{"coin_topic", Partition(0)}] = {{Offset(earliest), Offset(end)}, {}, {}};
         return facts;
     }
     Result<Begun> begin(const TapeFacts& facts) {
@@ -78,6 +78,18 @@ TEST_F(BeginLoadingTest, RefusesATopicThatEndsBelowTheLedger) {
     const auto refused = begin(held(0, 5));
     ASSERT_FALSE(refused);
     EXPECT_EQ(refused.error().kind, ErrorKind::rejected);
+}
+
+// The broker was asked, then another loader went on, then the ledger was read.
+TEST_F(BeginLoadingTest, TakesNoTopicForANewOneThatAnotherLoaderIsLoading) {
+    ledger_at(10);
+    TapeFacts facts = held(0, 8);
+    facts.partitions.begin()->second.ledger = Offset(7);
+    const auto begun = begin(facts);
+    ASSERT_TRUE(begun) << begun.error().what;
+    EXPECT_EQ(begun->partitions[0].ledger, Offset(10));
+    facts.partitions.begin()->second.ledger = Offset(9);
+    EXPECT_FALSE(begin(facts));
 }
 
 TEST_F(BeginLoadingTest, AsksWhereToBeginInATableOfAnotherProgramsRows) {

@@ -103,12 +103,14 @@ auto offset_into(Offset& out) {
 Result<> read_partition(const element& value, TapeFacts& facts) {
     TopicPartition at;
     TapeFacts::Partition one{};
-    auto read = read_place(value, "a partition", at,
-                           {{"earliest", offset_into(one.extent.earliest), true},
-                            {"end", offset_into(one.extent.end), true},
-                            {"at_time", [&](const element& offset) {
-                                 return offset_into(one.at_time.emplace())(offset);
-                             }}});
+    auto read = read_place(
+        value, "a partition", at,
+        {{"earliest", offset_into(one.extent.earliest), true},
+         {"end", offset_into(one.extent.end), true},
+         {"at_time",
+          [&](const element& offset) { return offset_into(one.at_time.emplace())(offset); }},
+         {"ledger",
+          [&](const element& offset) { return offset_into(one.ledger.emplace())(offset); }}});
     if (!read) return read;
     facts.partitions.insert_or_assign(at, one);
     return {};

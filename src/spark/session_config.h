@@ -32,6 +32,7 @@ struct TapeFacts {
     struct Partition {
         Extent extent;
         std::optional<Offset> at_time;
+        std::optional<Offset> ledger;  // before the extent was asked for: others may load meanwhile
     };
     std::map<TopicPartition, Partition> partitions;
     StartChoices starts;

@@ -49,7 +49,9 @@ Result<Child> start(std::vector<std::string> command, std::vector<std::string> e
     posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
     posix_spawn_file_actions_addopen(&actions, STDOUT_FILENO, "/dev/null", O_WRONLY, 0);
     posix_spawn_file_actions_adddup2(&actions, pipe[1], STDERR_FILENO);
+#if __GLIBC_PREREQ(2, 34)  // the library for Spark is built for older ones, and makes no backups
     posix_spawn_file_actions_addclosefrom_np(&actions, STDERR_FILENO + 1);
+#endif
     Child child;
     const int code = ::posix_spawnp(&child.pid, command[0].c_str(), &actions, nullptr,
                                     pointers_to(command).data(), pointers_to(environment).data());
