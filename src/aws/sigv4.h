@@ -26,9 +26,7 @@ struct SigningScope {
     std::string service;
 };
 
-// The hash of a request without a body, and what stands in place of one where TLS vouches for it.
-inline constexpr std::string_view kEmptyHash =
-    "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
+// In place of a body's hash where TLS vouches for it.
 inline constexpr std::string_view kUnsignedPayload = "UNSIGNED-PAYLOAD";
 
 // Adds Authorization and what it needs (X-Amz-Date, X-Amz-Security-Token; of S3

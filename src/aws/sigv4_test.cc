@@ -9,6 +9,10 @@
 namespace tapedeck {
 namespace {
 
+// SHA-256 of no bytes.
+constexpr std::string_view kEmptyHash =
+    "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
+
 using namespace std::chrono_literals;
 using testing::EndsWith;
 using testing::HasSubstr;

@@ -7,6 +7,7 @@
 
 #include "net/memory_http_client.h"
 #include "tape/memory_tape.h"
+#include "tests/parts/skipping_clock.h"
 
 namespace tapedeck {
 namespace {
@@ -16,15 +17,6 @@ using testing::HasSubstr;
 using testing::Not;
 
 const Timestamp kSlot = *parse_rfc3339("2026-11-24T00:05:00Z");
-
-// Whoever sleeps wakes at once, and it is then.
-class SkippingClock : public ManualClock {
-public:
-    using ManualClock::ManualClock;
-    void sleep_until(Timestamp instant, std::stop_token) override {
-        if (instant > now()) advance(instant - now());
-    }
-};
 
 Feed coins() {
     Feed feed;

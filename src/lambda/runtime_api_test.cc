@@ -8,6 +8,7 @@
 
 #include "lambda/request_lines.h"
 #include "net/memory_http_client.h"
+#include "tests/parts/skipping_clock.h"
 
 namespace tapedeck {
 namespace {
@@ -15,15 +16,6 @@ namespace {
 using namespace std::chrono_literals;
 using testing::ElementsAre;
 using testing::HasSubstr;
-
-// Whoever sleeps wakes at once, and it is then.
-class SkippingClock : public ManualClock {
-public:
-    using ManualClock::ManualClock;
-    void sleep_until(Timestamp instant, std::stop_token) override {
-        if (instant > now()) advance(instant - now());
-    }
-};
 
 // A runtime interface that is a function: calls in turn, then it stops the loop.
 class RuntimeApiTest : public testing::Test {
