@@ -183,11 +183,14 @@ def a_secret_that_is_being_written(server):
 
 def another_name(server):
     def rename(old, new):
-        def to(world):  # which needs a database that nobody is connected to
-            server.psql(f"alter database {old} allow_connections false")
-            world.cut()
-            server.psql(f"alter database {old} rename to {new}")
-            server.psql(f"alter database {new} allow_connections true")
+        def to(_):  # which needs a moment in which nobody is connected
+            for left in range(100, -1, -1):
+                try:
+                    return server.psql("select count(pg_terminate_backend(pid, 10000)) from pg_stat_activity where"
+                                       f" datname = '{old}'; alter database {old} rename to {new}")
+                except AssertionError:
+                    if left == 0:
+                        raise
         return to
 
     while_it_runs("renamed", server, rename("renamed", "elsewhere"), rename("elsewhere", "renamed"), "does not exist")
