@@ -42,7 +42,7 @@ TEST(ElfFile, RefusesOrSurvivesWhatIsNone) {
 
 TEST(ZipFile, HoldsTheBytesAndIsTheSameEachTime) {
     std::string bytes;
-    for (int i = 0; i < 200'000; ++i) bytes += static_cast<char>(i * i >> 3);
+    for (unsigned i = 0; i < 200'000; ++i) bytes += static_cast<char>(i * i >> 3U);
     const std::string zip = zip_of("bootstrap", bytes);
     EXPECT_EQ(zip, zip_of("bootstrap", bytes));
     EXPECT_EQ(zip.substr(0, 4), "PK\3\4");

@@ -17,6 +17,11 @@ PROGRAMS = {
     "plan_a_schedule": ({"libfmt"}, {"libtomlplusplus"}),
 }
 
+# Where a folder's sources are compiled together, whoever needs one of them needs what the others do.
+if "together" in sys.argv[3:]:
+    PROGRAMS = {name: (must, may | {"libtomlplusplus", "libcrypto", "libsimdjson"})
+                for name, (must, may) in PROGRAMS.items()}
+
 faults = []
 for program, (must, may) in PROGRAMS.items():
     file = library if program == library.name else folder / program
