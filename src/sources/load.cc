@@ -122,12 +122,16 @@ Result<Source> make_source(const ClassListSource& parameters) {
             return refuse(selector.error().what);
         }
     }
-    // The original compares the attribute's text; a page that says the same otherwise is read too.
+    // The original takes the first element that has a class; of several it compares the attribute's
+    // text, and a page that says the same otherwise is read too.
     const auto classes = [](const std::string& list) {
-        Field field(2);
+        const std::size_t first = list.find_first_not_of(" \t");
+        const bool is_one =
+            list.find_first_not_of(" \t", list.find_first_of(" \t", first)) == std::string::npos;
+        Field field(is_one ? 1 : 2);
         for (Finder& finder : field) finder.kind = Finder::Kind::css;
-        field[0].selector = with_class_text(list);
-        field[1].selector = *Selector::of_classes(list);
+        if (!is_one) field.front().selector = with_class_text(list);
+        field.back().selector = *Selector::of_classes(list);
         return field;
     };
     Source source;

@@ -168,7 +168,9 @@ TEST(SourceToml, MakesASourceOfTheOriginalsParameters) {
     const std::vector<std::string> coins{"bitcoin"};
     EXPECT_EQ(plan_requests(*coin, coins, {})[0].request.url,
               "https://coinmarketcap.com/currencies/bitcoin");
-    const std::string page = "<div class=\"priceValue \"><span>$22,470.52</span></div>";
+    // As on pages of 2023, where the price in bitcoin stands below with that very text of a class.
+    const std::string page =
+        "<div class=\"priceValue \"><span>$22,470.52</span></div><div class=\"priceValue\">1</div>";
     const auto result = PageReader(*coin, page_with(page)).read("bitcoin");
     EXPECT_EQ(std::get<Reading>(result).price.to_string(), "22470.52");
 
