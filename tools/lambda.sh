@@ -25,18 +25,21 @@ prepare_apt() {
     apt-get "${apt[@]}" update -qq >&2
 }
 
-# unpack MACHINE ARCH: headers and static libraries of Debian's packages into parts/ARCH. A version
-# that the mirror no longer has is passed over for an older one.
+# unpack MACHINE ARCH: headers and static libraries of Debian's packages into parts/ARCH, and glibc
+# into parts/ARCH/root, where the tests run the function. A version that the mirror no longer has is
+# passed over for an older one.
 unpack() {
     local machine=$1 folder=$parts/$2 name version scratch
     scratch=$(mktemp -d)
-    for name in libssl-dev zlib1g-dev libzstd-dev libgumbo-dev libfmt-dev libtomlplusplus-dev librdkafka-dev; do
+    for name in libssl-dev zlib1g-dev libzstd-dev libgumbo-dev libfmt-dev libtomlplusplus-dev \
+        librdkafka-dev libc6; do
         for version in $(apt-cache "${apt[@]}" madison "$name:$machine" | awk '/Packages/ {print $3}'); do
             (cd "$scratch" && apt-get "${apt[@]}" download -qq "$name:$machine=$version" >&2) && break
         done
     done
     for name in "$scratch"/*.deb; do dpkg-deb -x "$name" "$scratch/root"; done
-    mkdir -p "$folder/include" "$folder/lib"
+    mkdir -p "$folder/include" "$folder/lib" "$folder/root"
+    cp -r "$scratch"/root/lib* "$folder/root/"
     cp -r "$scratch"/root/usr/include/. "$folder/include/"
     cp -r "$scratch"/root/usr/include/"$2-linux-gnu"/. "$folder/include/"
     cp "$scratch"/root/usr/lib/"$2-linux-gnu"/lib{ssl,crypto,z,zstd,gumbo}.a "$folder/lib/"
@@ -65,8 +68,9 @@ for arch in "${@:-x86_64}"; do
     [ -e "$work/$arch/build.ninja" ] || cmake -S "$root" -B "$work/$arch" -G Ninja \
         -DCMAKE_TOOLCHAIN_FILE="$root/cmake/lambda/toolchain.cmake" -DTAPEDECK_ZIG="$zig" \
         -DTAPEDECK_LAMBDA_ARCH="$arch" -DTAPEDECK_LAMBDA_PARTS="$parts" -DCMAKE_BUILD_TYPE=Release \
-        -DCMAKE_CXX_FLAGS_RELEASE=-O2 -DCMAKE_C_FLAGS_RELEASE=-O2 -DTAPEDECK_TESTS=OFF \
-        -DTAPEDECK_BENCH=OFF -DTAPEDECK_ZONES=/usr/share/zoneinfo >"$work/$arch.log" 2>&1 ||
+        -DCMAKE_CXX_FLAGS_RELEASE=-O2 -DCMAKE_C_FLAGS_RELEASE=-O2 -DCMAKE_UNITY_BUILD=ON \
+        -DCMAKE_UNITY_BUILD_BATCH_SIZE=16 -DTAPEDECK_TESTS=OFF -DTAPEDECK_BENCH=OFF \
+        -DTAPEDECK_ZONES=/usr/share/zoneinfo >"$work/$arch.log" 2>&1 ||
         { cat "$work/$arch.log" >&2; exit 1; }
     say "building the function for $arch"
     ninja -C "$work/$arch" "${TAPEDECK_LAMBDA_TARGET:-bootstrap}" >"$work/$arch.log" 2>&1 ||

@@ -45,8 +45,10 @@ file(GLOB kafka_sources ${parts}/librdkafka/src/*.c ${parts}/librdkafka/src/nano
 list(FILTER kafka_sources EXCLUDE REGEX
     "rdkafka_(sasl_(cyrus|win32|oauthbearer[a-z_]*)|plugin|lz4_ext)|rdwin|rddl|regexp|win32|rdhdr|rdhttp|rdkafka_lz4_ext")
 file(GLOB lz4 ${parts}/librdkafka/src/lz4*.c ${parts}/librdkafka/src/rdxxhash.c)
+set_source_files_properties(${parts}/librdkafka/src/rdunittest.c PROPERTIES COMPILE_DEFINITIONS ENABLE_DEVEL=0)
 add_library(lambda_rdkafka STATIC ${kafka_sources})
 target_include_directories(lambda_rdkafka SYSTEM PRIVATE ${parts}/librdkafka/src ${lib}/include)
 target_compile_options(lambda_rdkafka PRIVATE -w)
+set_target_properties(lambda_simdjson lambda_curl lambda_rdkafka PROPERTIES UNITY_BUILD OFF)
 lambda_library(PkgConfig::rdkafka lambda_rdkafka ${lib}/lib/libssl.a PkgConfig::crypto
     PkgConfig::zlib PkgConfig::zstd)

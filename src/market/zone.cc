@@ -35,7 +35,7 @@ Timestamp clamped(std::int64_t time) {
     const auto limit = [](Timestamp at) {
         return duration_cast<seconds>(at.time_since_epoch()).count();
     };
-    return Timestamp(seconds(std::clamp(time, limit(kFirst), limit(kLast))));
+    return Timestamp(seconds(std::clamp<std::int64_t>(time, limit(kFirst), limit(kLast))));
 }
 
 // Takes numbers off a file's bytes; once they end, all that follows is 0 and `ok` false.

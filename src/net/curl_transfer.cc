@@ -102,9 +102,9 @@ void CurlTransfer::prepare(const CurlOptions& options, CURLSH* share) {
     }
 
     const auto left = std::chrono::ceil<milliseconds>(deadline_ - std::chrono::steady_clock::now());
-    set(easy, CURLOPT_TIMEOUT_MS, static_cast<long>(std::max(left.count(), std::int64_t{1})));
+    set(easy, CURLOPT_TIMEOUT_MS, static_cast<long>(std::max<std::int64_t>(left.count(), 1)));
     set(easy, CURLOPT_CONNECTTIMEOUT_MS,
-        static_cast<long>(std::max(request_.connect_timeout.count(), std::int64_t{1})));
+        static_cast<long>(std::max<std::int64_t>(request_.connect_timeout.count(), 1)));
     set(easy, CURLOPT_MAXFILESIZE_LARGE, static_cast<curl_off_t>(request_.max_bytes));
 
     private_allowed_ = options.private_redirects;
