@@ -1,5 +1,5 @@
 """A function's program under a runtime interface that misbehaves, fetching from a site on loopback and
-publishing to a real Kafka: what it answers is what stands there, once."""
+publishing to a real Kafka: what it answers is what stands there, once. Arguments: the program, before it what runs it."""
 import atexit
 import http.server
 import json
@@ -17,7 +17,7 @@ import kafka
 
 from runtime_interface import Function, RuntimeInterface
 
-PROGRAM = sys.argv[-1]
+*RUNNER, PROGRAM = sys.argv[1:]
 SERVERS = pathlib.Path(__file__).resolve().parents[2] / "servers"
 FOLDER = pathlib.Path(tempfile.mkdtemp(prefix="tapedeck-lambda-"))
 PRICES = {"bitcoin": "$22,470.52", "ethereum": "$1,643.123456789", "solana": "$0.00001"}
@@ -224,7 +224,7 @@ def test_sigterm_ends_it(function):
 
 def test_a_bad_configuration_is_an_init_error():
     interface = RuntimeInterface()
-    function = Function(PROGRAM, interface, FOLDER / "bad.log", TAPEDECK_SETTINGS="tape.url = 5",
+    function = Function(PROGRAM, interface, FOLDER / "bad.log", RUNNER, TAPEDECK_SETTINGS="tape.url = 5",
                         TAPEDECK_SECRET="hunter2")
     assert function.process.wait(60) == 1
     assert interface.init_errors and interface.init_errors[0]["errorType"] == "Configuration"
@@ -232,7 +232,7 @@ def test_a_bad_configuration_is_an_init_error():
 
 
 def main():
-    function = Function(PROGRAM, INTERFACE, FOLDER / "function.log", TAPEDECK_SETTINGS=SETTINGS)
+    function = Function(PROGRAM, INTERFACE, FOLDER / "function.log", RUNNER, TAPEDECK_SETTINGS=SETTINGS)
     atexit.register(function.kill)
     tests = [(name, test) for name, test in globals().items() if name.startswith("test_")]
     for name, test in tests:
