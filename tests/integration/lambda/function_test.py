@@ -55,13 +55,15 @@ class Site(http.server.ThreadingHTTPServer):
 
 
 def start_kafka():
-    def run(verb):
-        done = subprocess.run([sys.executable, SERVERS / "kafka.py", verb, "--dir", FOLDER / "kafka"],
+    def run(verb, *arguments):
+        done = subprocess.run([sys.executable, SERVERS / "kafka.py", verb, "--dir", FOLDER / "kafka", *arguments],
                               capture_output=True, text=True)
         assert done.returncode == 0, done.stdout + done.stderr
         return done.stdout
     state = json.loads(run("start"))
     atexit.register(lambda: (run("stop"), shutil.rmtree(FOLDER, ignore_errors=True)))
+    for topic in ("coin_topic", "stock_topic", "tapedeck_outcomes"):  # a busy broker makes none in a call's time
+        run("topic", "--name", topic)
     return f"127.0.0.1:{state['port']}"
 
 

@@ -61,6 +61,9 @@ class RuntimeInterface(http.server.ThreadingHTTPServer):
         self.refused = set()  # ids whose answer is not taken
         threading.Thread(target=self.serve_forever, daemon=True).start()
 
+    def handle_error(self, *_):
+        pass  # a function that is killed lets its connections go
+
     def heard(self, path, body):
         with self.changed:
             kind = path.split("/")[-1]

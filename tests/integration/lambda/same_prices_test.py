@@ -58,9 +58,6 @@ class Pages(http.server.ThreadingHTTPServer):
         self.url = f"http://127.0.0.1:{self.server_port}/quote/"
         threading.Thread(target=self.serve_forever, daemon=True).start()
 
-    def handle_error(self, *_):
-        pass  # a function that is killed lets its connections go
-
     def with_certificate(self):
         """One that it made itself."""
         path = FOLDER / f"{self.server_port}.pem"
@@ -94,12 +91,12 @@ def recorded_events():
 
 
 def said(body):
-    """What an answer says of the pages: all but when and where it was written down."""
-    prices = json.loads(body["body"], parse_float=str)
+    """What an answer says of the pages, which come in any order: all but when and where it was written down."""
+    prices = sorted(json.loads(body["body"], parse_float=str), key=lambda one: one.get("coin_name") or one["stock_name"])
     for price in prices:
         del price["observed_at"]
     return {"status": body["statusCode"], "slot": body["slot"], "prices": prices,
-            "recorded": [one["instrument"] for one in body["recorded"]], "failed": body["failed"],
+            "recorded": sorted(one["instrument"] for one in body["recorded"]), "failed": body["failed"],
             "warnings": body["warnings"]}
 
 
