@@ -5,8 +5,6 @@
 #include <algorithm>
 #include <cstdlib>
 
-#include "aws/encoding.h"
-#include "aws/xml_text.h"
 #include "net/retry.h"
 
 namespace tapedeck {
@@ -64,10 +62,6 @@ S3Object object_of(const S3Place& place, const Answer& answer, Timestamp now) {
     return object;
 }
 
-Error no_xml(const std::string& doing, const Error& error) {
-    return in_context(doing + ": the answer", error);
-}
-
 }  // namespace
 
 Result<S3Place> parse_s3_url(std::string_view url) {
@@ -110,6 +104,23 @@ Result<AwsCall> S3::call_of(const S3Place& place, Method method, const std::stri
         call.path = "/" + key;
     }
     return call;
+}
+
+Result<XmlElement> S3::ask(AwsCall call) {
+    const std::string doing = call.doing;
+    const auto answer = client_.call(std::move(call));
+    if (!answer) return answer.error();
+    auto xml = parse_xml(answer->body);
+    if (!xml) return in_context(doing + ": the answer", xml.error());
+    return xml;
+}
+
+Result<XmlElement> S3::page_of(const S3Place& place, QueryValues values, const std::string& doing) {
+    auto call = call_of(place, Method::get, doing);
+    if (!call) return call.error();
+    call->query = query_text(std::move(values));
+    call->request.max_bytes = kListBytes;
+    return ask(*std::move(call));
 }
 
 Result<std::optional<S3Object>> S3::head(const S3Place& place) {
@@ -163,10 +174,8 @@ Result<std::string> S3::begin_multipart(const S3Place& place, const S3Headers& h
     call->query = "uploads=";
     add_headers(call->request, headers);
     add(call->request, "x-amz-checksum-algorithm", "SHA256");
-    const auto answer = client_.call(*std::move(call));
-    if (!answer) return answer.error();
-    const auto xml = parse_xml(answer->body);
-    if (!xml) return no_xml(doing, xml.error());
+    const auto xml = ask(*std::move(call));
+    if (!xml) return xml.error();
     std::string id = xml->value("UploadId");
     if (id.empty()) return Error{ErrorKind::malformed, doing + ": the answer names no upload"};
     return id;
@@ -206,11 +215,9 @@ Result<> S3::end_multipart(const S3Place& place, const std::string& upload,
     body += "</CompleteMultipartUpload>";
     add(call->request, "Content-Type", "application/xml");
     call->request.timeout = kPartTime;
-    const auto answer = client_.call(*std::move(call));
-    if (!answer) return answer.error();
+    const auto xml = ask(*std::move(call));
+    if (!xml) return xml.error();
     // It may answer 200 and then, in the body, that it failed.
-    const auto xml = parse_xml(answer->body);
-    if (!xml) return no_xml(doing, xml.error());
     if (xml->find("Error") == nullptr) return {};
     return Error{ErrorKind::unavailable,
                  fmt::format("{}: AWS says {} ({})", doing, xml->find("Error")->value("Code"),
@@ -218,15 +225,9 @@ Result<> S3::end_multipart(const S3Place& place, const std::string& upload,
 }
 
 Result<std::vector<std::string>> S3::open_uploads(const S3Place& place) {
-    const std::string doing = "looking for uploads of " + to_string(place);
-    auto call = call_of({place.bucket, ""}, Method::get, doing);
-    if (!call) return call.error();
-    call->query = query_text({{"uploads", ""}, {"prefix", place.key}});
-    call->request.max_bytes = kListBytes;
-    const auto answer = client_.call(*std::move(call));
-    if (!answer) return answer.error();
-    const auto xml = parse_xml(answer->body);
-    if (!xml) return no_xml(doing, xml.error());
+    const auto xml = page_of({place.bucket, ""}, {{"uploads", ""}, {"prefix", place.key}},
+                             "looking for uploads of " + to_string(place));
+    if (!xml) return xml.error();
     std::vector<std::string> ids;
     for (const XmlElement* upload : xml->all("Upload")) {
         if (upload->value("Key") == place.key) ids.push_back(upload->value("UploadId"));
@@ -235,17 +236,11 @@ Result<std::vector<std::string>> S3::open_uploads(const S3Place& place) {
 }
 
 Result<std::vector<S3::Part>> S3::parts_of(const S3Place& place, const std::string& upload) {
-    const std::string doing = "looking at parts of " + to_string(place);
     std::vector<Part> parts;
     for (std::string marker = "0";;) {
-        auto call = call_of(place, Method::get, doing);
-        if (!call) return call.error();
-        call->query = query_text({{"part-number-marker", marker}, {"uploadId", upload}});
-        call->request.max_bytes = kListBytes;
-        const auto answer = client_.call(*std::move(call));
-        if (!answer) return answer.error();
-        const auto xml = parse_xml(answer->body);
-        if (!xml) return no_xml(doing, xml.error());
+        const auto xml = page_of(place, {{"part-number-marker", marker}, {"uploadId", upload}},
+                                 "looking at parts of " + to_string(place));
+        if (!xml) return xml.error();
         for (const XmlElement* part : xml->all("Part")) {
             parts.push_back({static_cast<int>(number_of(part->value("PartNumber"))),
                              part->value("ETag"), part->value("ChecksumSHA256"),
@@ -259,19 +254,13 @@ Result<std::vector<S3::Part>> S3::parts_of(const S3Place& place, const std::stri
 
 Result<> S3::list(const S3Place& place, bool deep,
                   const std::function<Result<>(const Entry&)>& sink) {
-    const std::string doing = "listing " + to_string(place);
     for (std::string token;;) {
-        auto call = call_of({place.bucket, ""}, Method::get, doing);
-        if (!call) return call.error();
         QueryValues values{{"list-type", "2"}, {"prefix", place.key}};
         if (!deep) values.emplace_back("delimiter", "/");
         if (!token.empty()) values.emplace_back("continuation-token", token);
-        call->query = query_text(std::move(values));
-        call->request.max_bytes = kListBytes;
-        const auto answer = client_.call(*std::move(call));
-        if (!answer) return answer.error();
-        const auto xml = parse_xml(answer->body);
-        if (!xml) return no_xml(doing, xml.error());
+        const auto xml =
+            page_of({place.bucket, ""}, std::move(values), "listing " + to_string(place));
+        if (!xml) return xml.error();
         for (const XmlElement* prefix : xml->all("CommonPrefixes")) {
             if (auto done = sink({prefix->value("Prefix"), {}}); !done) return done;
         }

@@ -10,6 +10,8 @@
 #include <vector>
 
 #include "aws/aws_client.h"
+#include "aws/encoding.h"
+#include "aws/xml_text.h"
 #include "base/sha256.h"
 
 namespace tapedeck {
@@ -91,6 +93,10 @@ public:
 
 private:
     Result<AwsCall> call_of(const S3Place& place, Method method, const std::string& doing) const;
+    // The answer's XML.
+    Result<XmlElement> ask(AwsCall call);
+    // One page of a list.
+    Result<XmlElement> page_of(const S3Place& place, QueryValues values, const std::string& doing);
 
     AwsClient& client_;
     S3UrlStyle style_;
