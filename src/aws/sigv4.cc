@@ -6,6 +6,7 @@
 #include <map>
 
 #include "aws/encoding.h"
+#include "base/ascii.h"
 
 namespace tapedeck {
 namespace {
@@ -29,13 +30,6 @@ UrlParts parts_of(const std::string& url) {
     if (parts.path.empty()) parts.path = "/";
     if (query < url.size()) parts.query = url.substr(query + 1);
     return parts;
-}
-
-std::string lower(std::string text) {
-    std::ranges::transform(text, text.begin(), [](char c) {
-        return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
-    });
-    return text;
 }
 
 // Without blanks around, and none beside another.
@@ -105,7 +99,7 @@ struct SignedHeaders {
 SignedHeaders signed_headers(const Request& request, const std::string& host) {
     std::map<std::string, std::string> all{{"host", host}};
     for (const Header& header : request.headers) {
-        std::string& value = all[lower(header.name)];
+        std::string& value = all[lower_ascii(header.name)];
         value += (value.empty() ? "" : ",") + squeezed(header.value.reveal());
     }
     SignedHeaders out;

@@ -19,13 +19,6 @@ std::string decoded(std::string_view text) {
     return plain;
 }
 
-std::string lower(std::string text) {
-    std::ranges::transform(text, text.begin(), [](char c) {
-        return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
-    });
-    return text;
-}
-
 constexpr bool is_upper(char c) { return c >= 'A' && c <= 'Z'; }
 constexpr bool is_lower(char c) { return c >= 'a' && c <= 'z'; }
 constexpr bool is_letter_or_digit(char c) {
@@ -84,7 +77,7 @@ bool is_secret_name(std::string_view name) {
             word += c;
             continue;
         }
-        if (is_secret_word(lower(word))) return true;
+        if (is_secret_word(lower_ascii(word))) return true;
         word = starts ? std::string(1, c) : std::string();
     }
     return false;

@@ -6,6 +6,8 @@
 #include <array>
 #include <charconv>
 
+#include "base/ascii.h"
+
 namespace tapedeck {
 namespace {
 
@@ -16,14 +18,6 @@ Error refused(std::string_view why) {
     return {ErrorKind::malformed,
             fmt::format("must be a proxy's address such as \"http://proxy.example.com:3128\": {}",
                         why)};
-}
-
-std::string lower(std::string_view text) {
-    std::string copy(text);
-    std::ranges::transform(copy, copy.begin(), [](char c) {
-        return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
-    });
-    return copy;
 }
 
 bool is_port(std::string_view text) {
@@ -49,7 +43,7 @@ Result<ProxyAddress> parse_proxy(std::string_view text) {
     }
     ProxyAddress address{"http", {}};
     if (const std::size_t mark = text.find("://"); mark != text.npos) {
-        address.scheme = lower(text.substr(0, mark));
+        address.scheme = lower_ascii(text.substr(0, mark));
         if (std::ranges::find(kSchemes, address.scheme) == kSchemes.end()) {
             return refused(
                 fmt::format("\"{}\" is none of http, https, socks4, socks4a, socks5 and socks5h",
@@ -66,7 +60,7 @@ Result<ProxyAddress> parse_proxy(std::string_view text) {
     if (!rest.empty() && (!rest.starts_with(':') || !is_port(rest.substr(1)))) {
         return refused("its port is none from 1 to 65535");
     }
-    address.host = lower(text);
+    address.host = lower_ascii(text);
     return address;
 }
 

@@ -10,6 +10,8 @@
 #include <iterator>
 #include <set>
 
+#include "base/ascii.h"
+
 namespace tapedeck {
 namespace {
 
@@ -73,9 +75,9 @@ std::string normalized(std::string_view name) {
     std::string result;
     for (const char c : name) {
         if (c == '-' || c == '/' || c == '_' || c == ' ') continue;
-        result += c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+        result += c;
     }
-    return result;
+    return lower_ascii(result);
 }
 
 // "2025-03-10" of "2025-03-10-bitcoin-2327.html", "2024-04" of "2024-04-msft.html".

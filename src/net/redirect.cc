@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 
+#include "base/ascii.h"
 #include "base/redactor.h"
 #include "net/url.h"
 
@@ -12,10 +13,7 @@ namespace tapedeck {
 namespace {
 
 bool same_letters(std::string_view left, std::string_view right) {
-    const auto lower = [](char c) {
-        return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
-    };
-    return std::ranges::equal(left, right, {}, lower, lower);
+    return lower_ascii(left) == lower_ascii(right);
 }
 
 bool is_harmless(const Header& header) {

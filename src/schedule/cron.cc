@@ -6,6 +6,8 @@
 #include <cctype>
 #include <vector>
 
+#include "base/ascii.h"
+
 namespace tapedeck {
 namespace {
 
@@ -208,14 +210,6 @@ private:
     Values values_;
 };
 
-std::string lower(std::string_view text) {
-    std::string out(text);
-    for (char& c : out) {
-        if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
-    }
-    return out;
-}
-
 // A day field that names every value counts as a bare `*` where the other one has a `*` in it: a
 // subtlety of croniter's, kept for schedules that come from Airflow.
 bool counts_as_star(const Values& values, FieldIndex index, std::string_view other) {
@@ -239,7 +233,7 @@ Result<Cron> Cron::parse(std::string_view text) {
     };
     Cron cron;
     cron.text_ = std::string(text);
-    std::string fields = lower(text);
+    std::string fields = lower_ascii(text);
     std::vector<std::string_view> parts = split_blanks(fields);
     if (parts.size() == 1 && parts[0] == "@once") {
         cron.once_ = true;
