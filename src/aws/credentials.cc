@@ -59,6 +59,16 @@ Result<AwsCredentials> of_json(const std::string& text, std::string origin) {
     return found;
 }
 
+Result<std::optional<AwsCredentials>> of_answer(const Result<Answer>& answer,
+                                                std::string_view endpoint, std::string origin) {
+    if (!answer) return in_context(std::string(endpoint), answer.error());
+    if (answer->status != 200)
+        return missing(fmt::format("{} answered {}", endpoint, answer->status));
+    auto keys = of_json(answer->body, std::move(origin));
+    if (!keys) return keys.error();
+    return std::optional(*std::move(keys));
+}
+
 // Tokens go to this machine, to the container's own addresses, or over TLS (as AWS's tools have
 // it).
 bool may_have_token(const std::string& url) {
@@ -259,15 +269,8 @@ Result<std::optional<AwsCredentials>> AwsCredentialChain::of_container() {
         token = text->substr(0, text->find_last_not_of("\r\n") + 1);
     }
     if (!token.empty()) request.headers.push_back({"Authorization", Secret(std::move(token))});
-    const auto answer = ask(std::move(request));
-    if (!answer) return in_context("the container's endpoint of credentials", answer.error());
-    if (answer->status != 200) {
-        return missing(
-            fmt::format("the container's endpoint of credentials answered {}", answer->status));
-    }
-    auto keys = of_json(answer->body, "the container's endpoint of credentials");
-    if (!keys) return keys.error();
-    return std::optional(*std::move(keys));
+    constexpr const char* kEndpoint = "the container's endpoint of credentials";
+    return of_answer(ask(std::move(request)), kEndpoint, kEndpoint);
 }
 
 Result<std::optional<AwsCredentials>> AwsCredentialChain::of_instance() {
@@ -294,15 +297,8 @@ Result<std::optional<AwsCredentials>> AwsCredentialChain::of_instance() {
     const auto role = get("");
     if (!role) return in_context("the instance's endpoint of credentials", role.error());
     if (role->status == 404) return missing("this instance has no role, and there are no keys");
-    const auto answer = get(role->body.substr(0, role->body.find('\n')));
-    if (!answer) return in_context("the instance's endpoint of credentials", answer.error());
-    if (answer->status != 200) {
-        return missing(
-            fmt::format("the instance's endpoint of credentials answered {}", answer->status));
-    }
-    auto keys = of_json(answer->body, "the instance's role");
-    if (!keys) return keys.error();
-    return std::optional(*std::move(keys));
+    return of_answer(get(role->body.substr(0, role->body.find('\n'))),
+                     "the instance's endpoint of credentials", "the instance's role");
 }
 
 Result<Answer> AwsCredentialChain::ask(Request request) {
