@@ -132,14 +132,10 @@ Result<std::vector<RunRow>> RunTable::last_runs(const std::string& dag, int coun
          {}});
 }
 
-Result<> RunTable::each_run(
-    const std::string& dag, Timestamp from, Timestamp to,
-    const std::function<void(Timestamp slot, std::string_view state)>& take) {
+Result<> RunTable::each_of_slots(const char* sql, std::vector<Value> values,
+                                 const std::function<void(Timestamp, std::string_view)>& take) {
     return store_.query(
-        {"select slot, state from dag_runs where dag = $1 and slot >= $2 and slot "
-         "< $3",
-         {dag, from, to},
-         {}},
+        {sql, std::move(values), {}},
         [&](const RowView& row) -> Result<> {
             take(row.timestamp(0), row.text(1));
             return {};
@@ -147,20 +143,22 @@ Result<> RunTable::each_run(
         patience_);
 }
 
+Result<> RunTable::each_run(
+    const std::string& dag, Timestamp from, Timestamp to,
+    const std::function<void(Timestamp slot, std::string_view state)>& take) {
+    return each_of_slots(
+        "select slot, state from dag_runs where dag = $1 and slot >= $2 and slot < $3",
+        {dag, from, to}, take);
+}
+
 Result<> RunTable::each_failed_try(
     const std::string& dag, Timestamp from, Timestamp to,
     const std::function<void(Timestamp slot, std::string_view what)>& take) {
-    return store_.query(
-        {"select r.slot, t.what from dag_runs r join task_tries t on t.run_id = "
-         "r.run_id where r.dag = $1 and r.slot >= $2 and r.slot < $3 and t.state = "
-         "'failed' and t.what <> '' order by t.started_at",
-         {dag, from, to},
-         {}},
-        [&](const RowView& row) -> Result<> {
-            take(row.timestamp(0), row.text(1));
-            return {};
-        },
-        patience_);
+    return each_of_slots(
+        "select r.slot, t.what from dag_runs r join task_tries t on t.run_id = r.run_id where "
+        "r.dag = $1 and r.slot >= $2 and r.slot < $3 and t.state = 'failed' and t.what <> '' order "
+        "by t.started_at",
+        {dag, from, to}, take);
 }
 
 Result<> RunTable::each_try_without_account(

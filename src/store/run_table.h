@@ -88,6 +88,9 @@ public:
 private:
     Result<std::vector<DagStateRow>> dag_states(const Statement& statement);
     Result<std::vector<RunRow>> runs(const Statement& statement);
+    // Of each row a slot and a text.
+    Result<> each_of_slots(const char* sql, std::vector<Value> values,
+                           const std::function<void(Timestamp, std::string_view)>& take);
 
     Store& store_;
     const Patience patience_;
