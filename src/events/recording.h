@@ -116,8 +116,8 @@ struct BatchLoaded {
     }
 };
 
-struct MessagesUnreadable {
-    static constexpr std::string_view kName = "messages_unreadable";
+// Messages of a partition that are dead letters, from the first one's offset on.
+struct DeadLettersKept {
     static constexpr Severity kSeverity = Severity::error;
     std::string_view topic;
     std::int64_t partition, offset, count;
@@ -127,19 +127,12 @@ struct MessagesUnreadable {
         out.field("count", count).field("reason", first_reason);
     }
 };
-
-// The messages could be read, and the database took some of their values not: they are dead
-// letters.
-struct RecordsRefused {
+struct MessagesUnreadable : DeadLettersKept {
+    static constexpr std::string_view kName = "messages_unreadable";
+};
+// They could be read, and the database took some of their values not.
+struct RecordsRefused : DeadLettersKept {
     static constexpr std::string_view kName = "records_refused";
-    static constexpr Severity kSeverity = Severity::error;
-    std::string_view topic;
-    std::int64_t partition, offset, count;
-    std::string_view first_reason;
-    void fields(EventFields& out) const {
-        out.field("topic", topic).field("partition", partition).field("offset", offset);
-        out.field("count", count).field("reason", first_reason);
-    }
 };
 
 // The store answers, and takes nothing of the partition until somebody has mended what it says.
