@@ -194,14 +194,21 @@ private:
             done ? "tables are there, and up to date" : done.error().what);
     }
 
+    // The store, which has looked at every feed's table.
+    Result<OpenedStore> look_at_tables(const Clock& clock) const {
+        auto opened = open_store(*settings_, clock, StoreUse::look, PostgresTables::look);
+        if (!opened) return opened.error();
+        for (const auto& [name, feed] : feeds_) {
+            if (auto found = opened->store->ensure_table(feed.table); !found) return found.error();
+        }
+        return opened;
+    }
+
     // What waits to be brought up to date; a store that cannot be read, `check_store` tells of.
     void check_tables() {
         const SystemClock clock;
-        const auto opened = open_store(*settings_, clock, StoreUse::look, PostgresTables::look);
+        const auto opened = look_at_tables(clock);
         if (!opened) return;
-        for (const auto& [name, feed] : feeds_) {
-            if (!opened->store->ensure_table(feed.table)) return;
-        }
         for (const std::string& one : pending_in(*opened)) {
             add("migration", true, "pending: " + one);
         }
@@ -278,12 +285,8 @@ private:
     void check_server_alone() {
         if (!store_path().empty()) return;
         const SystemClock clock;
-        const auto opened = open_store(*settings_, clock, StoreUse::look, PostgresTables::look);
+        const auto opened = look_at_tables(clock);
         if (!opened) return add("server", false, opened.error().what);
-        for (const auto& [name, feed] : feeds_) {
-            const auto found = opened->store->ensure_table(feed.table);
-            if (!found) return add("server", false, found.error().what);
-        }
         check_writing(*opened->postgres);
     }
 
