@@ -4,9 +4,7 @@
 
 #include "base/utf8.h"
 #include "mend/dead_letters.h"
-#include "store/sqlite/sqlite_store.h"
-#include "tests/conformance/temp_folder.h"
-#include "tests/parts/test_parts.h"
+#include "tests/parts/loading_fixture.h"
 
 namespace tapedeck {
 namespace {
@@ -17,27 +15,11 @@ using ::testing::HasSubstr;
 using testing::kSlot;
 using ::testing::SizeIs;
 
-class LoadProblemsTest : public ::testing::Test {
+class LoadProblemsTest : public testing::LoadingFixture {
 protected:
-    void SetUp() override {
-        auto opened = SqliteStore::open(folder.file("t.db"), clock);
-        ASSERT_TRUE(opened) << opened.error().what;
-        store = *std::move(opened);
-        ASSERT_TRUE(store->ensure_table(feed.table));
-        ASSERT_TRUE(tape.ensure_topic(feed.topic, 1));
-        ASSERT_TRUE(tape.ensure_topic(std::string(kOutcomesTopic), 1));
-    }
+    LoadProblemsTest() : LoadingFixture({"bitcoin"}) {}
 
-    void by_hand(const std::string& sql) {
-        auto database = Database::open(folder.file("t.db"), {false, std::chrono::seconds(1)});
-        ASSERT_TRUE(database) << database.error().what;
-        auto done = (*database)->execute(sql);
-        ASSERT_TRUE(done) << done.error().what;
-    }
-    void append(const std::string& value) {
-        const std::vector<OutgoingMessage> messages{{"coin_topic", "", value, clock.now(), {}}};
-        ASSERT_TRUE(tape.append(messages));
-    }
+    void append(const std::string& value) { LoadingFixture::append(value, "coin_topic", ""); }
     Result<LoadSummary> load() {
         Loader loader(tape, *store, clock, log, testing::loading_of(feed));
         return loader.run({}, true);
@@ -55,8 +37,6 @@ protected:
         return words;
     }
 
-    TempFolder folder;
-    testing::SkippingClock clock{kSlot};
     std::vector<std::string> told;
     std::vector<std::string> lines;
     Log log{[this](std::string_view event, std::string_view line) {
@@ -64,10 +44,6 @@ protected:
                 lines.emplace_back(line);
             },
             LogFormat::text, Severity::info, clock};
-    Feed feed = testing::feed_of({"bitcoin"}, {});
-    std::map<std::string, Feed> feeds{{"coin", feed}};
-    MemoryTape tape;
-    std::unique_ptr<Store> store;
 };
 
 TEST_F(LoadProblemsTest, DeadLettersAreOneUntilSomebodyHasSettledEach) {

@@ -7,14 +7,14 @@
 
 #include "net/memory_http_client.h"
 #include "tape/memory_tape.h"
-#include "tests/parts/skipping_clock.h"
+#include "tests/parts/test_parts.h"
 
 namespace tapedeck {
 namespace {
 
 using namespace std::chrono_literals;
-using testing::HasSubstr;
-using testing::Not;
+using ::testing::HasSubstr;
+using ::testing::Not;
 
 const Timestamp kSlot = *parse_rfc3339("2026-11-24T00:05:00Z");
 
@@ -42,7 +42,7 @@ currency = "USD"
 }
 
 // A feed of three coins on one site, called by its function.
-class CollectFunctionTest : public testing::Test {
+class CollectFunctionTest : public ::testing::Test {
 protected:
     void SetUp() override {
         const Feed coin = coins();
@@ -92,7 +92,7 @@ protected:
                topic + "\"}";
     }
 
-    SkippingClock clock{kSlot};
+    testing::SkippingClock clock{kSlot};
     Log log{2, LogFormat::text, Severity::error, clock};
     MemoryTape tape;
     std::optional<Error> tape_away;

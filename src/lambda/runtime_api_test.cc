@@ -8,19 +8,19 @@
 
 #include "lambda/request_lines.h"
 #include "net/memory_http_client.h"
-#include "tests/parts/skipping_clock.h"
+#include "tests/parts/test_parts.h"
 
 namespace tapedeck {
 namespace {
 
 using namespace std::chrono_literals;
-using testing::ElementsAre;
-using testing::HasSubstr;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
 
 // A runtime interface that is a function: calls in turn, then it stops the loop.
-class RuntimeApiTest : public testing::Test {
+class RuntimeApiTest : public ::testing::Test {
 protected:
-    SkippingClock clock{*parse_rfc3339("2026-11-24T00:00:00Z")};
+    testing::SkippingClock clock{*parse_rfc3339("2026-11-24T00:00:00Z")};
     std::vector<WebAnswer> calls;
     int reply_status = 202;
     std::vector<std::string> heard;  // "PATH BODY" of each POST

@@ -8,9 +8,7 @@
 
 #include "coverage/coverage.h"
 #include "store/patient_store.h"
-#include "store/sqlite/sqlite_store.h"
-#include "tests/conformance/temp_folder.h"
-#include "tests/parts/test_parts.h"
+#include "tests/parts/loading_fixture.h"
 
 namespace tapedeck {
 namespace {
@@ -27,29 +25,18 @@ constexpr const char* kWithRule =
     " capture text, currency text, check (price <> '13.50')) strict";
 constexpr const char* kWithoutRule = "drop view coin_prices; drop table coin_records";
 
-class DeadLettersTest : public ::testing::Test {
+class DeadLettersTest : public testing::LoadingFixture {
 protected:
-    void SetUp() override {
-        auto opened = SqliteStore::open(folder.file("t.db"), clock);
-        ASSERT_TRUE(opened) << opened.error().what;
-        store = *std::move(opened);
-        ASSERT_TRUE(store->ensure_table(feed.table));
-        ASSERT_TRUE(tape.ensure_topic(feed.topic, 1));
-        ASSERT_TRUE(tape.ensure_topic(std::string(kOutcomesTopic), 1));
-    }
+    DeadLettersTest() : LoadingFixture({"bitcoin", "ethereum"}) {}
 
-    // Somebody else's SQL on the store's file; then the table is as it must be again.
+    // Then the table is as it must be again.
     void by_hand(const std::string& sql) {
-        auto database = Database::open(folder.file("t.db"), {false, std::chrono::seconds(1)});
-        ASSERT_TRUE(database) << database.error().what;
-        auto done = (*database)->execute(sql);
-        ASSERT_TRUE(done) << done.error().what;
+        LoadingFixture::by_hand(sql);
         ASSERT_TRUE(store->ensure_table(feed.table));
     }
 
     void append(const std::string& value, const std::string& topic = "coin_topic") {
-        const std::vector<OutgoingMessage> messages{{topic, "bitcoin", value, clock.now(), {}}};
-        ASSERT_TRUE(tape.append(messages));
+        LoadingFixture::append(value, topic, "bitcoin");
     }
     void load() {
         Loader loader(tape, *store, clock, log, testing::loading_of(feed));
@@ -113,13 +100,7 @@ protected:
         return out;
     }
 
-    TempFolder folder;
-    testing::SkippingClock clock{kSlot};
     Log log{-1, LogFormat::text, Severity::error, clock};
-    Feed feed = testing::feed_of({"bitcoin", "ethereum"}, {});
-    std::map<std::string, Feed> feeds{{"coin", feed}};
-    MemoryTape tape;
-    std::unique_ptr<Store> store;
 };
 
 TEST_F(DeadLettersTest, OneThatCannotBeReadStillStaysWithItsNewReason) {
