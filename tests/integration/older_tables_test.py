@@ -14,7 +14,8 @@ import time
 
 from program_test import PROGRAM, Site, World, without_config
 
-SERVERS = pathlib.Path(__file__).resolve().parents[1] / "servers"
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "servers"))
+from starters import call  # noqa: E402
 PLACE = tempfile.TemporaryDirectory(prefix="tapedeck-older-tables-")
 ORIGINAL = """
 create table coin_records (id serial primary key, coin text, price decimal, date timestamp not null);
@@ -33,10 +34,9 @@ OTHERS = ["check", "status", "next", "dag list", "dag show coin_market_record", 
 
 
 def server(name, *arguments):
-    script, folder = [sys.executable, str(SERVERS / f"{name}.py")], f"{PLACE.name}/{name}"
-    atexit.register(subprocess.run, [*script, "stop", "--dir", folder])
-    return json.loads(subprocess.run([*script, "start", "--dir", folder, *arguments], check=True,
-                                     stdout=subprocess.PIPE, text=True).stdout)
+    folder = f"{PLACE.name}/{name}"
+    atexit.register(call, name, "stop", "--dir", folder)
+    return call(name, "start", "--dir", folder, *arguments)
 
 
 class Database:

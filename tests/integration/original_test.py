@@ -7,9 +7,7 @@ Spark itself is not started: the job's logic is plain Python here."""
 import collections
 import datetime
 import json
-import os
 import pathlib
-import subprocess
 import sys
 import tempfile
 import time
@@ -18,9 +16,10 @@ import traceback
 import kafka
 import psycopg2
 
-from program_test import PROGRAM, SOURCE, Site, wait_until
+from program_test import Commands, SOURCE, Site, wait_until
 
-SERVERS = pathlib.Path(__file__).resolve().parent.parent / "servers"
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "servers"))
+from starters import call  # noqa: E402
 COINS = ["bitcoin", "ethereum"]
 STOCKS = {"AAPL": "Apple Inc. (AAPL)", "TSLA": "Tesla, Inc. (TSLA)"}
 TABLES = """
@@ -29,13 +28,6 @@ create table stock_records (id serial primary key, stock text, price decimal,
                             previous_close decimal, date timestamp not null);
 """
 START = datetime.datetime(2026, 11, 24, 14, 0, tzinfo=datetime.timezone.utc)
-
-
-def server(kind, *arguments):
-    done = subprocess.run([sys.executable, SERVERS / f"{kind}.py", *map(str, arguments)],
-                          capture_output=True, text=True, timeout=400)
-    assert done.returncode == 0, f"{kind} {arguments}: {done.stdout}{done.stderr}"
-    return json.loads(done.stdout) if arguments[0] == "start" else None
 
 
 class Functions:
@@ -112,12 +104,13 @@ class Job:
         self.consumer.close()
 
 
-class World:
+class World(Commands):
     """A broker's topics and a database with the original's tables; tapedeck is not there yet."""
 
     def __init__(self, broker, postgres, name):
         self.broker, self.name = broker, name
         self.place = tempfile.TemporaryDirectory()
+        self.folder = pathlib.Path(self.place.name)
         admin = psycopg2.connect(postgres["url"])
         admin.autocommit = True
         admin.cursor().execute(f"create database {name}")
@@ -133,8 +126,8 @@ class World:
 
     def ask(self, site):
         """Its own sources: the coins are asked of `site`, every minute."""
-        (pathlib.Path(self.place.name) / "sources").mkdir()
-        (pathlib.Path(self.place.name) / "sources/bench.toml").write_text(
+        (self.folder / "sources").mkdir()
+        (self.folder / "sources/bench.toml").write_text(
             SOURCE.format(port=site.server_port))
         self.feed_settings += '\nsources = ["bench"]'
         self.more = """
@@ -147,7 +140,7 @@ retries = 0
         self.write_config()
 
     def write_config(self):
-        (pathlib.Path(self.place.name) / "tapedeck.toml").write_text(f"""
+        (self.folder / "tapedeck.toml").write_text(f"""
 [store]
 url = "{self.url}"
 {self.store_settings}
@@ -165,18 +158,6 @@ instruments = {json.dumps(list(STOCKS))}
     def collect(self):
         wait_until(lambda: time.time() % 60 < 15, "the grace of a slot")
         self.expect(0, "collect", "coin")
-
-    def tell(self, *arguments):
-        done = subprocess.run([PROGRAM, *arguments], cwd=self.place.name, capture_output=True,
-                              text=True, timeout=120,
-                              env={k: v for k, v in os.environ.items() if k != "TAPEDECK_CONFIG"})
-        return done.returncode, done.stdout, done.stderr
-
-    def expect(self, code, *arguments, says=""):
-        got, out, err = self.tell(*arguments)
-        assert got == code, f"{arguments}: exit {got}, not {code}: {out}{err}"
-        assert says in out + err, f"{arguments}: no {says!r} in {out}{err}"
-        return out
 
     def rows(self):
         found = collections.Counter()
@@ -198,8 +179,8 @@ def make_topics(broker_folder, port):
     existing = set(admin.list_topics())
     for topic in ("coin_topic", "stock_topic"):
         if topic in existing:
-            server("kafka", "delete", "--dir", broker_folder, "--name", topic)
-        server("kafka", "topic", "--dir", broker_folder, "--name", topic, "--partitions", 1)
+            call("kafka", "delete", "--dir", broker_folder, "--name", topic)
+        call("kafka", "topic", "--dir", broker_folder, "--name", topic, "--partitions", 1)
     admin.close()
 
 
@@ -349,8 +330,8 @@ def main():
         failed = False
         broker = postgres = None
         try:
-            broker = server("kafka", "start", "--dir", folder / "kafka")
-            postgres = server("postgres", "start", "--dir", folder / "postgres")
+            broker = call("kafka", "start", "--dir", folder / "kafka")
+            postgres = call("postgres", "start", "--dir", folder / "postgres")
             for scenario in (its_job_loads_ours, taken_over, both_at_once, another_scheduler,
                              gone_back):
                 try:
@@ -361,9 +342,9 @@ def main():
                     traceback.print_exc()
         finally:
             if broker:
-                server("kafka", "stop", "--dir", folder / "kafka", "--kill")
+                call("kafka", "stop", "--dir", folder / "kafka", "--kill")
             if postgres:
-                server("postgres", "stop", "--dir", folder / "postgres", "--mode", "immediate")
+                call("postgres", "stop", "--dir", folder / "postgres", "--mode", "immediate")
         assert not failed
 
 

@@ -69,13 +69,9 @@ class Site(http.server.ThreadingHTTPServer):
         threading.Thread(target=self.serve_forever, daemon=True).start()
 
 
-class World:
-    def __init__(self, port):
-        self.place = tempfile.TemporaryDirectory()
-        self.folder = pathlib.Path(self.place.name)
-        (self.folder / "sources").mkdir()
-        (self.folder / "tapedeck.toml").write_text(CONFIG)
-        (self.folder / "sources/bench.toml").write_text(SOURCE.format(port=port))
+class Commands:
+    """The program, told things in a folder."""
+    folder = None
 
     def tell(self, *arguments):
         """(exit code, stdout, stderr)"""
@@ -88,6 +84,15 @@ class World:
         assert got == code, f"{arguments}: exit {got}, not {code}: {out}{err}"
         assert says in out + err, f"{arguments}: no {says!r} in {out}{err}"
         return out
+
+
+class World(Commands):
+    def __init__(self, port):
+        self.place = tempfile.TemporaryDirectory()
+        self.folder = pathlib.Path(self.place.name)
+        (self.folder / "sources").mkdir()
+        (self.folder / "tapedeck.toml").write_text(CONFIG)
+        (self.folder / "sources/bench.toml").write_text(SOURCE.format(port=port))
 
     def start(self):
         process = subprocess.Popen([PROGRAM, "run"], cwd=self.folder, stderr=subprocess.PIPE,

@@ -3,7 +3,6 @@ on time, `waiting` says why and never the password, SIGTERM ends them at once, a
 mended it every price is there once. The scenarios run beside one another, each with a database,
 and a role, of its own."""
 import atexit
-import json
 import pathlib
 import re
 import shutil
@@ -17,7 +16,9 @@ import time
 import program_test
 from program_test import CONFIG, PROGRAM, Site, ended, wait_until, without_config
 
-SERVERS = pathlib.Path(__file__).resolve().parents[1] / "servers"
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "servers"))
+from starters import call  # noqa: E402
+
 PSQL = "/usr/lib/postgresql/15/bin/psql"
 PROMPTLY = 10  # seconds for SIGTERM, on a busy machine; nothing of the kind waits less than 60
 
@@ -25,17 +26,14 @@ PROMPTLY = 10  # seconds for SIGTERM, on a busy machine; nothing of the kind wai
 class Server:
     """A server of the test's own, by its starter."""
 
-    def __init__(self, script, *arguments):
-        self.script = SERVERS / f"{script}.py"
+    def __init__(self, kind, *arguments):
+        self.kind = kind
         self.folder = pathlib.Path(tempfile.mkdtemp())
         atexit.register(self.end)
-        self.state = json.loads(self.run("start", *arguments))
+        self.state = self.run("start", *arguments)
 
     def run(self, verb, *arguments):
-        done = subprocess.run([sys.executable, self.script, verb, "--dir", self.folder / "server", *arguments],
-                              capture_output=True, text=True)
-        assert done.returncode == 0, done.stdout + done.stderr
-        return done.stdout
+        return call(self.kind, verb, "--dir", self.folder / "server", *arguments)
 
     def end(self):
         self.run("stop")

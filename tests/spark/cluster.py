@@ -2,7 +2,6 @@
 has sent, the program's own loader, and the comparison of what was sent with what is in the tables."""
 import collections
 import datetime
-import json
 import os
 import pathlib
 import signal
@@ -17,6 +16,8 @@ import psycopg2
 HERE = pathlib.Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
 SERVERS = ROOT / "tests/servers"
+sys.path.insert(0, str(SERVERS))
+from starters import call  # noqa: E402
 CONFIG = """[store]
 url = "{store}"
 [tape]
@@ -28,12 +29,6 @@ instruments = []
 """
 PARTITIONS = 3
 BEGAN = datetime.datetime(2026, 11, 24, tzinfo=datetime.timezone.utc)
-
-
-def call(script, *arguments):
-    out = subprocess.run([sys.executable, SERVERS / script, *map(str, arguments)], check=True,
-                         stdout=subprocess.PIPE, text=True).stdout
-    return json.loads(out) if out.strip().startswith("{") else None
 
 
 def wait_until(condition, what, seconds=1200):
@@ -148,13 +143,13 @@ class Cluster:
         self.archive = folder / "tapedeck-spark.tar.gz"
         subprocess.run([sys.executable, ROOT / "tools/spark_package.py", library, self.archive], check=True,
                        stdout=subprocess.DEVNULL)
-        self.postgres = call("postgres.py", "start", "--dir", folder / "postgres")
-        self.kafka = call("kafka.py", "start", "--dir", folder / "kafka", "--set",
+        self.postgres = call("postgres", "start", "--dir", folder / "postgres")
+        self.kafka = call("kafka", "start", "--dir", folder / "kafka", "--set",
                           "transaction.state.log.num.partitions=1")
         for topic in ("coin_topic", "stock_topic"):
-            call("kafka.py", "topic", "--dir", folder / "kafka", "--name", topic, "--partitions", PARTITIONS,
+            call("kafka", "topic", "--dir", folder / "kafka", "--name", topic, "--partitions", PARTITIONS,
                  "--set", f"message.timestamp.after.max.ms={2**63 - 1}")
-        self.spark = call("spark.py", "start", "--dir", folder / "spark", "--workers", workers)
+        self.spark = call("spark", "start", "--dir", folder / "spark", "--workers", workers)
         (folder / "tapedeck.toml").write_text(CONFIG.format(store=self.postgres["url"], kafka=self.kafka["port"]))
         self.traffic = Traffic(self.kafka["port"])
         self.run("check", "--migrate")
@@ -164,9 +159,9 @@ class Cluster:
         self.traffic.end()
         for process in self.started:
             self.kill(process)
-        call("spark.py", "stop", "--dir", self.folder / "spark", "--kill")
-        call("kafka.py", "stop", "--dir", self.folder / "kafka", "--kill")
-        call("postgres.py", "stop", "--dir", self.folder / "postgres", "--mode", "immediate")
+        call("spark", "stop", "--dir", self.folder / "spark", "--kill")
+        call("kafka", "stop", "--dir", self.folder / "kafka", "--kill")
+        call("postgres", "stop", "--dir", self.folder / "postgres", "--mode", "immediate")
 
     # Programs.
 
@@ -220,7 +215,7 @@ class Cluster:
                 where, command = os.readlink(entry / "cwd"), (entry / "cmdline").read_bytes()
             except OSError:
                 continue
-            if where.startswith(str(within)) and "/work/" in where:
+            if where.startswith(str(within)) and "work" in pathlib.Path(where).parts:
                 found.append((int(entry.name), b"CoarseGrainedExecutorBackend" in command))
         return found
 

@@ -5,9 +5,7 @@ import http.server
 import json
 import pathlib
 import shutil
-import signal
 import socket
-import subprocess
 import sys
 import tempfile
 import threading
@@ -15,10 +13,11 @@ import time
 
 import kafka
 
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2] / "servers"))
+from starters import call  # noqa: E402
 from runtime_interface import Function, RuntimeInterface
 
 *RUNNER, PROGRAM = sys.argv[1:]
-SERVERS = pathlib.Path(__file__).resolve().parents[2] / "servers"
 FOLDER = pathlib.Path(tempfile.mkdtemp(prefix="tapedeck-lambda-"))
 PRICES = {"bitcoin": "$22,470.52", "ethereum": "$1,643.123456789", "solana": "$0.00001"}
 
@@ -56,11 +55,8 @@ class Site(http.server.ThreadingHTTPServer):
 
 def start_kafka():
     def run(verb, *arguments):
-        done = subprocess.run([sys.executable, SERVERS / "kafka.py", verb, "--dir", FOLDER / "kafka", *arguments],
-                              capture_output=True, text=True)
-        assert done.returncode == 0, done.stdout + done.stderr
-        return done.stdout
-    state = json.loads(run("start"))
+        return call("kafka", verb, "--dir", FOLDER / "kafka", *arguments)
+    state = run("start")
     atexit.register(lambda: (run("stop"), shutil.rmtree(FOLDER, ignore_errors=True)))
     for topic in ("coin_topic", "stock_topic", "tapedeck_outcomes"):  # a busy broker makes none in a call's time
         run("topic", "--name", topic)

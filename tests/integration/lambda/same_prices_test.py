@@ -15,7 +15,7 @@ import time
 
 import psycopg2
 
-from function_test import BROKER, FOLDER, INTERFACE, LOCAL, SERVERS, event, messages, ok, stock_event
+from function_test import BROKER, FOLDER, INTERFACE, LOCAL, call, event, messages, ok, stock_event
 from runtime_interface import Function, RuntimeInterface
 
 PROGRAM, NATIVE, AUTHORITIES, *OTHER = sys.argv[1:]
@@ -126,13 +126,8 @@ def is_what_people_read(answers):
 
 
 def stands_in_postgres_once(answers):
-    def server(verb):
-        done = subprocess.run([sys.executable, SERVERS / "postgres.py", verb, "--dir", FOLDER / "postgres"],
-                              capture_output=True, text=True)
-        assert done.returncode == 0, done.stdout + done.stderr
-        return done.stdout
-    url = json.loads(server("start"))["url"]
-    atexit.register(server, "stop")
+    url = call("postgres", "start", "--dir", FOLDER / "postgres")["url"]
+    atexit.register(call, "postgres", "stop", "--dir", FOLDER / "postgres")
     subprocess.run([PROGRAM, "load", "--until-end", "--set", f'tape.url="kafka://{BROKER}"', "--set",
                     f'store.url="{url}"'], check=True, cwd=FOLDER, stdout=subprocess.DEVNULL)
     wanted = sorted((one.get("coin_name") or one["stock_name"], one["current_price"])

@@ -13,7 +13,8 @@ import threading
 import time
 
 HERE = pathlib.Path(__file__).resolve().parent
-SERVERS = HERE.parent.parent / "servers"
+sys.path.insert(0, str(HERE.parents[1] / "servers"))
+from starters import call  # noqa: E402
 PSQL = "/usr/lib/postgresql/15/bin/psql"
 PROGRAM = os.path.abspath(sys.argv[1])
 CONFIG = """[store]
@@ -29,12 +30,6 @@ on_problem = "cat >> {problems}; printf '\\\\n' >> {problems}"
 """
 
 
-def call(script, *arguments):
-    out = subprocess.run([sys.executable, SERVERS / script, *map(str, arguments)], check=True,
-                         stdout=subprocess.PIPE, text=True).stdout
-    return json.loads(out) if out.strip().startswith("{") else None
-
-
 def wait_until(condition, what, seconds=60):
     end = time.monotonic() + seconds
     while not (found := condition()):
@@ -46,22 +41,22 @@ def wait_until(condition, what, seconds=60):
 class World:
     def __init__(self, folder):
         self.folder = folder
-        self.kafka = call("kafka.py", "start", "--dir", folder / "kafka")
-        self.postgres = call("postgres.py", "start", "--dir", folder / "postgres")
+        self.kafka = call("kafka", "start", "--dir", folder / "kafka")
+        self.postgres = call("postgres", "start", "--dir", folder / "postgres")
         self.sent = []  # (key, value) by offset: one partition
         for topic in ("coin_topic", "stock_topic", "tapedeck_outcomes"):
-            call("kafka.py", "topic", "--dir", folder / "kafka", "--name", topic, "--partitions", 1)
+            call("kafka", "topic", "--dir", folder / "kafka", "--name", topic, "--partitions", 1)
         (folder / "tapedeck.toml").write_text(CONFIG.format(
             store=self.postgres["url"], kafka=self.kafka["port"], problems=folder / "problems"))
 
     def end(self):
-        call("kafka.py", "stop", "--dir", self.folder / "kafka", "--kill")
-        call("postgres.py", "stop", "--dir", self.folder / "postgres", "--mode", "immediate")
+        call("kafka", "stop", "--dir", self.folder / "kafka", "--kill")
+        call("postgres", "stop", "--dir", self.folder / "postgres", "--mode", "immediate")
 
     def send(self, messages):
         file = self.folder / "messages"
         file.write_text("".join(f"{key}\t{value}\n" for key, value in messages))
-        call("kafka.py", "produce", "--dir", self.folder / "kafka", "--name", "coin_topic",
+        call("kafka", "produce", "--dir", self.folder / "kafka", "--name", "coin_topic",
              "--file", file)
         self.sent += messages
 
@@ -196,11 +191,11 @@ def what_the_tape_has_no_more_is_retried_from_what_was_kept(world):
     world.run("load", "--until-end")
     world.sql("alter table coin_records drop constraint sane")
     letter = world.letters()[0]
-    call("kafka.py", "stop", "--dir", world.folder / "kafka", "--kill")  # nor is it asked
+    call("kafka", "stop", "--dir", world.folder / "kafka", "--kill")  # nor is it asked
     world.json("dead-letters", "retry", "--all")
     assert world.sql("select count(*) from coin_records where price = 7654321.10") == "1"
     assert world.json("dead-letters", "show", letter["id"])["state"] == "retried"
-    call("kafka.py", "start", "--dir", world.folder / "kafka")
+    call("kafka", "start", "--dir", world.folder / "kafka")
     world.accounted()
     world.run("audit")
 
