@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 
+#include "base/ascii.h"
 #include "base/url_text.h"
 #include "config/proxy_url.h"
 #include "market/price_table.h"
@@ -43,7 +44,6 @@ constexpr auto kMechanisms = std::to_array<Choice<TapeSettings::Mechanism>>(
      {TapeSettings::Mechanism::scram_sha_512, "scram-sha-512"}});
 
 bool is_letter(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); }
-bool is_digit(char c) { return c >= '0' && c <= '9'; }
 
 bool made_of(std::string_view text, std::string_view others) {
     return std::all_of(text.begin(), text.end(), [&](char c) {

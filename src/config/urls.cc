@@ -7,6 +7,7 @@
 #include <charconv>
 #include <optional>
 
+#include "base/ascii.h"
 #include "base/url_text.h"
 
 #include "config/nearest.h"
@@ -34,13 +35,6 @@ const std::vector<std::string>& known_options() {
 }
 
 Error wrong(std::string what) { return {ErrorKind::malformed, std::move(what)}; }
-
-int hex_digit(char c) {
-    if (c >= '0' && c <= '9') return c - '0';
-    if (c >= 'a' && c <= 'f') return c - 'a' + 10;
-    if (c >= 'A' && c <= 'F') return c - 'A' + 10;
-    return -1;
-}
 
 Result<std::string> percent_decoded(std::string_view text) {
     std::string out;

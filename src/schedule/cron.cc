@@ -15,17 +15,17 @@ using std::chrono::days;
 using std::chrono::local_days;
 using std::chrono::year_month_day;
 
-struct Field {
+struct CronField {
     std::string_view name;
     unsigned min;
     unsigned max;
 };
-constexpr Field kMinute{"minute", 0, 59};
-constexpr Field kHour{"hour", 0, 23};
-constexpr Field kDay{"day of month", 1, 31};
-constexpr Field kMonth{"month", 1, 12};
-constexpr Field kWeekday{"day of week", 0, 6};
-constexpr std::array kFields{kMinute, kHour, kDay, kMonth, kWeekday};
+constexpr CronField kMinuteField{"minute", 0, 59};
+constexpr CronField kHourField{"hour", 0, 23};
+constexpr CronField kDayField{"day of month", 1, 31};
+constexpr CronField kMonthField{"month", 1, 12};
+constexpr CronField kWeekdayField{"day of week", 0, 6};
+constexpr std::array kFields{kMinuteField, kHourField, kDayField, kMonthField, kWeekdayField};
 enum FieldIndex : std::size_t { minute_field, hour_field, day_field, month_field, weekday_field };
 
 constexpr std::array<std::string_view, 12> kMonthNames{"jan", "feb", "mar", "apr", "may", "jun",
@@ -205,7 +205,7 @@ private:
     }
 
     const FieldIndex index_;
-    const Field field_;
+    const CronField field_;
     const std::string_view text_;
     Values values_;
 };
@@ -214,7 +214,7 @@ private:
 // subtlety of croniter's, kept for schedules that come from Airflow.
 bool counts_as_star(const Values& values, FieldIndex index, std::string_view other) {
     if (values.star) return true;
-    const Field& field = kFields[index];
+    const CronField& field = kFields[index];
     const std::uint64_t every = ((std::uint64_t{1} << (field.max - field.min + 1)) - 1)
                                 << field.min;
     return values.bits == every && other.find('*') != std::string_view::npos;

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <vector>
 
+#include "base/ascii.h"
 #include "base/decimal.h"
 #include "sources/text.h"
 
@@ -62,8 +63,6 @@ Result<Timestamp> from_epoch(const Decimal& number, TimeUnit unit) {
     }
     return no_time(number.to_string(), "as a number of no unit it lies from 2001 to 2199");
 }
-
-bool is_digit(char c) { return c >= '0' && c <= '9'; }
 
 // A text without its zone, and the offset that it names.
 struct Zoned {

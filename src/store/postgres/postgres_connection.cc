@@ -20,19 +20,19 @@ using SteadyClock = std::chrono::steady_clock;
 constexpr auto kBeyondTimeout = 10s;  // the server's own time-out comes first
 constexpr int kPoolerQuestions = 3;
 
-std::string text_or_empty(const char* text) { return text == nullptr ? "" : text; }
+std::string text_or_nothing(const char* text) { return text == nullptr ? "" : text; }
 
 // Notices are for psql's users. But a session that is ended while nothing is under way says so in
 // the same way, before its line is closed.
 void take_notice(void* broken, const PGresult* notice) {
     const std::string severity =
-        text_or_empty(PQresultErrorField(notice, PG_DIAG_SEVERITY_NONLOCALIZED));
+        text_or_nothing(PQresultErrorField(notice, PG_DIAG_SEVERITY_NONLOCALIZED));
     if (severity == "FATAL" || severity == "PANIC") *static_cast<bool*>(broken) = true;
 }
 
 std::string place_of(PGconn* handle) {
-    return fmt::format("{}:{}/{}", text_or_empty(PQhost(handle)), text_or_empty(PQport(handle)),
-                       text_or_empty(PQdb(handle)));
+    return fmt::format("{}:{}/{}", text_or_nothing(PQhost(handle)), text_or_nothing(PQport(handle)),
+                       text_or_nothing(PQdb(handle)));
 }
 
 }  // namespace
@@ -193,15 +193,15 @@ Error PostgresConnection::lost(std::string_view doing) {
 }
 
 Error PostgresConnection::failure(const PGresult* result) {
-    sqlstate_ = text_or_empty(PQresultErrorField(result, PG_DIAG_SQLSTATE));
-    column_ = text_or_empty(PQresultErrorField(result, PG_DIAG_COLUMN_NAME));
-    constraint_ = text_or_empty(PQresultErrorField(result, PG_DIAG_CONSTRAINT_NAME));
-    std::string text = text_or_empty(PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY));
+    sqlstate_ = text_or_nothing(PQresultErrorField(result, PG_DIAG_SQLSTATE));
+    column_ = text_or_nothing(PQresultErrorField(result, PG_DIAG_COLUMN_NAME));
+    constraint_ = text_or_nothing(PQresultErrorField(result, PG_DIAG_CONSTRAINT_NAME));
+    std::string text = text_or_nothing(PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY));
     if (text.empty()) text = words_of(PQresultErrorMessage(result), password_);
-    const std::string detail = text_or_empty(PQresultErrorField(result, PG_DIAG_MESSAGE_DETAIL));
+    const std::string detail = text_or_nothing(PQresultErrorField(result, PG_DIAG_MESSAGE_DETAIL));
     if (!detail.empty()) text += ": " + detail;
     // What somebody's trigger says may name nothing: its place does.
-    const std::string context = text_or_empty(PQresultErrorField(result, PG_DIAG_CONTEXT));
+    const std::string context = text_or_nothing(PQresultErrorField(result, PG_DIAG_CONTEXT));
     if (context.find("function") != context.npos) text += ": " + context;
     // The session is over after these, whatever the library has seen of it yet; and who writes to a
     // server that has become a standby finds the one to write to by connecting anew.

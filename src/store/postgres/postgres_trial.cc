@@ -17,13 +17,13 @@ namespace {
 
 // What is written into a table of tapedeck's own, and what becomes of it afterwards. $1 is a name
 // that nobody else has, $2 the time.
-struct OwnTable {
+struct TriedTable {
     std::string_view name;
     std::string_view insert;
     std::string_view change = {};
     std::string_view removal = {};
 };
-constexpr std::array<OwnTable, 21> kOwnTables{{
+constexpr std::array<TriedTable, 21> kTriedTables{{
     {"offsets", "(topic, partition, next_offset) values ($1, 0, 0)",
      "update offsets set next_offset = 1 where topic = $1"},
     {"batches",
@@ -105,7 +105,7 @@ public:
             return ended();
         }
         for (const PriceTable& table : tables) attempt([&] { return try_prices(table); });
-        for (const OwnTable& table : kOwnTables) attempt([&] { return try_own(table); });
+        for (const TriedTable& table : kTriedTables) attempt([&] { return try_own(table); });
         attempt([&] { return try_account(); });
         attempt([&] {
             return connection_.execute("create temporary table tapedeck_trial () on commit drop");
@@ -141,7 +141,7 @@ private:
         return std::string(PostgresRow(found->get(), 0).text(0));
     }
 
-    Result<> try_own(const OwnTable& table) {
+    Result<> try_own(const TriedTable& table) {
         const std::string insert = fmt::format("insert into {} {}", table.name, table.insert);
         for (const std::string& sql :
              {insert, std::string(table.change), std::string(table.removal)}) {
