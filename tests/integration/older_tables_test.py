@@ -162,6 +162,7 @@ def arrays(postgres, kafka):
     assert sent("--slot", slot) == [1, 1]
     assert sent("--off-schedule") == [2, 2]
     configure("object")
+    site.late.add("ethereum")  # whose message is the second then
     assert sent("--off-schedule") == [3, 4]
     world.expect(0, "load", "--until-end")
     world.expect(0, "load", "--until-end")

@@ -44,18 +44,21 @@ retries = 0
 
 
 class Site(http.server.ThreadingHTTPServer):
-    """Answers every path with a page; hangs on those that contain a word of `hangs`."""
+    """Answers every path with a page; hangs on those that contain a word of `hangs`, and is a second late where it is
+    one of `late`."""
     daemon_threads = True
 
     def __init__(self):
         site = self
-        self.status, self.hangs, self.asked = 200, set(), []
+        self.status, self.hangs, self.late, self.asked = 200, set(), set(), []
 
         class Handler(http.server.BaseHTTPRequestHandler):
             def do_GET(self):
                 site.asked.append(self.path)
                 if any(word in self.path for word in site.hangs):
                     time.sleep(60)
+                if any(word in self.path for word in site.late):
+                    time.sleep(1)
                 body = b"<html><div class='price'>$22,470.52</div></html>"
                 self.send_response(site.status)
                 self.send_header("Content-Length", str(len(body)))
