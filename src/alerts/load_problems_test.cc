@@ -9,19 +9,19 @@
 namespace tapedeck {
 namespace {
 
+using parts::kSlot;
 using ::testing::AllOf;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
-using testing::kSlot;
 using ::testing::SizeIs;
 
-class LoadProblemsTest : public testing::LoadingFixture {
+class LoadProblemsTest : public parts::LoadingFixture {
 protected:
     LoadProblemsTest() : LoadingFixture({"bitcoin"}) {}
 
     void append(const std::string& value) { LoadingFixture::append(value, "coin_topic", ""); }
     Result<LoadSummary> load() {
-        Loader loader(tape, *store, clock, log, testing::loading_of(feed));
+        Loader loader(tape, *store, clock, log, parts::loading_of(feed));
         return loader.run({}, true);
     }
     std::vector<LoadProblem> problems() {

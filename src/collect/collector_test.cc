@@ -8,10 +8,10 @@ namespace tapedeck {
 namespace {
 
 using namespace std::chrono_literals;
-using testing::feed_of;
-using testing::job_of;
-using testing::json_source;
-using testing::kSlot;
+using parts::feed_of;
+using parts::job_of;
+using parts::json_source;
+using parts::kSlot;
 
 // Two sites that answer JSON: alpha first, beta behind it.
 class CollectorTest : public ::testing::Test {
@@ -65,7 +65,7 @@ protected:
         return extent ? extent->end.value() : -1;
     }
 
-    testing::SkippingClock clock{kSlot};
+    parts::SkippingClock clock{kSlot};
     Log log{2, LogFormat::text, Severity::error, clock};
     MemoryTape tape;
     SourceStates states{log};
@@ -102,15 +102,15 @@ TEST_F(CollectorTest, AFeedOfArraysSendsOneMessageARun) {
     for (const Record& record : records) EXPECT_EQ(record.slot, kSlot);
     EXPECT_EQ(chunk->messages[0].timestamp->time_since_epoch() % 1ms, 0us);
     // Loaded, each is a row, and accounted for.
-    const auto store = testing::store_in_memory(clock);
+    const auto store = parts::store_in_memory(clock);
     ASSERT_TRUE(store->ensure_table(feed.table));
-    Loader loader(tape, *store, clock, log, testing::loading_of(feed));
+    Loader loader(tape, *store, clock, log, parts::loading_of(feed));
     const auto loaded = loader.run({}, true);
     ASSERT_TRUE(loaded) << loaded.error().what;
     EXPECT_EQ(loaded->rows, 3);
     const std::map<std::string, Feed> feeds{{"coin", feed}};
     CoverageLedger ledger(*store, tape, feeds);
-    const std::vector<Expectation> expected{testing::expected_of(feed)};
+    const std::vector<Expectation> expected{parts::expected_of(feed)};
     ASSERT_TRUE(ledger.settle(expected, kSlot + 4min));
     const auto rows = ledger.stored("coin", kSlot, kSlot + 1min);
     ASSERT_TRUE(rows && rows->size() == 3);

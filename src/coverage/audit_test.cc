@@ -15,17 +15,17 @@ namespace tapedeck {
 namespace {
 
 using namespace std::chrono_literals;
-using testing::AuditedDay;
+using parts::AuditedDay;
+using parts::kSlot;
+using parts::lines_of;
 using ::testing::ElementsAre;
 using ::testing::ElementsAreArray;
-using testing::kSlot;
-using testing::lines_of;
 using ::testing::UnorderedElementsAre;
 
 class AuditTest : public ::testing::Test {
 protected:
     void SetUp() override {
-        store = testing::store_in_memory(clock);
+        store = parts::store_in_memory(clock);
         auto opened = SqliteTape::open(folder.file("tape.db"), clock);
         ASSERT_TRUE(opened) << opened.error().what;
         tape = *std::move(opened);
@@ -51,7 +51,7 @@ protected:
     std::vector<std::string> found() { return lines_of(audited()); }
 
     TempFolder folder;
-    testing::SkippingClock clock{kSlot};
+    parts::SkippingClock clock{kSlot};
     std::unique_ptr<Store> store;
     std::unique_ptr<SqliteTape> tape;
     std::unique_ptr<SqliteCaptures> captures;

@@ -9,8 +9,8 @@ namespace tapedeck {
 namespace {
 
 using namespace std::chrono_literals;
-using testing::feed_of;
-using testing::kSlot;
+using parts::feed_of;
+using parts::kSlot;
 
 Outcome::Sent sent_at(std::int64_t offset) {
     return {"coin_topic", Partition(0), Offset(offset), "alpha", "json"};
@@ -81,7 +81,7 @@ protected:
         ASSERT_TRUE(store->ensure_table(feeds["coin"].table));
         ASSERT_TRUE(tape.ensure_topic("coin_topic", 1));
         ASSERT_TRUE(tape.ensure_topic(std::string(kOutcomesTopic), 1));
-        expected = {testing::expected_of(feeds["coin"])};
+        expected = {parts::expected_of(feeds["coin"])};
     }
 
     void begin_run(Timestamp slot) {
@@ -111,7 +111,7 @@ protected:
         outcome.instrument = coin;
         outcome.sent = send_unaccounted(coin, slot, digits);
         ASSERT_TRUE(outcome.sent);
-        account(testing::run_of(feeds["coin"], slot, {outcome}));
+        account(parts::run_of(feeds["coin"], slot, {outcome}));
     }
 
     void fail(const std::string& coin, Timestamp slot, Reason reason) {
@@ -119,7 +119,7 @@ protected:
         outcome.instrument = coin;
         outcome.reason = reason;
         outcome.what = "scripted";
-        account(testing::run_of(feeds["coin"], slot, {outcome}, 2));
+        account(parts::run_of(feeds["coin"], slot, {outcome}, 2));
     }
 
     void account(const RunOutcomes& run) {
@@ -130,7 +130,7 @@ protected:
     }
 
     void load() {
-        Loader loader(tape, *store, clock, log, testing::loading_of(feeds["coin"]));
+        Loader loader(tape, *store, clock, log, parts::loading_of(feeds["coin"]));
         auto done = loader.run({}, true);
         ASSERT_TRUE(done) << done.error().what;
     }
@@ -150,12 +150,12 @@ protected:
         return states;
     }
 
-    testing::SkippingClock clock{kSlot + 1h};
+    parts::SkippingClock clock{kSlot + 1h};
     Log log{-1, LogFormat::text, Severity::error, clock};
     std::map<std::string, Feed> feeds;
     std::vector<Expectation> expected;
     MemoryTape tape;
-    std::unique_ptr<Store> store = testing::store_in_memory(clock);
+    std::unique_ptr<Store> store = parts::store_in_memory(clock);
 };
 
 TEST_F(CoverageTest, PendingDrainsIntoRecordedFailedAndMissed) {
@@ -231,7 +231,7 @@ TEST_F(CoverageTest, NothingIsGivenUpWhileTheTapeIsAway) {
         }
     } away;
     CoverageLedger ledger(*store, away, feeds);
-    auto rows = testing::derived(ledger, expected, kSlot, kSlot + 6min, kSlot + 6min);
+    auto rows = parts::derived(ledger, expected, kSlot, kSlot + 6min, kSlot + 6min);
     ASSERT_TRUE(rows) << rows.error().what;
     ASSERT_EQ(rows->size(), 4U);
     const std::string why = "the tape cannot be asked: no broker answers";
@@ -350,7 +350,7 @@ TEST_F(CoverageTest, WhatLeftTheListBeforeItWasAskedIsWithdrawn) {
 TEST_F(CoverageTest, NothingIsWithdrawnWhileTheDemoStandsStill) {
     expected[0].to = kSlot + 1min;
     expected[0].listed_until = kSlot + 12h;
-    Expectation later = testing::expected_of(feeds["coin"], kSlot + 12h);
+    Expectation later = parts::expected_of(feeds["coin"], kSlot + 12h);
     expected.push_back(later);
     const auto states = settle(kSlot + 12h + 1s);
     EXPECT_EQ(states.at("bitcoin 00:05"), "missed nobody_ran");
@@ -445,7 +445,7 @@ TEST_F(CoverageTest, ARunOffTheScheduleAnswersNoSlot) {
     Outcome outcome;
     outcome.instrument = "bitcoin";
     outcome.reason = Reason::throttled;
-    RunOutcomes run = testing::run_of(feeds["coin"], kSlot, {outcome});
+    RunOutcomes run = parts::run_of(feeds["coin"], kSlot, {outcome});
     run.run_id = std::string(kOffSchedule) + "coin/2026-11-24T00:05:00Z";
     account(run);
     run.slot = kSlot - 1h;

@@ -6,8 +6,8 @@ namespace tapedeck {
 namespace {
 
 using namespace std::chrono_literals;
-using testing::feed_of;
-using testing::kSlot;
+using parts::feed_of;
+using parts::kSlot;
 
 // Counts what is asked of the tape.
 class CountingTape : public MemoryTape {
@@ -42,16 +42,16 @@ protected:
 
     Verdict first_verdict(Timestamp now) {
         CoverageLedger ledger(*store, tape, feeds);
-        const std::vector<Expectation> expected{testing::expected_of(feeds["coin"])};
-        auto rows = testing::derived(ledger, expected, kSlot, kSlot + 1min, now);
+        const std::vector<Expectation> expected{parts::expected_of(feeds["coin"])};
+        auto rows = parts::derived(ledger, expected, kSlot, kSlot + 1min, now);
         EXPECT_TRUE(rows && !rows->empty());
         return rows && !rows->empty() ? rows->front().verdict : Verdict{};
     }
 
-    testing::SkippingClock clock{kSlot + 1h};
+    parts::SkippingClock clock{kSlot + 1h};
     std::map<std::string, Feed> feeds;
     CountingTape tape;
-    std::unique_ptr<Store> store = testing::store_in_memory(clock);
+    std::unique_ptr<Store> store = parts::store_in_memory(clock);
 };
 
 // Issue 10: a run that was killed said "nobody_ran: no run asked for it".
@@ -73,7 +73,7 @@ TEST_F(CoverageWindows, ARunThatCouldNotWriteItsAccountSaysWhyNot) {
 }
 
 TEST_F(CoverageWindows, ALongSpanIsGivenInOrderEveryStateOnce) {
-    const std::vector<Expectation> expected{testing::expected_of(feeds["coin"])};
+    const std::vector<Expectation> expected{parts::expected_of(feeds["coin"])};
     const Timestamp end = kSlot + 5min * 15'000;
     int windows = 0;
     std::vector<std::pair<Timestamp, std::string>> seen;
@@ -95,7 +95,7 @@ TEST_F(CoverageWindows, ALongSpanIsGivenInOrderEveryStateOnce) {
 }
 
 TEST_F(CoverageWindows, OfOneInstrumentTheSameIsDerivedAsOfAll) {
-    const std::vector<Expectation> expected{testing::expected_of(feeds["coin"])};
+    const std::vector<Expectation> expected{parts::expected_of(feeds["coin"])};
     const auto derive = [&](const std::string& only) {
         std::vector<std::pair<Timestamp, CoverageState>> states;
         auto done = derive_windows(
@@ -120,7 +120,7 @@ TEST_F(CoverageWindows, OfOneInstrumentTheSameIsDerivedAsOfAll) {
 TEST_F(CoverageWindows, SettlingAsksForEachTopicOnceHoweverOftenTheConfigurationChanged) {
     std::vector<Expectation> expected;
     for (int change = 0; change < 100; ++change) {
-        Expectation one = testing::expected_of(feeds["coin"], kSlot + change * 1min);
+        Expectation one = parts::expected_of(feeds["coin"], kSlot + change * 1min);
         one.to = change < 99 ? kSlot + (change + 1) * 1min : Timestamp::max();
         expected.push_back(one);
     }
@@ -154,7 +154,7 @@ TEST_F(CoverageWindows, ASlotThatStaysPendingDoesNotOpenAllThatCameAfterIt) {
 TEST_F(CoverageWindows, TellsWhenTheNextPendingSlotIsGivenUpAlsoOfADailyDag) {
     auto daily = Schedule::make({"5 0 * * *"});
     ASSERT_TRUE(daily);
-    std::vector<Expectation> expected{testing::expected_of(feeds["coin"])};
+    std::vector<Expectation> expected{parts::expected_of(feeds["coin"])};
     expected[0].schedule = std::make_shared<const Schedule>(*std::move(daily));
     CoverageLedger ledger(*store, tape, feeds);
     auto settled = ledger.settle(expected, kSlot + 3h);

@@ -7,7 +7,7 @@
 namespace tapedeck {
 namespace {
 
-using testing::kSlot;
+using parts::kSlot;
 
 TEST(Parity, DoesNotDependOnTheOrderOfLines) {
     Sha256 one{};
@@ -53,8 +53,8 @@ struct ParityTest : ::testing::Test {
     }
 
     ManualClock clock{kSlot};
-    Feed feed = testing::feed_of({"bitcoin"}, {});
-    std::unique_ptr<Store> store = testing::store_in_memory(clock);
+    Feed feed = parts::feed_of({"bitcoin"}, {});
+    std::unique_ptr<Store> store = parts::store_in_memory(clock);
 };
 
 TEST_F(ParityTest, TellsADigitAndAStateApart) {

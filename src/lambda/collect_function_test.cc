@@ -92,7 +92,7 @@ protected:
                topic + "\"}";
     }
 
-    testing::SkippingClock clock{kSlot};
+    parts::SkippingClock clock{kSlot};
     Log log{2, LogFormat::text, Severity::error, clock};
     MemoryTape tape;
     std::optional<Error> tape_away;

@@ -19,8 +19,8 @@ TEST(ElfFile, ReadsWhatThisProgramNeeds) {
     const std::string bytes = own_program();
     const auto needs = read_elf(bytes);
     ASSERT_TRUE(needs) << needs.error().what;
-    EXPECT_THAT(needs->libraries, testing::Contains("libc.so.6"));
-    EXPECT_THAT(needs->highest_glibc, testing::StartsWith("2."));
+    EXPECT_THAT(needs->libraries, ::testing::Contains("libc.so.6"));
+    EXPECT_THAT(needs->highest_glibc, ::testing::StartsWith("2."));
     EXPECT_FALSE(needs->stripped);
 }
 

@@ -20,7 +20,7 @@ using ::testing::HasSubstr;
 // A runtime interface that is a function: calls in turn, then it stops the loop.
 class RuntimeApiTest : public ::testing::Test {
 protected:
-    testing::SkippingClock clock{*parse_rfc3339("2026-11-24T00:00:00Z")};
+    parts::SkippingClock clock{*parse_rfc3339("2026-11-24T00:00:00Z")};
     std::vector<WebAnswer> calls;
     int reply_status = 202;
     std::vector<std::string> heard;  // "PATH BODY" of each POST

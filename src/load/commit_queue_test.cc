@@ -116,10 +116,10 @@ protected:
             record.price = *Decimal::parse("1");
             rows.records.push_back(record);
             rows.offsets.emplace_back(next_ + i);
-            rows.timestamps.push_back(testing::kSlot);
+            rows.timestamps.push_back(parts::kSlot);
         }
-        work->batch.advances.push_back({kAt, Offset(next_), Offset(next_ + messages),
-                                        testing::kSlot, sha256(std::to_string(next_))});
+        work->batch.advances.push_back({kAt, Offset(next_), Offset(next_ + messages), parts::kSlot,
+                                        sha256(std::to_string(next_))});
         work->batch.rows.push_back(std::move(rows));
         next_ += messages;
         return work;
@@ -141,9 +141,9 @@ protected:
     }
 
     const PriceTable kTable{"coin_records", RecordForm::coin};
-    testing::SkippingClock clock{testing::kSlot};
+    parts::SkippingClock clock{parts::kSlot};
     Log log{-1, LogFormat::text, Severity::error, clock};
-    std::unique_ptr<Store> inner = testing::store_in_memory(clock);
+    std::unique_ptr<Store> inner = parts::store_in_memory(clock);
     Calls calls;
     WritingAhead store{*inner, calls};
     std::vector<Offset> told;

@@ -16,9 +16,9 @@
 namespace tapedeck {
 namespace {
 
-using testing::feed_of;
-using testing::kSlot;
-using testing::loading_of;
+using parts::feed_of;
+using parts::kSlot;
+using parts::loading_of;
 
 // A tape and a store in memory, and the coin feed between them.
 class LoaderTest : public ::testing::Test {
@@ -73,11 +73,11 @@ protected:
         return count;
     }
 
-    testing::SkippingClock clock{kSlot};
+    parts::SkippingClock clock{kSlot};
     Log log{-1, LogFormat::text, Severity::error, clock};
     Feed feed = feed_of({"bitcoin", "ethereum"}, {});
     MemoryTape tape;
-    std::unique_ptr<Store> store = testing::store_in_memory(clock);
+    std::unique_ptr<Store> store = parts::store_in_memory(clock);
 };
 
 TEST_F(LoaderTest, LoadsEveryMessageOnceWithItsExactDigits) {
@@ -214,7 +214,7 @@ TEST_F(LoaderTest, AFaultAtAnyCallLosesAndDoublesNothing) {
     ASSERT_GT(counting.count(), 5U);
     for (std::uint64_t at = 1; at <= counting.count(); ++at) {
         for (const Fault fault : {Fault::fail_before, Fault::fail_after}) {
-            store = testing::store_in_memory(clock);
+            store = parts::store_in_memory(clock);
             ASSERT_TRUE(store->ensure_table(feed.table));
             Calls calls(at, fault);
             FaultyTape faulty_tape(tape, calls);
@@ -251,7 +251,7 @@ private:
 };
 
 // Time passes by looking at it, so that nothing waits.
-class HastyClock : public testing::SkippingClock {
+class HastyClock : public parts::SkippingClock {
 public:
     using SkippingClock::SkippingClock;
     std::chrono::microseconds steady() const override {
@@ -304,7 +304,7 @@ TEST_F(LoaderTest, LeavesTheAccountsOfAnotherDeploymentAlone) {
         Outcome failed;
         failed.instrument = "bitcoin";
         failed.reason = reason;
-        RunOutcomes run = testing::run_of(feed, kSlot, {failed});
+        RunOutcomes run = parts::run_of(feed, kSlot, {failed});
         run.deployment = deployment;
         const std::vector<OutgoingMessage> account{
             {std::string(kOutcomesTopic), feed.name, encode_outcomes(run), kSlot, {}}};
@@ -355,7 +355,7 @@ protected:
         const std::vector<OutgoingMessage> account{
             {std::string(kOutcomesTopic),
              feed.name,
-             encode_outcomes(testing::run_of(feed, at, {outcome})),
+             encode_outcomes(parts::run_of(feed, at, {outcome})),
              at,
              {}}};
         ASSERT_TRUE(on.append(account));

@@ -8,9 +8,9 @@
 namespace tapedeck {
 namespace {
 
-using testing::feed_of;
-using testing::kSlot;
-using testing::loading_of;
+using parts::feed_of;
+using parts::kSlot;
+using parts::loading_of;
 
 // A table that another program has filled from the tape's messages, as the original's job does:
 // rows without a slot and without the time of recording.
@@ -86,13 +86,13 @@ protected:
         return report ? *std::move(report) : AuditReport();
     }
 
-    testing::SkippingClock clock{kSlot};
+    parts::SkippingClock clock{kSlot};
     std::vector<std::string> told;
     Log log{[this](std::string_view event, std::string_view) { told.emplace_back(event); },
             LogFormat::text, Severity::info, clock};
     Feed feed = feed_of({"bitcoin", "ethereum"}, {});
     MemoryTape tape;
-    std::unique_ptr<Store> store = testing::store_in_memory(clock);
+    std::unique_ptr<Store> store = parts::store_in_memory(clock);
 };
 
 TEST_F(LoadingStartTest, ATableWithRowsOfOthersIsLoadedIntoOnlyOnceAPersonSaysFromWhere) {

@@ -8,7 +8,7 @@
 namespace tapedeck {
 namespace {
 
-using testing::kSlot;
+using parts::kSlot;
 
 TEST(PlanResume, GoesOnAtTheLedgerWhereTheTapeStillHasIt) {
     const LedgerEntry ledger{{"t", Partition(0)}, Offset(7), kSlot, sha256("last")};

@@ -13,9 +13,9 @@
 namespace tapedeck {
 namespace {
 
+using parts::kSlot;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
-using testing::kSlot;
 
 // A table that somebody has given a rule of their own; and as it is without.
 constexpr const char* kWithRule =
@@ -25,7 +25,7 @@ constexpr const char* kWithRule =
     " capture text, currency text, check (price <> '13.50')) strict";
 constexpr const char* kWithoutRule = "drop view coin_prices; drop table coin_records";
 
-class DeadLettersTest : public testing::LoadingFixture {
+class DeadLettersTest : public parts::LoadingFixture {
 protected:
     DeadLettersTest() : LoadingFixture({"bitcoin", "ethereum"}) {}
 
@@ -39,7 +39,7 @@ protected:
         LoadingFixture::append(value, topic, "bitcoin");
     }
     void load() {
-        Loader loader(tape, *store, clock, log, testing::loading_of(feed));
+        Loader loader(tape, *store, clock, log, parts::loading_of(feed));
         auto loaded = loader.run({}, true);
         ASSERT_TRUE(loaded) << loaded.error().what;
     }
@@ -188,7 +188,7 @@ TEST_F(DeadLettersTest, WhatOfAnArrayCannotBeReadEvenNowIsADeadLetterOfItsOwn) {
 TEST_F(DeadLettersTest, OfTheAccountsOneIsLoadedAsAnAccount) {
     const Outcome sent{
         "bitcoin", Outcome::Sent{"coin_topic", Partition(0), Offset(3), "a", "r"}, {}, {}, {}};
-    leave(encode_outcomes(testing::run_of(feed, kSlot, {sent})), std::string(kOutcomesTopic));
+    leave(encode_outcomes(parts::run_of(feed, kSlot, {sent})), std::string(kOutcomesTopic));
     EXPECT_EQ(retried(1).kind, RetryResult::Kind::loaded);
     EXPECT_EQ(count("outcomes"), 1);
 }
@@ -275,7 +275,7 @@ TEST_F(DeadLettersTest, WhatARetryOpensWhileCoverageIsSettledStaysOpen) {
     append(R"({"coin_name":"bitcoin","current_price":13.50,"currency":"USD","slot":)"
            R"("2026-11-24T00:05:00Z","observed_at":"2026-11-24T00:05:01Z","source":"alpha",)"
            R"("rule":"json","revision":0,"capture":""})");
-    append(encode_outcomes(testing::run_of(
+    append(encode_outcomes(parts::run_of(
                feed, kSlot,
                {{"bitcoin",
                  Outcome::Sent{"coin_topic", Partition(0), Offset(0), "alpha", "json"},
@@ -285,7 +285,7 @@ TEST_F(DeadLettersTest, WhatARetryOpensWhileCoverageIsSettledStaysOpen) {
            std::string(kOutcomesTopic));
     load();
     clock.advance(std::chrono::minutes(3));
-    const std::vector<Expectation> expected{testing::expected_of(feed)};
+    const std::vector<Expectation> expected{parts::expected_of(feed)};
     const auto state = [&] {
         std::string out;
         EXPECT_TRUE(store->query({"select state from coverage", {}, {}},
@@ -324,11 +324,11 @@ TEST_F(DeadLettersTest, TheCoverageFollowsARetryAndADrop) {
              {},
              {}});
     }
-    append(encode_outcomes(testing::run_of(feed, kSlot, outcomes)), std::string(kOutcomesTopic));
+    append(encode_outcomes(parts::run_of(feed, kSlot, outcomes)), std::string(kOutcomesTopic));
     load();
     ASSERT_EQ(letters().size(), 2U);
     clock.advance(std::chrono::minutes(3));
-    const std::vector<Expectation> expected{testing::expected_of(feed)};
+    const std::vector<Expectation> expected{parts::expected_of(feed)};
     CoverageLedger ledger(*store, tape, feeds);
     const auto states = [&](Result<std::vector<CoverageRow>> found) {
         EXPECT_TRUE(found) << found.error().what;
@@ -351,7 +351,7 @@ TEST_F(DeadLettersTest, TheCoverageFollowsARetryAndADrop) {
         ElementsAre("bitcoin recorded ",
                     "ethereum failed a dead letter that was dropped: coin_topic[0] offset "
                     "1");
-    EXPECT_THAT(states(testing::derived(ledger, expected, kSlot, clock.now(), clock.now())), truth);
+    EXPECT_THAT(states(parts::derived(ledger, expected, kSlot, clock.now(), clock.now())), truth);
     ASSERT_TRUE(ledger.settle(expected, clock.now()));
     EXPECT_THAT(stored(), truth);
 }

@@ -9,7 +9,7 @@ namespace tapedeck {
 namespace {
 
 using namespace std::chrono_literals;
-using testing::kSlot;
+using parts::kSlot;
 
 TEST(HeldBack, ASpoolHoldsBackFromItsOldestMessageOn) {
     const TempFolder folder;
@@ -52,7 +52,7 @@ TEST(HeldBack, AJournalHoldsBackFromItsOldestStatementOn) {
     clock.advance(1min);
     ASSERT_TRUE((*journal)->append(nothing));
     EXPECT_EQ(held(), (HeldBack{kSlot, "may wait in the journal on this machine: " + path}));
-    ASSERT_TRUE((*journal)->replay(*testing::store_in_memory(clock)));
+    ASSERT_TRUE((*journal)->replay(*parts::store_in_memory(clock)));
     EXPECT_EQ(held(), std::nullopt);
 }
 
@@ -70,14 +70,14 @@ TEST(HeldBack, WhatCannotBeReadMayHoldAnything) {
 // Nobody ran in any slot, says the store; the first could not be answered any more when what waits
 // was kept.
 TEST(HeldBack, ASlotThatMayWaitIsPendingAndAnEarlierOneIsMissed) {
-    testing::SkippingClock clock{kSlot + 1h};
-    const auto store = testing::store_in_memory(clock);
+    parts::SkippingClock clock{kSlot + 1h};
+    const auto store = parts::store_in_memory(clock);
     MemoryTape tape;
-    const std::map<std::string, Feed> feeds{{"coin", testing::feed_of({"bitcoin"}, {})}};
+    const std::map<std::string, Feed> feeds{{"coin", parts::feed_of({"bitcoin"}, {})}};
     ASSERT_TRUE(store->ensure_table(feeds.at("coin").table));
     ASSERT_TRUE(tape.ensure_topic("coin_topic", 1));
     ASSERT_TRUE(tape.ensure_topic(std::string(kOutcomesTopic), 1));
-    const std::vector<Expectation> expected{testing::expected_of(feeds.at("coin"))};
+    const std::vector<Expectation> expected{parts::expected_of(feeds.at("coin"))};
     const Timestamp now = kSlot + 15min;
     const HeldBack held{kSlot + 5min + 10s, "may wait in the spool"};
     std::vector<Verdict> verdicts;

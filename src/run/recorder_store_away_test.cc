@@ -107,7 +107,7 @@ struct RecorderInTrouble : ::testing::Test {
         return dag;
     }
 
-    std::vector<Expectation> expectations() const { return {testing::expected_of(feed, kStart)}; }
+    std::vector<Expectation> expectations() const { return {parts::expected_of(feed, kStart)}; }
 
     Result<> record(Timestamp from, Timestamp to) {
         const auto before = accounts();
@@ -133,7 +133,7 @@ struct RecorderInTrouble : ::testing::Test {
         orders.dags = {dag()};
         orders.feeds = {{"coin", feed}};
         orders.expectations = expectations();
-        orders.loading = testing::loading_of(feed);
+        orders.loading = parts::loading_of(feed);
         orders.loading.give_up_after = 0;
         orders.config = "digest";
         Recorder::Parts parts{clock,
@@ -200,7 +200,7 @@ struct RecorderInTrouble : ::testing::Test {
     Trouble trouble = Trouble::away;
     TempFolder folder;
     ManualClock hour{kStart};
-    Feed feed = testing::feed_of({"bitcoin", "ethereum"}, {testing::json_source("alpha")});
+    Feed feed = parts::feed_of({"bitcoin", "ethereum"}, {parts::json_source("alpha")});
     MemoryTape tape;
     std::unique_ptr<SqliteStore> store;
 };

@@ -6,7 +6,7 @@
 namespace tapedeck {
 namespace {
 
-using testing::kSlot;
+using parts::kSlot;
 
 const TopicPartition kAt{"coin_topic", Partition(0)};
 
@@ -45,9 +45,9 @@ protected:
         return extent ? extent->earliest : Offset(-1);
     }
 
-    testing::SkippingClock clock_{kSlot};
+    parts::SkippingClock clock_{kSlot};
     MemoryTape tape_;
-    std::unique_ptr<Store> store_ = testing::store_in_memory(clock_);
+    std::unique_ptr<Store> store_ = parts::store_in_memory(clock_);
     const Timestamp later_ = kSlot + std::chrono::hours(1);
 };
 

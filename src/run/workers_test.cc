@@ -46,10 +46,10 @@ bool came(const std::stop_source& what) {
 }
 
 TEST(Workers, StopsATryWhoseTimeIsOverThoughItsTaskDoesNotEnd) {
-    const Timestamp start = testing::kSlot;
+    const Timestamp start = parts::kSlot;
     ManualClock clock(start);
     MemoryTape tape;
-    const Feed feed = testing::feed_of({"bitcoin"}, {testing::json_source("alpha")});
+    const Feed feed = parts::feed_of({"bitcoin"}, {parts::json_source("alpha")});
     ASSERT_TRUE(tape.ensure_topic(feed.topic, 1));
     ASSERT_TRUE(tape.ensure_topic(std::string(kOutcomesTopic), 1));
     Log log(-1, LogFormat::text, Severity::error, clock);

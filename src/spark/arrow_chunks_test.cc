@@ -7,8 +7,8 @@
 namespace tapedeck {
 namespace {
 
-using testing::ArrowMaker;
-using testing::Message;
+using parts::ArrowMaker;
+using parts::Message;
 
 std::vector<Message> messages(std::int64_t from, std::int64_t to) {
     std::vector<Message> out;

@@ -5,7 +5,7 @@
 namespace tapedeck {
 namespace {
 
-using testing::kSlot;
+using parts::kSlot;
 
 class BeginLoadingTest : public ::testing::Test {
 protected:
@@ -39,9 +39,9 @@ protected:
         return out;
     }
 
-    testing::SkippingClock clock{kSlot};
+    parts::SkippingClock clock{kSlot};
     Log log{-1, LogFormat::text, Severity::error, clock};
-    std::unique_ptr<Store> store = testing::store_in_memory(clock);
+    std::unique_ptr<Store> store = parts::store_in_memory(clock);
     RangeOptions options;
 };
 

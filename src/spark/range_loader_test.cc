@@ -8,8 +8,8 @@
 namespace tapedeck {
 namespace {
 
-using testing::feed_of;
-using testing::kSlot;
+using parts::feed_of;
+using parts::kSlot;
 
 const TopicPartition kAt{"coin_topic", Partition(0)};
 
@@ -105,10 +105,10 @@ protected:
         return store->ledger(partitions)->front().next;
     }
 
-    testing::SkippingClock clock{kSlot};
+    parts::SkippingClock clock{kSlot};
     Log log{-1, LogFormat::text, Severity::error, clock};
     Feed feed = feed_of({"bitcoin"}, {});
-    std::unique_ptr<Store> store = testing::store_in_memory(clock);
+    std::unique_ptr<Store> store = parts::store_in_memory(clock);
     RangeOptions options;
     std::optional<Offset> stopped_at;
 };
@@ -216,7 +216,7 @@ TEST_F(RangeLoaderTest, RefusesMessagesThatAreNotInTheRangeOrOutOfOrder) {
 TEST_F(RangeLoaderTest, GoesOnWhereSomebodyElseHasComeTo) {
     for (const int beaten_at : {0, 2, 4, 6, 8}) {
         for (const std::int64_t by : {1, 2, 3, 5, 20}) {
-            store = testing::store_in_memory(clock);
+            store = parts::store_in_memory(clock);
             ASSERT_TRUE(store->ensure_table(feed.table));
             const std::int64_t until = 10;
             Brought source(prices(0, until));
@@ -267,7 +267,7 @@ TEST_F(RangeLoaderTest, AFaultAtAnyCallLosesAndDoublesNothing) {
     ASSERT_GT(counting.count(), 5U);
     for (std::uint64_t at = 1; at <= counting.count(); ++at) {
         for (const Fault fault : {Fault::fail_before, Fault::fail_after}) {
-            store = testing::store_in_memory(clock);
+            store = parts::store_in_memory(clock);
             ASSERT_TRUE(store->ensure_table(feed.table));
             Calls calls(at, fault);
             FaultyStore faulty(*store, calls);

@@ -13,8 +13,8 @@ namespace tapedeck {
 namespace {
 
 using namespace std::chrono_literals;
-using testing::feed_of;
-using testing::kSlot;
+using parts::feed_of;
+using parts::kSlot;
 
 class Views : public ::testing::Test {
 protected:
@@ -22,7 +22,7 @@ protected:
         feeds["coin"] = feed_of({"bitcoin", "ethereum"}, {});
         ASSERT_TRUE(store->ensure_table(feeds["coin"].table));
         ASSERT_TRUE(tape.ensure_topic(std::string(kOutcomesTopic), 1));
-        expected = {testing::expected_of(feeds["coin"])};
+        expected = {parts::expected_of(feeds["coin"])};
     }
 
     void run(const std::string& sql, std::vector<Value> values) {
@@ -75,12 +75,12 @@ protected:
         return out;
     }
 
-    testing::SkippingClock clock{kSlot + 1h};
+    parts::SkippingClock clock{kSlot + 1h};
     std::map<std::string, Feed> feeds;
     std::vector<Expectation> expected;
     Timestamp now;
     MemoryTape tape;
-    std::unique_ptr<Store> store = testing::store_in_memory(clock);
+    std::unique_ptr<Store> store = parts::store_in_memory(clock);
 };
 
 TEST_F(Views, GapsThatFollowOneAnotherAreOneAndAPriceOrAnotherReasonEndsIt) {

@@ -53,7 +53,7 @@ private:
 
 struct World {
     std::string folder;
-    Feed feed = testing::feed_of({"bitcoin", "ethereum"}, {testing::json_source("alpha")});
+    Feed feed = parts::feed_of({"bitcoin", "ethereum"}, {parts::json_source("alpha")});
 
     WaitingClock::Hook on_sleep;
     WaitingClock::Hook on_request;  // before each answer of the site
@@ -106,7 +106,7 @@ struct World {
         orders.dags = {dag()};
         orders.feeds = {{"coin", feed}};
         orders.expectations = {expectation()};
-        orders.loading = testing::loading_of(feed);
+        orders.loading = parts::loading_of(feed);
         orders.loading.give_up_after = 0;
         orders.config = "digest";
         Recorder::Parts parts{
@@ -157,7 +157,7 @@ struct World {
         return dag;
     }
 
-    Expectation expectation() const { return testing::expected_of(feed, kStart); }
+    Expectation expectation() const { return parts::expected_of(feed, kStart); }
 
     // What is in the store, as text; and whether an audit finds nothing to say.
     std::vector<std::string> facts(Timestamp now) {

@@ -56,7 +56,7 @@ namespace tapedeck {
 namespace {
 
 using namespace std::chrono_literals;
-using testing::kSlot;
+using parts::kSlot;
 
 constexpr int kInstruments = 12;
 
@@ -71,8 +71,8 @@ public:
         tape_ = *std::move(opened_tape);
         std::vector<std::string> coins;
         for (int i = 0; i < kInstruments; ++i) coins.push_back(fmt::format("coin-{:02}", i));
-        feeds_["coin"] = testing::feed_of(coins, {});
-        expected_ = {testing::expected_of(feeds_.at("coin"))};
+        feeds_["coin"] = parts::feed_of(coins, {});
+        expected_ = {parts::expected_of(feeds_.at("coin"))};
         EXPECT_TRUE(store_->ensure_table(feeds_.at("coin").table));
         EXPECT_TRUE(tape_->ensure_topic("coin_topic", 1));
         EXPECT_TRUE(tape_->ensure_topic(std::string(kOutcomesTopic), 1));
@@ -94,13 +94,13 @@ public:
                 outcome.sent = {"coin_topic", Partition(0), Offset(offset_++), "alpha", "json"};
                 outcomes.push_back(outcome);
             }
-            const RunOutcomes run = testing::run_of(feed, slot, outcomes);
+            const RunOutcomes run = parts::run_of(feed, slot, outcomes);
             messages.push_back(
                 {std::string(kOutcomesTopic), "coin", encode_outcomes(run), slot + 2s, {}});
         }
         ASSERT_TRUE(tape_->append(messages));
         clock_.advance(now() - clock_.now());
-        Loader loader(*tape_, *store_, clock_, log_, testing::loading_of(feed));
+        Loader loader(*tape_, *store_, clock_, log_, parts::loading_of(feed));
         ASSERT_TRUE(loader.run({}, true));
         CoverageLedger ledger(*store_, *tape_, feeds_);
         ASSERT_TRUE(ledger.settle(expected_, now()));
@@ -128,7 +128,7 @@ private:
     Timestamp now() const { return kSlot + slots_ * 5min - 30s; }
 
     TempFolder folder_;
-    testing::SkippingClock clock_{kSlot};
+    parts::SkippingClock clock_{kSlot};
     Log log_{-1, LogFormat::text, Severity::error, clock_};
     std::map<std::string, Feed> feeds_;
     std::vector<Expectation> expected_;

@@ -9,7 +9,7 @@
 
 #include "spark/arrow_c.h"
 
-namespace tapedeck::testing {
+namespace tapedeck::parts {
 
 // A message as a test writes it; no value is a null.
 struct Message {
@@ -213,4 +213,4 @@ inline void ArrowMaker::stream(std::vector<std::vector<Message>> arrays, ArrowAr
     ++held_;
 }
 
-}  // namespace tapedeck::testing
+}  // namespace tapedeck::parts

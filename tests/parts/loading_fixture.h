@@ -9,7 +9,7 @@
 #include "tests/conformance/temp_folder.h"
 #include "tests/parts/test_parts.h"
 
-namespace tapedeck::testing {
+namespace tapedeck::parts {
 
 // A tape in memory and a store in a file, which has the table and topics of one feed of coins.
 class LoadingFixture : public ::testing::Test {
@@ -46,4 +46,4 @@ protected:
     std::unique_ptr<Store> store;
 };
 
-}  // namespace tapedeck::testing
+}  // namespace tapedeck::parts

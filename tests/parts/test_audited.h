@@ -5,7 +5,7 @@
 #include "tests/parts/test_parts.h"
 
 // A small recorded day that has something of everything, for tests that tamper with it.
-namespace tapedeck::testing {
+namespace tapedeck::parts {
 
 class AuditedDay {
 public:
@@ -195,4 +195,4 @@ inline std::vector<std::string> lines_of(const AuditReport& report) {
     return lines;
 }
 
-}  // namespace tapedeck::testing
+}  // namespace tapedeck::parts

@@ -15,7 +15,7 @@
 #include "tape/memory_tape.h"
 
 // What the tests of this folder build their worlds of: a feed of two sources that answer JSON.
-namespace tapedeck::testing {
+namespace tapedeck::parts {
 
 inline const Timestamp kSlot = *parse_rfc3339("2026-11-24T00:05:00Z");
 
@@ -113,4 +113,4 @@ inline Result<std::vector<CoverageRow>> derived(CoverageLedger& ledger,
     return rows;
 }
 
-}  // namespace tapedeck::testing
+}  // namespace tapedeck::parts

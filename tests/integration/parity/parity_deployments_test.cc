@@ -58,8 +58,8 @@ WebAnswer answer_at(const std::string& url, Timestamp now) {
 }
 
 Feed feed_named(const std::string& name, RecordForm form, std::vector<std::string> instruments) {
-    Feed feed = testing::feed_of(std::move(instruments),
-                                 {testing::json_source("alpha"), testing::json_source("beta")});
+    Feed feed = parts::feed_of(std::move(instruments),
+                               {parts::json_source("alpha"), parts::json_source("beta")});
     feed.name = name;
     feed.topic = name + "_topic";
     feed.table = {name + "_records", form};

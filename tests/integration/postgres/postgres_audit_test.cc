@@ -11,8 +11,8 @@
 namespace tapedeck {
 namespace {
 
-using testing::AuditedDay;
-using testing::kSlot;
+using parts::AuditedDay;
+using parts::kSlot;
 
 // One recorded day over a store; what is found in it, without the rows' ids, which each database
 // gives as it likes.
@@ -27,13 +27,13 @@ struct Audited {
         EXPECT_TRUE(report) << report.error().what;
         if (!report) return {};
         std::vector<std::string> lines;
-        for (const std::string& line : testing::lines_of(*report)) {
+        for (const std::string& line : parts::lines_of(*report)) {
             lines.push_back(std::regex_replace(line, std::regex(" row \\d+"), ""));
         }
         return lines;
     }
 
-    testing::SkippingClock clock{kSlot};
+    parts::SkippingClock clock{kSlot};
     MemoryTape tape;
     std::unique_ptr<Store> store;
     AuditedDay day;
@@ -47,7 +47,7 @@ std::unique_ptr<Store> open_postgres(const Clock& clock) {
 
 TEST(PostgresAudit, FindsWhatSqliteFinds) {
     Audited postgres(open_postgres);
-    Audited sqlite(testing::store_in_memory);
+    Audited sqlite(parts::store_in_memory);
     EXPECT_THAT(postgres.found(), ::testing::ElementsAre());
     const auto of_postgres = postgres.day.audit();
     const auto of_sqlite = sqlite.day.audit();

@@ -146,11 +146,11 @@ private:
 void loads_a_swarm(bool is_cut) {
     Swarm swarm;
     const PostgresUrl url = new_database();
-    testing::SkippingClock clock{kTestStart};
+    parts::SkippingClock clock{kTestStart};
     ASSERT_TRUE(open_store(url, clock)->ensure_table(coin_table()));
     int early = 0;
     Log log{-1, LogFormat::text, Severity::error, clock};
-    LoaderOptions options = testing::loading_of(testing::feed_of({}, {}));
+    LoaderOptions options = parts::loading_of(parts::feed_of({}, {}));
     options.topics.resize(1);
     options.batch.rows = 1500;
     options.give_up_after = 0;

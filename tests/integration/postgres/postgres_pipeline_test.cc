@@ -18,8 +18,8 @@ namespace tapedeck {
 namespace {
 
 using namespace std::chrono_literals;
-using testing::feed_of;
-using testing::kSlot;
+using parts::feed_of;
+using parts::kSlot;
 
 // A day's beginning on a tape in memory: two instruments every five minutes.
 class Day {
@@ -28,7 +28,7 @@ public:
         feeds["coin"] = feed_of({"bitcoin", "ethereum"}, {});
         EXPECT_TRUE(tape.ensure_topic("coin_topic", 1));
         EXPECT_TRUE(tape.ensure_topic(std::string(kOutcomesTopic), 1));
-        expected = {testing::expected_of(feeds["coin"])};
+        expected = {parts::expected_of(feeds["coin"])};
     }
 
     // A run that got bitcoin's price and was refused ethereum's.
@@ -50,7 +50,7 @@ public:
             "",
             {gave}};
         Outcome ethereum{"ethereum", {}, Reason::throttled, "it's too much", {refused}};
-        const auto account = testing::run_of(feeds["coin"], slot, {bitcoin, ethereum});
+        const auto account = parts::run_of(feeds["coin"], slot, {bitcoin, ethereum});
         const std::vector<OutgoingMessage> message{
             {std::string(kOutcomesTopic), "coin", encode_outcomes(account), account.ended, {}}};
         const auto told = tape.append(message);
@@ -72,13 +72,13 @@ public:
     }
 
     LoadSummary load(Store& store) {
-        Loader loader(tape, store, clock, log, testing::loading_of(feeds["coin"]));
+        Loader loader(tape, store, clock, log, parts::loading_of(feeds["coin"]));
         const auto done = loader.run({}, true);
         EXPECT_TRUE(done) << done.error().what;
         return done.value_or({});
     }
 
-    testing::SkippingClock clock{kSlot + 1h};
+    parts::SkippingClock clock{kSlot + 1h};
     Log log{-1, LogFormat::text, Severity::error, clock};
     std::map<std::string, Feed> feeds;
     std::vector<Expectation> expected;
@@ -252,7 +252,7 @@ TEST(PostgresPipeline, SaysTheSameAsSqlite) {
     day.run(kSlot + 5min, "22471");
     day.strangers(kSlot);
     const auto postgres = open_store(new_database(), day.clock);
-    const auto sqlite = testing::store_in_memory(day.clock);
+    const auto sqlite = parts::store_in_memory(day.clock);
     const Told of_sqlite(day, *sqlite);
     const Told of_postgres(day, *postgres);
     EXPECT_GT(of_sqlite.lines().size(), 20U);

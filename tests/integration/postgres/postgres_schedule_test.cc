@@ -53,7 +53,7 @@ protected:
         const SecretLookup secrets = [](const std::string&) -> Result<Secret> {
             return Error{ErrorKind::rejected, "none"};
         };
-        RecorderOrders orders{{dag}, feeds, expected, testing::loading_of(feed), {}, "digest"};
+        RecorderOrders orders{{dag}, feeds, expected, parts::loading_of(feed), {}, "digest"};
         orders.loading.give_up_after = 0;
         Recorder recorder({clock,
                            *store,
@@ -95,9 +95,9 @@ protected:
     WaitingClock clock{kStart, kEnd};
     const std::unique_ptr<PostgresStore> store = open_store(url, clock);
     Log log{-1, LogFormat::text, Severity::error, clock};
-    Feed feed = testing::feed_of({"bitcoin", "ethereum"}, {testing::json_source("alpha")});
+    Feed feed = parts::feed_of({"bitcoin", "ethereum"}, {parts::json_source("alpha")});
     std::map<std::string, Feed> feeds{{"coin", feed}};
-    std::vector<Expectation> expected{testing::expected_of(feed, kStart)};
+    std::vector<Expectation> expected{parts::expected_of(feed, kStart)};
     MemoryTape tape;
 };
 

@@ -14,8 +14,8 @@
 namespace tapedeck {
 namespace {
 
-using testing::ArrowMaker;
-using testing::Message;
+using parts::ArrowMaker;
+using parts::Message;
 
 std::string price(std::int64_t offset) {
     return fmt::format(
