@@ -243,13 +243,17 @@ def a_pooler_with_too_few(server):
         wait_until(lambda: world.says("aiting", "no connection free"), f"{arguments}: waiting", limit=90)
         assert process.poll() is None, world.said[-1]
         world.end(process)
+    world.expect(1, "check", says="a pooler before it has no connection free")
     pooler = Server("pgbouncer", "--to", str(server.port), "--set", "pool_mode=transaction")
     world = World("lent", server, pooler.state["port"])
     process = world.launch("run")
     wait_until(lambda: world.says("waiting", "pool_mode = session"), "waiting for another mode")
     world.end(process)
     world.expect(1, "check", says="pool_mode = session")
-    pooler = Server("pgbouncer", "--to", str(server.port), "--set", "pool_mode=session", "--set", "default_pool_size=8")
+    promised = promised_connections()
+    enough = promised["run"] + promised["check"] + 1
+    pooler = Server("pgbouncer", "--to", str(server.port), "--set", "pool_mode=session",
+                    "--set", f"default_pool_size={enough}")
     world = World("fine", server, pooler.state["port"])
     process = world.launch("run")
     wait_until(ended(world.said[-1]), "a slot", limit=150)
@@ -259,13 +263,18 @@ def a_pooler_with_too_few(server):
     world.expect(0, "audit")
 
 
-def connections_of_each(server):
-    """As docs/postgres.md says how many there are."""
-    world = World("counted", server)
+def promised_connections():
     page = (pathlib.Path(__file__).resolve().parents[2] / "docs/postgres.md").read_text()
     promised = {verb: int(count) for verb, count in re.findall(r"^\| `(run|load|status|check)` \|.*\| (\d+) \|$", page,
                                                                re.MULTILINE)}
     assert set(promised) == {"run", "load", "status", "check"}, promised
+    return promised
+
+
+def connections_of_each(server):
+    """As docs/postgres.md says how many there are."""
+    world = World("counted", server)
+    promised = promised_connections()
     most, over = 0, threading.Event()
 
     def watch():

@@ -139,6 +139,7 @@ Result<> PostgresConnection::check_pooler(const PostgresUrl& url,
             "session (PgBouncer: pool_mode = session)",
             place_)};
     if (auto begun = other.execute("begin"); !begun) {
+        gave_up_ = other.gave_up_;
         const bool by_statement = begun.error().what.find("pooling mode") != std::string::npos;
         return by_statement ? by_transaction : begun.error();
     }
