@@ -25,10 +25,10 @@ def packed(program):
     stripped = FOLDER / "bootstrap"
     subprocess.run(["strip", "-o", stripped, program], check=True)
     out = io.BytesIO()
-    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as file:
+    with zipfile.ZipFile(out, "w") as file:
         info = zipfile.ZipInfo("bootstrap")
         info.external_attr = 0o100755 << 16
-        file.writestr(info, stripped.read_bytes())
+        file.writestr(info, stripped.read_bytes(), zipfile.ZIP_DEFLATED)  # a sanitized program has tens of MB
     path = FOLDER / "function.zip"
     path.write_bytes(out.getvalue())
     return str(path)
