@@ -2,9 +2,9 @@
 #include <string_view>
 
 #include "app/config_edit.h"
+#include "app/settings_layers.h"
+#include "app/settings_text.h"
 #include "base/assert.h"
-#include "config/layers.h"
-#include "config/settings_text.h"
 #include "config/values.h"
 
 // Any bytes as a configuration file: read or refused, never anything else. What is read is written

@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "config/settings.h"
+#include "app/settings.h"
 
 namespace tapedeck {
 

@@ -3,9 +3,9 @@
 #include <stop_token>
 #include <string>
 
+#include "app/settings.h"
 #include "base/clock.h"
 #include "collect/feed.h"
-#include "config/settings.h"
 #include "market/outcome.h"
 
 namespace tapedeck {

@@ -9,9 +9,9 @@
 #include <fstream>
 
 #include "app/made_feeds.h"
+#include "app/settings_text.h"
 #include "base/sha256.h"
 #include "base/system_fault.h"
-#include "config/settings_text.h"
 #include "config/shipped.h"
 #include "schedule/calendar_file.h"
 #include "schedule/cron.h"

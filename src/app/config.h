@@ -5,9 +5,9 @@
 #include <string_view>
 #include <vector>
 
+#include "app/settings.h"
+#include "app/settings_layers.h"
 #include "base/result.h"
-#include "config/layers.h"
-#include "config/settings.h"
 
 namespace tapedeck {
 

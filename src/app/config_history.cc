@@ -4,7 +4,7 @@
 #include <memory>
 
 #include "app/assembly.h"
-#include "config/settings_text.h"
+#include "app/settings_text.h"
 #include "schedule/planner.h"
 #include "store/run_table.h"
 

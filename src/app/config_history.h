@@ -6,8 +6,8 @@
 #include <string>
 #include <vector>
 
+#include "app/settings.h"
 #include "base/time.h"
-#include "config/settings.h"
 #include "coverage/coverage.h"
 #include "schedule/dag.h"
 #include "store/store.h"

@@ -9,8 +9,8 @@
 
 #include "app/assembly.h"
 #include "app/config.h"
+#include "app/settings_text.h"
 #include "base/clock.h"
-#include "config/settings_text.h"
 #include "schedule/planner.h"
 #include "store/sqlite/sqlite_store.h"
 #include "tests/conformance/temp_folder.h"

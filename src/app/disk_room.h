@@ -4,7 +4,7 @@
 #include <optional>
 #include <string>
 
-#include "config/settings.h"
+#include "app/settings.h"
 
 namespace tapedeck {
 

@@ -6,8 +6,8 @@
 #include <map>
 
 #include "app/config.h"
+#include "app/settings_text.h"
 #include "base/words.h"
-#include "config/settings_text.h"
 #include "config/values.h"
 
 namespace tapedeck {

@@ -3,8 +3,8 @@
 #include <string>
 #include <vector>
 
+#include "app/settings.h"
 #include "base/result.h"
-#include "config/settings.h"
 
 namespace tapedeck {
 

@@ -61,13 +61,13 @@ Result<KafkaOptions> kafka_options(const Settings& settings) {
     if (tape.tls) {
         options.tls = KafkaTls{tape.ca_file, tape.certificate_file, tape.key_file, {}};
         if (!tape.key_secret.empty()) {
-            auto password = find_secret(settings, tape.key_secret);
+            auto password = find_secret(settings.secrets, tape.key_secret);
             if (!password) return password.error();
             options.tls->key_password = *std::move(password);
         }
     }
     if (!tape.user.empty()) {
-        auto password = find_secret(settings, tape.secret);
+        auto password = find_secret(settings.secrets, tape.secret);
         if (!password) return password.error();
         options.login = KafkaLogin{mechanism_of(tape.mechanism), tape.user, *std::move(password)};
     }

@@ -2,7 +2,7 @@
 
 #include <string>
 
-#include "config/settings.h"
+#include "app/settings.h"
 #include "tape/kafka/kafka_options.h"
 
 namespace tapedeck {

@@ -32,7 +32,7 @@ void learn_secrets(const Settings& settings) {
         std::error_code ignored;
         if (!secret.file.empty() && !std::filesystem::is_regular_file(secret.file, ignored))
             continue;
-        if (const auto found = find_secret(settings, name)) {
+        if (const auto found = find_secret(settings.secrets, name)) {
             const bool of_a_service = name == settings.store.secret ||
                                       name == settings.tape.secret ||
                                       name == settings.tape.key_secret;

@@ -1,6 +1,6 @@
 #pragma once
 
-#include "config/settings.h"
+#include "app/settings.h"
 #include "sources/source.h"
 
 namespace tapedeck {

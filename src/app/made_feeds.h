@@ -4,9 +4,9 @@
 #include <string>
 #include <vector>
 
+#include "app/settings.h"
 #include "collect/feed.h"
 #include "collect/secret_lookup.h"
-#include "config/settings.h"
 #include "schedule/dag.h"
 #include "sources/source.h"
 

@@ -53,6 +53,16 @@ Result<OpenedTape> open_kafka(const Settings& settings, const Clock& clock, Log&
 
 }  // namespace
 
+Result<StoreUrl> store_url_with_secret(const Settings& settings) {
+    StoreUrl url = settings.store.url;
+    auto* postgres = std::get_if<PostgresUrl>(&url.target);
+    if (postgres == nullptr || settings.store.secret.empty()) return url;
+    auto password = find_secret(settings.secrets, settings.store.secret);
+    if (!password) return password.error();
+    postgres->password = *std::move(password);
+    return url;
+}
+
 Result<OpenedStore> open_store(const Settings& settings, const Clock& clock, StoreUse use,
                                PostgresTables tables, std::stop_token stop) {
     if (const auto* file = std::get_if<SqliteUrl>(&settings.store.url.target)) {
@@ -88,7 +98,7 @@ Result<OpenedStore> open_store(const Settings& settings, const Clock& clock, Sto
     options.stop = std::move(stop);
     if (!settings.store.secret.empty()) {
         options.password = [settings]() -> Result<Secret> {
-            auto secret = find_secret(settings, settings.store.secret);
+            auto secret = find_secret(settings.secrets, settings.store.secret);
             if (secret) known_secrets()->know(*secret, SecretReach::service);
             return secret;
         };

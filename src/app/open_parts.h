@@ -3,7 +3,7 @@
 #include <memory>
 
 #include "app/kafka_settings.h"
-#include "config/settings.h"
+#include "app/settings.h"
 #include "events/log.h"
 #include "store/postgres/postgres_store.h"
 #include "store/sqlite/sqlite_store.h"
@@ -14,6 +14,9 @@
 namespace tapedeck {
 
 // Store and tape, made as the configuration says. Clock and log outlive them.
+
+// The store's URL with the password of [store] secret put in; the URL as it is where none is named.
+Result<StoreUrl> store_url_with_secret(const Settings& settings);
 
 struct OpenedStore {
     std::unique_ptr<Store> store;

@@ -2,8 +2,8 @@
 
 #include <string>
 
+#include "app/settings.h"
 #include "base/result.h"
-#include "config/settings.h"
 
 namespace tapedeck {
 

@@ -7,7 +7,7 @@
 #include <optional>
 #include <set>
 
-#include "config/setting_fields.h"
+#include "config/text_checks.h"
 #include "config/values.h"
 
 namespace tapedeck {

@@ -1,9 +1,9 @@
 #include <fmt/format.h>
 
 #include "app/load_globals.h"
+#include "app/settings_text.h"
 #include "app/verbs.h"
 #include "base/json_writer.h"
-#include "config/settings_text.h"
 
 namespace tapedeck {
 namespace {

@@ -17,7 +17,6 @@
 #include "base/json_writer.h"
 #include "base/part_file.h"
 #include "captures/sqlite/sqlite_captures.h"
-#include "config/secrets.h"
 #include "sqlite/sqlite.h"
 #include "store/deployment.h"
 #include "store/postgres/postgres_backup.h"

@@ -5,7 +5,7 @@
 #include <algorithm>
 
 #include "config/nearest.h"
-#include "config/setting_fields.h"
+#include "config/text_checks.h"
 
 namespace tapedeck {
 

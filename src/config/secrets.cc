@@ -34,9 +34,9 @@ Result<std::string> read_file(std::string_view name, const std::string& path) {
 
 }  // namespace
 
-Result<Secret> find_secret(const Settings& settings, std::string_view name) {
-    const auto found = settings.secrets.find(name);
-    if (found == settings.secrets.end()) {
+Result<Secret> find_secret(const Named<SecretSettings>& secrets, std::string_view name) {
+    const auto found = secrets.find(name);
+    if (found == secrets.end()) {
         return Error{ErrorKind::rejected,
                      fmt::format("there is no [secret] {}: add [secret.{}] with env or file", name,
                                  toml_key(name))};
@@ -57,16 +57,6 @@ Result<Secret> find_secret(const Settings& settings, std::string_view name) {
                      fmt::format("secret {}: the environment has no {}", name, secret.env)};
     }
     return Secret(value);
-}
-
-Result<StoreUrl> store_url_with_secret(const Settings& settings) {
-    StoreUrl url = settings.store.url;
-    auto* postgres = std::get_if<PostgresUrl>(&url.target);
-    if (postgres == nullptr || settings.store.secret.empty()) return url;
-    auto password = find_secret(settings, settings.store.secret);
-    if (!password) return password.error();
-    postgres->password = *std::move(password);
-    return url;
 }
 
 }  // namespace tapedeck

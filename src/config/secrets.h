@@ -1,20 +1,34 @@
 #pragma once
 
+#include <string>
 #include <string_view>
+#include <tuple>
 
 #include "base/result.h"
 #include "base/secret.h"
-#include "config/settings.h"
+#include "config/fields.h"
 
 namespace tapedeck {
+
+// Where a secret is to be found: exactly one of the two is set.
+struct SecretSettings {
+    std::string env;   // name of an environment variable
+    std::string file;  // path; one line end at its end is dropped
+    friend bool operator==(const SecretSettings&, const SecretSettings&) = default;
+};
+
+inline constexpr auto kSecretFields = std::tuple{
+    field("env", &SecretSettings::env, "The environment variable that holds the secret.")
+        .if_unset("file says it"),
+    field("file", &SecretSettings::file,
+          "The file that holds the secret; a line end at its end is dropped.")
+        .if_unset("env says it"),
+};
 
 // The secret `name` of the configuration, read now from its environment variable or file (at most
 // 64 KiB; one line end at its end is dropped). `rejected` where the configuration has none of that
 // name, or the variable is unset; `unavailable` where the file cannot be read, or is empty. The
 // error never holds the secret.
-Result<Secret> find_secret(const Settings& settings, std::string_view name);
-
-// The store's URL with the password of [store] secret put in; the URL as it is where none is named.
-Result<StoreUrl> store_url_with_secret(const Settings& settings);
+Result<Secret> find_secret(const Named<SecretSettings>& secrets, std::string_view name);
 
 }  // namespace tapedeck

@@ -8,7 +8,7 @@
 #include <functional>
 #include <map>
 
-#include "config/setting_fields.h"
+#include "config/text_checks.h"
 
 namespace tapedeck {
 namespace {

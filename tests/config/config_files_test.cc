@@ -6,8 +6,8 @@
 #include <fstream>
 
 #include "app/config.h"
-#include "config/layers.h"
-#include "config/settings_text.h"
+#include "app/settings_layers.h"
+#include "app/settings_text.h"
 
 // `*.good.toml` must be taken as it is. `*.bad.toml` must be refused with exactly the lines that
 // its first lines give after "# expect: ". TAPEDECK_RENEW=1 in the environment writes those anew.

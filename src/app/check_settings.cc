@@ -1,4 +1,4 @@
-#include "config/check_settings.h"
+#include "app/check_settings.h"
 
 #include <fmt/format.h>
 

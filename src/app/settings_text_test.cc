@@ -1,4 +1,4 @@
-#include "config/settings_text.h"
+#include "app/settings_text.h"
 
 #include <gtest/gtest.h>
 

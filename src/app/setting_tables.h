@@ -2,8 +2,9 @@
 
 #include <tuple>
 
+#include "app/settings.h"
 #include "config/fields.h"
-#include "config/settings.h"
+#include "config/text_checks.h"
 
 // The table of options, one tuple for each component: the only place that knows a key.
 namespace tapedeck {
@@ -16,16 +17,6 @@ std::span<const Choice<TapeSettings::Compression>> choices(TapeSettings::Compres
 std::span<const Choice<TapeSettings::Mechanism>> choices(TapeSettings::Mechanism);
 std::span<const Choice<AwsSettings::BucketUrls>> choices(AwsSettings::BucketUrls);
 std::span<const Choice<FeedSettings::Message>> choices(FeedSettings::Message);
-
-// What a text must be; "" or the end of a sentence.
-std::string must_be_instrument(std::string_view text);
-std::string must_be_topic(std::string_view text);     // Kafka's rule: [A-Za-z0-9._-], at most 249
-std::string must_be_table(std::string_view text);     // [a-z][a-z0-9_]*, at most 50, no SQL
-std::string must_be_name(std::string_view text);      // of feeds, DAGs, tasks, sources, secrets
-std::string must_be_currency(std::string_view text);  // ISO 4217, or GBp and its like
-std::string must_be_http_url(std::string_view text);
-std::string must_be_one_line(std::string_view text);
-std::string must_be_proxy(std::string_view text);  // shows nothing that may be a password
 
 namespace fields {
 
@@ -201,14 +192,6 @@ inline constexpr auto kAlert = std::tuple{
         .for_example("[\"TELL_ME_TOKEN\"]"),
 };
 
-inline constexpr auto kSecret = std::tuple{
-    field("env", &SecretSettings::env, "The environment variable that holds the secret.")
-        .if_unset("file says it"),
-    field("file", &SecretSettings::file,
-          "The file that holds the secret; a line end at its end is dropped.")
-        .if_unset("env says it"),
-};
-
 inline constexpr auto kClassListSource = std::tuple{
     field("base_url", &ClassListSettings::base_url,
           "Address of a page, without the instrument that is put at its end.")
@@ -337,7 +320,7 @@ inline constexpr auto kSettings = std::tuple{
     group("sources", &Settings::sources, kSources, "Sites and APIs that know prices."),
     group("log", &Settings::log, kLog, "What the program tells of itself, on stderr."),
     group("alert", &Settings::alert, kAlert, "Who is told of problems."),
-    named_group("secret", &Settings::secrets, kSecret, "NAME",
+    named_group("secret", &Settings::secrets, kSecretFields, "NAME",
                 "Where a secret is found: one of env and file."),
     named_group("source", &Settings::class_list_sources, kClassListSource, "NAME",
                 "A source made of class lists alone, as the earlier pipeline had them."),

@@ -9,12 +9,13 @@
 
 #include "base/secret.h"
 #include "config/fields.h"
+#include "config/secrets.h"
 #include "config/urls.h"
 #include "config/values.h"
 #include "market/record.h"
 
 // What a configuration says, as plain checked structs with their defaults. The tables of options
-// that fill them stand in config/setting_fields.h; docs/config.md is made of those.
+// that fill them stand in app/setting_tables.h; docs/config.md is made of those.
 namespace tapedeck {
 
 struct StoreSettings {
@@ -104,13 +105,6 @@ struct AlertSettings {
     std::string on_problem;                // a shell command; empty: none
     std::vector<std::string> environment;  // names of variables that it is given
     friend bool operator==(const AlertSettings&, const AlertSettings&) = default;
-};
-
-// Where a secret is to be found: exactly one of the two is set.
-struct SecretSettings {
-    std::string env;   // name of an environment variable
-    std::string file;  // path; one line end at its end is dropped
-    friend bool operator==(const SecretSettings&, const SecretSettings&) = default;
 };
 
 // A source made of the original's own parameters: a page per instrument, read by class lists.

@@ -1,6 +1,6 @@
 #pragma once
 
-#include "config/layers.h"
+#include "app/settings_layers.h"
 
 namespace tapedeck {
 

@@ -1,11 +1,10 @@
-#include "config/settings_text.h"
+#include "config/option_text.h"
 
 #include <fmt/format.h>
 
 #include <algorithm>
 
 #include "config/nearest.h"
-#include "config/setting_fields.h"
 
 namespace tapedeck {
 namespace {
@@ -90,10 +89,14 @@ std::string written(const std::vector<ShownValue>& values, Finish finish) {
 
 }  // namespace
 
-std::vector<ShownValue> shown_values(const Settings& settings) {
-    std::vector<ShownValue> values;
-    ValueLister(values).list(settings, fields::kSettings);
-    return values;
+std::string as_toml(const std::vector<ShownValue>& values) {
+    return written(values, [](const ShownValue&, std::string&) {});
+}
+
+std::string as_toml(const std::vector<ShownValue>& values, const Origins& origins) {
+    return written(values, [&](const ShownValue& value, std::string& line) {
+        line = fmt::format("{:<50}  # {}", line, origin_of(origins, value));
+    });
 }
 
 std::string origin_of(const Origins& origins, const ShownValue& value) {
@@ -103,24 +106,7 @@ std::string origin_of(const Origins& origins, const ShownValue& value) {
     return found == origins.end() ? "default" : to_string(found->second);
 }
 
-std::string effective_toml(const Settings& settings) {
-    return written(shown_values(settings), [](const ShownValue&, std::string&) {});
-}
-
-std::string effective_toml(const Settings& settings, const Origins& origins) {
-    return written(shown_values(settings), [&](const ShownValue& value, std::string& line) {
-        line = fmt::format("{:<50}  # {}", line, origin_of(origins, value));
-    });
-}
-
-std::vector<KeyDoc> described_settings() {
-    std::vector<KeyDoc> docs;
-    FieldDescriber(docs).describe(Settings{}, fields::kSettings, "");
-    return docs;
-}
-
-Result<std::string> explain(std::string_view key) {
-    const std::vector<KeyDoc> docs = described_settings();
+Result<std::string> explain(const std::vector<KeyDoc>& docs, std::string_view key) {
     if (key.empty()) return explain_tables(docs, nullptr);
     const auto asked = split_key(key);
     if (!asked) return Error{ErrorKind::rejected, asked.error().what};
@@ -149,20 +135,9 @@ Result<std::string> explain(std::string_view key) {
                  fmt::format("{} is not a known key{}", key, did_you_mean(key, known))};
 }
 
-std::string reference_page() {
-    std::string out =
-        "# Configuration\n\n"
-        "Made from the program's own table of options (`src/config/setting_fields.h`); `tapedeck "
-        "config explain KEY`\nsays the same. The file is TOML 1.0: the one that `--config` names, "
-        "else the one that `$TAPEDECK_CONFIG`\nnames, else `./tapedeck.toml`, else none. It "
-        "changes what is built in key by key, so it holds what differs\nand no more; "
-        "`--set KEY=VALUE` changes one key for one command. Durations are written `\"10s\"`, "
-        "`\"1h30m\"`,\n`\"90d\"`; bytes `\"8MiB\"`, `\"10GB\"`. Capital letters in a table's name "
-        "stand for a name of your choice.\nA relative path counts from the working folder. "
-        "Nothing is taken silently: an unknown key is an error.\n\nA file with a feed of a name of "
-        "its own has no built-in feeds but those that it names, by `[feed.coin]` or\nin a DAG; "
-        "`config check` says which are left out. A feed with `instruments = []` asks nobody.\n";
-    for (const KeyDoc& doc : described_settings()) {
+std::string reference_tables(const std::vector<KeyDoc>& docs) {
+    std::string out;
+    for (const KeyDoc& doc : docs) {
         if (doc.key.empty()) {
             out += fmt::format("\n## [{}]\n{}\n\n| key | type | default | |\n|---|---|---|---|\n",
                                doc.table, doc.help);

@@ -4,9 +4,9 @@
 #include <string_view>
 #include <vector>
 
+#include "app/settings.h"
 #include "base/result.h"
-#include "config/field_text.h"
-#include "config/settings.h"
+#include "config/option_text.h"
 
 // What people are shown of the configuration. Pure; secrets are masked everywhere.
 namespace tapedeck {
@@ -21,15 +21,10 @@ std::string effective_toml(const Settings& settings);
 // The same, each line with where its value came from: `config show`.
 std::string effective_toml(const Settings& settings, const Origins& origins);
 
-// Where the value of "feed.coin.topic" came from: "tapedeck.toml:12", or "default".
-std::string origin_of(const Origins& origins, const ShownValue& value);
-
 // Tables and keys, in the order of the reference page.
 std::vector<KeyDoc> described_settings();
 
-// `config explain`: all keys with a line each; of one table; or all about one key. Names stand for
-// placeholders: feed.coin.topic and feed.NAME.topic are the same. `rejected` where there is no such
-// key, with the nearest.
+// `explain` of those.
 Result<std::string> explain(std::string_view key);
 
 // docs/config.md.
