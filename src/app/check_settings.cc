@@ -3,30 +3,17 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <array>
 #include <map>
 #include <set>
 
+#include "app/made_feeds.h"
 #include "config/nearest.h"
+#include "market/own_tables.h"
 #include "market/zone.h"
+#include "schedule/calendar_file.h"
 
 namespace tapedeck {
 namespace {
-
-// Tables of the store itself, DESIGN.md "Tables".
-constexpr auto kOwnTables =
-    std::to_array<std::string_view>({"attempts",          "batches",        "dag_states",
-                                     "captures",          "capture_uses",   "config_history",
-                                     "connections",       "coverage",       "dag_runs",
-                                     "dead_letters",      "duplicates",     "leases",
-                                     "messages",          "offsets",        "outcomes",
-                                     "problems",          "quarantine",     "runs",
-                                     "tape_gaps",         "task_tries",     "topics",
-                                     "variables",         "schema_version", "tape",
-                                     "tape_messages",     "tapes",          "tape_identity",
-                                     "deployments",       "loaded_topics",  "dead_letter_ends",
-                                     "dead_letter_tries", "stalls",         "loading_starts",
-                                     "replacements"});
 
 // What the store's views of a table of prices are named by: "coin" of "coin_records" and "coin".
 std::string stem_of(const std::string& table) {
@@ -194,7 +181,16 @@ private:
                       fmt::format("table \"{}\" is the name of a view of feed {}'s table \"{}\"",
                                   feed.table, other_name, other.table));
             }
-            if (std::find(kOwnTables.begin(), kOwnTables.end(), feed.table) != kOwnTables.end()) {
+            for (const auto& [other_name, other] : settings().feeds) {
+                for (const std::string_view ending : {"_key", "_other", "_brin"}) {
+                    if (feed.table != other.table + std::string(ending)) continue;
+                    fault({"feed", name}, "table",
+                          fmt::format("table \"{}\" is the name of an index of feed {}'s table "
+                                      "\"{}\"",
+                                      feed.table, other_name, other.table));
+                }
+            }
+            if (is_own_table(feed.table)) {
                 fault({"feed", name}, "table",
                       fmt::format("table \"{}\" is a table of tapedeck's own", feed.table));
             }
@@ -205,105 +201,57 @@ private:
     // not change with a file that nobody looks at any more.
     void check_calendars() {
         for (auto& [name, own] : config_.settings.calendars) {
-            const std::vector<std::string> path{"calendar", name};
-            if (own.file.empty() && own.text.empty()) {
-                fault(path, "", "needs the file of the calendar, or its text");
-                continue;
-            }
-            if (name == "always") fault(path, "", "is open at every moment, and no file says else");
-            if (!own.file.empty() && checks_.calendar_file) {
-                auto text = checks_.calendar_file(own.file);
-                if (!text) {
-                    fault(path, "file", fmt::format("file is wrong: {}", text.error().what));
-                    continue;
-                }
-                own.text = *std::move(text);
-            }
-            if (!checks_.calendar) continue;
-            if (const auto calendar = checks_.calendar(name, own.text); !calendar) {
-                fault(path, own.file.empty() ? "text" : "file",
-                      fmt::format("calendar is wrong: {}", calendar.error().what));
-            }
+            if (!check_calendar(name, own)) bad_calendars_.insert(name);
         }
     }
 
-    void check_dag(const DagSettings& dag) {
-        const std::vector<std::string> path{"dag", dag.name};
-        // A schedule that is missing has its fault already.
-        if (checks_.cron && !dag.schedule.empty()) {
-            if (const auto cron = checks_.cron(dag.schedule); !cron) {
-                fault(path, "schedule", fmt::format("schedule is wrong: {}", cron.error().what));
+    bool check_calendar(const std::string& name, CalendarSettings& own) {
+        const std::vector<std::string> path{"calendar", name};
+        if (own.file.empty() && own.text.empty()) {
+            fault(path, "", "needs the file of the calendar, or its text");
+            return false;
+        }
+        if (name == "always") fault(path, "", "is open at every moment, and no file says else");
+        if (!own.file.empty() && checks_.calendar_file) {
+            auto text = checks_.calendar_file(own.file);
+            if (!text) {
+                fault(path, "file", fmt::format("file is wrong: {}", text.error().what));
+                return false;
             }
+            own.text = *std::move(text);
         }
-        if (const auto zone = Zone::named(dag.zone); !zone) {
-            fault(path, "zone", fmt::format("zone is wrong: {}", zone.error().what));
-        }
-        const auto own = settings().calendars.find(dag.calendar);
-        // One's own has its fault already.
-        if (checks_.calendar && own == settings().calendars.end()) {
-            if (const auto calendar = checks_.calendar(dag.calendar, {}); !calendar) {
-                fault(path, "calendar",
-                      fmt::format("calendar is wrong: {}", calendar.error().what));
-            }
-        }
-        if (dag.tasks.empty()) {
-            fault(path, "task", fmt::format("has no task: add [{}.task.NAME]", join_key(path)));
-        }
-        for (const auto& [name, task] : dag.tasks) check_task(dag, task);
-        check_circles(dag);
+        const auto calendar = calendar_of_text(name, own.text);
+        if (calendar) return true;
+        fault(path, own.file.empty() ? "text" : "file",
+              fmt::format("calendar is wrong: {}", calendar.error().what));
+        return false;
     }
 
-    void check_task(const DagSettings& dag, const TaskSettings& task) {
-        const std::vector<std::string> path{"dag", dag.name, "task", task.name};
-        const std::vector<std::string> tasks = names_of(dag.tasks);
-        for (const std::string& before : task.after) {
-            if (dag.tasks.contains(before)) continue;
-            fault(path, "after",
-                  fmt::format("after has {}, which is no task of this DAG{}", toml_string(before),
-                              did_you_mean(before, tasks)));
+    void check_dag(const DagSpec& dag) {
+        for (DagFault& found : dag_faults(dag_of(settings(), dag))) {
+            std::vector<std::string> path{"dag", dag.name};
+            if (!found.task.empty()) path.insert(path.end(), {"task", found.task});
+            // What is missing, and one's own calendar, have their faults already.
+            if (found.key == "schedule" && dag.schedule.empty()) continue;
+            if (found.key == "calendar" && bad_calendars_.contains(dag.calendar)) continue;
+            if (found.task.empty() && dag.tasks.empty() && found.key == "task") {
+                found.what += fmt::format(": add [{}.task.NAME]", join_key(path));
+            }
+            fault(path, found.key, std::move(found.what));
         }
-        if (task.kind != ConfiguredTaskKind::collect) {
-            if (!task.feed.empty()) fault(path, "feed", "feed is for tasks of kind collect only");
-            return;
-        }
-        const std::vector<std::string> feeds = names_of(settings().feeds);
-        if (task.feed.empty()) {
-            fault(path, "feed", "feed is missing: a collect task needs one");
-        } else if (!settings().feeds.contains(task.feed)) {
-            fault(path, "feed",
+        for (const TaskSpec& task : dag.tasks) {
+            if (task.kind != TaskKind::collect || task.feed.empty()) continue;
+            if (settings().feeds.contains(task.feed)) continue;
+            fault({"dag", dag.name, "task", task.name}, "feed",
                   fmt::format("feed is {}, and there is no such feed{}", toml_string(task.feed),
-                              did_you_mean(task.feed, feeds)));
+                              did_you_mean(task.feed, names_of(settings().feeds))));
         }
-    }
-
-    // Takes away tasks that wait for nothing until none is left, or only circles are.
-    void check_circles(const DagSettings& dag) {
-        std::set<std::string_view> waiting;
-        for (const auto& [name, task] : dag.tasks) waiting.insert(name);
-        for (bool moved = true; moved;) {
-            moved = false;
-            for (auto at = waiting.begin(); at != waiting.end();) {
-                const auto& after = dag.tasks.find(*at)->second.after;
-                const bool waits = std::any_of(after.begin(), after.end(), [&](const auto& name) {
-                    return waiting.contains(name);
-                });
-                if (!waits) moved = true;
-                at = waits ? std::next(at) : waiting.erase(at);
-            }
-        }
-        if (waiting.empty()) return;
-        std::string names;
-        for (const std::string_view name : waiting) {
-            names += fmt::format("{}{}", names.empty() ? "" : ", ", name);
-        }
-        fault({"dag", dag.name, "task", std::string(*waiting.begin())}, "after",
-              fmt::format("after never ends: {} wait for one another", names));
     }
 
     void note_uncollected() {
         std::set<std::string_view> collected;
         for (const auto& [name, dag] : settings().dags) {
-            for (const auto& [task, its] : dag.tasks) collected.insert(its.feed);
+            for (const TaskSpec& task : dag.tasks) collected.insert(task.feed);
         }
         for (const auto& [name, feed] : settings().feeds) {
             if (feed.instruments.empty()) {
@@ -319,6 +267,7 @@ private:
 
     const ConfigChecks& checks_;
     ReadConfig& config_;
+    std::set<std::string> bad_calendars_;  // of one's own
 };
 
 }  // namespace

@@ -13,8 +13,6 @@
 #include "base/sha256.h"
 #include "base/system_fault.h"
 #include "config/shipped.h"
-#include "schedule/calendar_file.h"
-#include "schedule/cron.h"
 
 namespace tapedeck {
 namespace {
@@ -49,14 +47,6 @@ Laid lay(const ConfigOptions& options, const std::optional<std::string>& text,
     }
     ConfigChecks checks;
     checks.sources = known_sources;
-    checks.cron = [](std::string_view schedule) -> Result<> {
-        const auto cron = Cron::parse(schedule);
-        return cron ? Result<>() : cron.error();
-    };
-    checks.calendar = [](std::string_view name, std::string_view text) -> Result<> {
-        const auto calendar = text.empty() ? calendar_named(name) : calendar_of_text(name, text);
-        return calendar ? Result<>() : calendar.error();
-    };
     checks.calendar_file = read_text_file;
     laid.config = read_layers(layers, checks);
     for (const ConfigFault& fault : laid.config.faults) {

@@ -3,24 +3,13 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cstdlib>
 
-#include "app/config.h"
 #include "app/learn_secrets.h"
 #include "app/output.h"
+#include "config/secrets.h"
 
 namespace tapedeck {
 namespace {
-
-std::string_view kind_name(ConfiguredTaskKind kind) {
-    switch (kind) {
-        case ConfiguredTaskKind::noop:
-            return "noop";
-        case ConfiguredTaskKind::collect:
-            return "collect";
-    }
-    TAPEDECK_ASSERT(false);
-}
 
 // Why there is no such source.
 Error no_source(const FeedSettings& feed, const std::string& name, const MadeSources& made) {
@@ -99,57 +88,23 @@ Result<std::map<std::string, Feed>> make_feeds(const Settings& settings, const M
     return feeds;
 }
 
+DagSpec dag_of(const Settings& settings, const DagSpec& configured) {
+    DagSpec dag = configured;
+    const auto own = settings.calendars.find(dag.calendar);
+    if (own != settings.calendars.end()) dag.calendar_text = own->second.text;
+    return dag;
+}
+
 std::vector<DagSpec> make_dags(const Settings& settings) {
     std::vector<DagSpec> dags;
-    for (const auto& [dag_name, one] : settings.dags) {
-        DagSpec dag;
-        dag.name = one.name;
-        dag.schedule = one.schedule;
-        dag.zone = one.zone;
-        dag.calendar = one.calendar;
-        if (const auto own = settings.calendars.find(one.calendar);
-            own != settings.calendars.end()) {
-            dag.calendar_text = own->second.text;
-        }
-        dag.retries = one.retries;
-        dag.retry_delay = one.retry_delay;
-        dag.timeout = one.timeout;
-        dag.concurrency = one.concurrency;
-        dag.paused = one.paused;
-        dag.catchup = one.catchup;
-        for (const auto& [task_name, task] : one.tasks) {
-            dag.tasks.push_back({task.name, std::string(kind_name(task.kind)), task.feed,
-                                 task.after, task.retries, task.retry_delay, task.timeout});
-        }
-        dags.push_back(std::move(dag));
-    }
+    for (const auto& [name, dag] : settings.dags) dags.push_back(dag_of(settings, dag));
     return dags;
 }
 
 SecretLookup secret_lookup(const Settings& settings) {
-    return SecretLookup(
-        [secrets = settings.secrets](const std::string& name) -> Result<Secret> {
-            const auto place = secrets.find(name);
-            if (place == secrets.end()) {
-                return Error{ErrorKind::rejected,
-                             fmt::format("the secret {0} is not configured: [secret.{0}]", name)};
-            }
-            const SecretSettings* found = &place->second;
-            if (!found->env.empty()) {
-                const char* value = std::getenv(found->env.c_str());
-                if (value == nullptr || *value == '\0') {
-                    return Error{
-                        ErrorKind::rejected,
-                        fmt::format("the secret {}: the environment has no {}", name, found->env)};
-                }
-                return Secret(value);
-            }
-            auto text = read_text_file(found->file);
-            if (!text) return in_context("the secret " + name, text.error());
-            if (text->ends_with('\n')) text->pop_back();
-            return Secret(*std::move(text));
-        },
-        known_secrets());
+    return SecretLookup([secrets = settings.secrets](
+                            const std::string& name) { return find_secret(secrets, name); },
+                        known_secrets());
 }
 
 }  // namespace tapedeck

@@ -28,12 +28,14 @@ Result<std::map<std::string, Feed>> make_feeds(const Settings& settings, const M
 std::map<std::string, Feed> make_feeds(const Settings& settings, const MadeSources& made,
                                        std::vector<Error>& faults);
 
+// A configured DAG with the text of the user's own calendar, where it has one; and all of them.
+DagSpec dag_of(const Settings& settings, const DagSpec& configured);
 std::vector<DagSpec> make_dags(const Settings& settings);
 
 // Of a feed's settings alone, without its sources.
 Feed feed_of(const FeedSettings& settings);
 
-// Looks a [secret.NAME] up in the environment or its file, at each call.
+// `find_secret` of those, at each call.
 SecretLookup secret_lookup(const Settings& settings);
 
 }  // namespace tapedeck

@@ -10,7 +10,6 @@
 namespace tapedeck {
 
 std::span<const Choice<RecordForm>> choices(RecordForm);
-std::span<const Choice<ConfiguredTaskKind>> choices(ConfiguredTaskKind);
 std::span<const Choice<LogSettings::Level>> choices(LogSettings::Level);
 std::span<const Choice<LogSettings::Format>> choices(LogSettings::Format);
 std::span<const Choice<TapeSettings::Compression>> choices(TapeSettings::Compression);
@@ -258,23 +257,6 @@ inline constexpr auto kFeed = std::tuple{
         .if_unset("this machine collects"),
 };
 
-inline constexpr auto kTask = std::tuple{
-    field("kind", &TaskSettings::kind, "What the task does.").required(),
-    field("feed", &TaskSettings::feed, "The feed that a collect task collects.").if_unset("none"),
-    field("after", &TaskSettings::after, "Tasks of this DAG that must have succeeded before.")
-        .distinct(),
-    field("retries", &TaskSettings::retries, "Tries after the first one fails.")
-        .between(0, 1'000)
-        .if_unset("the DAG's"),
-    field("retry_delay", &TaskSettings::retry_delay, "Wait before the next try.")
-        .between(0ms, kYears)
-        .if_unset("the DAG's"),
-    field("timeout", &TaskSettings::timeout,
-          "Longest time for one try; \"0\" is none. A slot's grace ends it as well.")
-        .between(0ms, kYears)
-        .if_unset("the DAG's"),
-};
-
 inline constexpr auto kCalendar = std::tuple{
     field("file", &CalendarSettings::file, "Its file; docs/formats/calendars.md says how.")
         .for_example("\"calendars/XNAS.toml\"")
@@ -284,29 +266,6 @@ inline constexpr auto kCalendar = std::tuple{
         "What such a file says, in place of one; it stands in the configuration's history, so that "
         "what was expected is known without the file.")
         .if_unset("file says it"),
-};
-
-inline constexpr auto kDag = std::tuple{
-    field("schedule", &DagSettings::schedule, "Cron expression, or @daily and its like.")
-        .required()
-        .for_example("\"*/5 * * * *\""),
-    field("zone", &DagSettings::zone, "Time zone of the schedule.")
-        .for_example("\"America/New_York\""),
-    field("calendar", &DagSettings::calendar,
-          "Exchange calendar whose sessions the schedule is held to; always has no holidays.")
-        .for_example("\"XNAS\""),
-    field("retries", &DagSettings::retries, "Tries of a task after its first one fails.")
-        .between(0, 1'000),
-    field("retry_delay", &DagSettings::retry_delay, "Wait before the next try.")
-        .between(0ms, kYears),
-    field("timeout", &DagSettings::timeout,
-          "Longest time for one try of a task; \"0\" is none. A slot's grace ends it as well.")
-        .between(0ms, kYears),
-    field("catchup", &DagSettings::catchup,
-          "Whether instants that passed while nothing ran are run afterwards."),
-    field("paused", &DagSettings::paused, "A paused DAG begins no run by itself."),
-    field("concurrency", &DagSettings::concurrency, "Runs of this DAG at once.").between(1, 1'000),
-    named_group("task", &DagSettings::tasks, kTask, "TASK", "A step of the DAG."),
 };
 
 inline constexpr auto kSettings = std::tuple{

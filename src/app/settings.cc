@@ -11,8 +11,6 @@ namespace {
 
 constexpr auto kForms =
     std::to_array<Choice<RecordForm>>({{RecordForm::coin, "coin"}, {RecordForm::stock, "stock"}});
-constexpr auto kTaskKinds = std::to_array<Choice<ConfiguredTaskKind>>(
-    {{ConfiguredTaskKind::noop, "noop"}, {ConfiguredTaskKind::collect, "collect"}});
 constexpr auto kLevels =
     std::to_array<Choice<LogSettings::Level>>({{LogSettings::Level::debug, "debug"},
                                                {LogSettings::Level::info, "info"},
@@ -50,7 +48,6 @@ std::string beside_store(const Settings& settings, std::string_view what) {
 }  // namespace
 
 std::span<const Choice<RecordForm>> choices(RecordForm) { return kForms; }
-std::span<const Choice<ConfiguredTaskKind>> choices(ConfiguredTaskKind) { return kTaskKinds; }
 std::span<const Choice<LogSettings::Level>> choices(LogSettings::Level) { return kLevels; }
 std::span<const Choice<LogSettings::Format>> choices(LogSettings::Format) { return kFormats; }
 

@@ -13,6 +13,7 @@
 #include "config/urls.h"
 #include "config/values.h"
 #include "market/record.h"
+#include "schedule/dag.h"
 
 // What a configuration says, as plain checked structs with their defaults. The tables of options
 // that fill them stand in app/setting_tables.h; docs/config.md is made of those.
@@ -135,40 +136,12 @@ struct FeedSettings {
     friend bool operator==(const FeedSettings&, const FeedSettings&) = default;
 };
 
-enum class ConfiguredTaskKind { noop, collect };
-
-struct TaskSettings {
-    std::string name;
-    ConfiguredTaskKind kind = ConfiguredTaskKind::noop;
-    std::string feed;                // of a collect task
-    std::vector<std::string> after;  // tasks of the same DAG that must have succeeded
-    std::optional<std::int32_t> retries;
-    std::optional<std::chrono::milliseconds> retry_delay;
-    std::optional<std::chrono::milliseconds> timeout;
-    friend bool operator==(const TaskSettings&, const TaskSettings&) = default;
-};
-
 // A calendar of the user's own, which goes before the shipped one of its name.
 struct CalendarSettings {
     std::string name;
     std::string file;  // is read when the configuration is
     std::string text;  // what it says
     friend bool operator==(const CalendarSettings&, const CalendarSettings&) = default;
-};
-
-struct DagSettings {
-    std::string name;
-    std::string schedule;
-    std::string zone = "UTC";
-    std::string calendar = "always";
-    std::int32_t retries = 0;  // of each task
-    std::chrono::milliseconds retry_delay{15'000};
-    std::chrono::milliseconds timeout{0};  // of each task's try; 0: none
-    bool catchup = false;
-    bool paused = false;
-    std::int32_t concurrency = 1;  // runs of this DAG at once
-    Named<TaskSettings> tasks;     // at least one; `after` holds no circle
-    friend bool operator==(const DagSettings&, const DagSettings&) = default;
 };
 
 struct Settings {
@@ -185,7 +158,7 @@ struct Settings {
     Named<ClassListSettings> class_list_sources;
     Named<FeedSettings> feeds;
     Named<CalendarSettings> calendars;
-    Named<DagSettings> dags;
+    Named<DagSpec> dags;
     friend bool operator==(const Settings&, const Settings&) = default;
 };
 

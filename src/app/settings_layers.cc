@@ -72,15 +72,15 @@ void leave_out_built_ins(std::span<const ConfigLayer> layers, ReadConfig& config
     if (std::ranges::includes(given, wanted)) return;
     const Names dags = names_in(layers, "dag", false);
     auto& settings = config.settings;
-    const auto collects = [](const DagSettings& dag, const Names& feeds) {
-        return std::ranges::any_of(dag.tasks, [&](const auto& task) {
-            return !task.second.feed.empty() && feeds.contains(task.second.feed);
+    const auto collects = [](const DagSpec& dag, const Names& feeds) {
+        return std::ranges::any_of(dag.tasks, [&](const TaskSpec& task) {
+            return !task.feed.empty() && feeds.contains(task.feed);
         });
     };
     for (const std::string& name : dags) {
         const auto dag = settings.dags.find(name);
         if (dag == settings.dags.end()) continue;
-        for (const auto& [task, its] : dag->second.tasks) wanted.insert(its.feed);
+        for (const TaskSpec& task : dag->second.tasks) wanted.insert(task.feed);
     }
     Names left_out;
     for (const std::string& name : given) {

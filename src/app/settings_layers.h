@@ -13,13 +13,10 @@
 
 namespace tapedeck {
 
-// What only folders above can judge. One that is not set finds everything fine.
+// What is asked of files. One that is not set finds everything fine.
 struct ConfigChecks {
     // Names of all sources but those of [source.NAME]; `folder` is the user's own, or empty.
     std::function<Result<std::vector<std::string>>(const std::string& folder)> sources;
-    std::function<Result<>(std::string_view schedule)> cron;
-    // `text`: of the user's own; empty: it must be one that is shipped.
-    std::function<Result<>(std::string_view name, std::string_view text)> calendar;
     std::function<Result<std::string>(const std::string& file)> calendar_file;
 };
 

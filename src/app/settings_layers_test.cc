@@ -11,7 +11,7 @@ const ConfigChecks kChecks{[](const std::string&) -> Result<std::vector<std::str
                                return std::vector<std::string>{"coinmarketcap", "coingecko",
                                                                "coinbase", "yahoo", "yahoo-chart"};
                            },
-                           nullptr, nullptr, nullptr};
+                           nullptr};
 
 ReadConfig read(std::string_view text, const std::vector<std::string>& sets = {}) {
     std::vector<ConfigLayer> layers = built_in_layers();
@@ -172,15 +172,23 @@ TEST(Layers, RefuseTasksThatWaitForOneAnother) {
                     "another"});
 }
 
-TEST(Layers, AskTheChecksThatFoldersAboveGive) {
-    ConfigChecks checks = kChecks;
-    checks.cron = [](std::string_view text) -> Result<> {
-        if (text == "*/5 * * * *") return Error{ErrorKind::malformed, "seen"};
-        return {};
+// The order that people see is theirs, also where a name comes before another in the alphabet.
+TEST(Layers, KeepADagsTasksInTheOrderOfTheFile) {
+    const ReadConfig config = read(
+        "[dag.mine]\nschedule = \"@daily\"\n"
+        "[dag.mine.task.make]\nkind = \"noop\"\n"
+        "[dag.mine.task.load]\nkind = \"noop\"\nafter = [\"make\"]\n"
+        "[dag.mine.task.again]\nkind = \"noop\"\n",
+        {"dag.mine.task.about.kind=noop", "dag.mine.task.load.retries=2"});
+    EXPECT_EQ(faults_of(config), Lines{});
+    const auto names = [](const Settings& settings) {
+        Lines found;
+        for (const TaskSpec& task : settings.dags.at("mine").tasks) found.push_back(task.name);
+        return found;
     };
-    const ReadConfig config = read_layers(built_in_layers(), checks);
-    EXPECT_EQ(faults_of(config), Lines{"dags/coin_market_record.toml:3: [dag.coin_market_record] "
-                                       "schedule is wrong: seen"});
+    EXPECT_EQ(names(config.settings), (Lines{"make", "load", "again", "about"}));
+    EXPECT_EQ(config.settings.dags.at("mine").tasks[1].retries, 2);
+    EXPECT_EQ(names(*parse_effective(effective_toml(config.settings))), names(config.settings));
 }
 
 TEST(Set, TakesTomlAndBareWords) {

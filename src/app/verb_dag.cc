@@ -71,7 +71,7 @@ void write_dag(JsonWriter& json, const ShownDag& dag, bool whole) {
     json.key("concurrency").number(dag.spec.concurrency);
     json.key("catchup").boolean(dag.spec.catchup).key("tasks").begin_array();
     for (const TaskSpec& task : dag.spec.tasks) {
-        json.begin_object().key("task").text(task.name).key("kind").text(task.kind);
+        json.begin_object().key("task").text(task.name).key("kind").text(to_string(task.kind));
         json.key("feed").text(task.feed).key("after").begin_array();
         for (const std::string& name : task.after) json.text(name);
         json.end_array().end_object();
@@ -128,7 +128,7 @@ void show_whole(const ShownDag& dag) {
     for (const TaskSpec& task : dag.spec.tasks) {
         std::string after;
         for (const std::string& name : task.after) after += (after.empty() ? "" : ", ") + name;
-        tasks.add({task.name, task.kind, task.feed, after});
+        tasks.add({task.name, std::string(to_string(task.kind)), task.feed, after});
     }
     tasks.print();
     if (dag.runs.empty()) return;

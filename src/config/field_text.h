@@ -61,10 +61,10 @@ private:
         open(table, row.key, row.help);
         describe(defaults.*row.member, *row.fields, std::string(out_.back().table));
     }
-    template <class Owner, class Sub, class Fields>
-    void add(const Owner&, const NamedGroup<Owner, Sub, Fields>& row, const std::string& table) {
+    template <class Owner, class Tables, class Fields>
+    void add(const Owner&, const NamedGroup<Owner, Tables, Fields>& row, const std::string& table) {
         open(table, std::string(row.key) + "." + std::string(row.placeholder), row.help);
-        describe(Sub{}, *row.fields, std::string(out_.back().table));
+        describe(typename TablesOf<Tables>::Table{}, *row.fields, std::string(out_.back().table));
     }
     void open(const std::string& table, std::string_view name, std::string_view help) {
         KeyDoc doc;
@@ -101,14 +101,14 @@ private:
         list(owner.*row.member, *row.fields);
         path_.pop_back();
     }
-    template <class Owner, class Sub, class Fields>
-    void add(const Owner& owner, const NamedGroup<Owner, Sub, Fields>& row) {
+    template <class Owner, class Tables, class Fields>
+    void add(const Owner& owner, const NamedGroup<Owner, Tables, Fields>& row) {
         path_.emplace_back(row.key);
-        for (const auto& [name, entry] : owner.*row.member) {
+        TablesOf<Tables>::each(owner.*row.member, [&](const std::string& name, const auto& entry) {
             path_.push_back(name);
             list(entry, *row.fields);
             path_.pop_back();
-        }
+        });
         path_.pop_back();
     }
 

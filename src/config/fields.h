@@ -7,6 +7,7 @@
 #include <string>
 #include <string_view>
 #include <tuple>
+#include <vector>
 
 #include "config/values.h"
 
@@ -122,22 +123,56 @@ constexpr Group<Owner, Sub, std::tuple<Rows...>> group(std::string_view key, Sub
 template <class Sub>
 using Named = std::map<std::string, Sub, std::less<>>;
 
+// Where a group's tables are kept: by their names, in the names' order; or in a list of structs
+// that have a `name`, in the order of the file.
+template <class Tables>
+struct TablesOf;
+template <class Sub>
+struct TablesOf<Named<Sub>> {
+    using Table = Sub;
+    static void each(const Named<Sub>& all, auto&& visit) {
+        for (const auto& [name, table] : all) visit(name, table);
+    }
+    explicit TablesOf(Named<Sub>& all) : all_(all) {}
+    Sub& at(const std::string& name) { return all_[name]; }  // is made where there is none
+
+private:
+    Named<Sub>& all_;
+};
+template <class Sub>
+struct TablesOf<std::vector<Sub>> {
+    using Table = Sub;
+    static void each(const std::vector<Sub>& all, auto&& visit) {
+        for (const Sub& table : all) visit(table.name, table);
+    }
+    explicit TablesOf(std::vector<Sub>& all) : all_(all) {
+        for (std::size_t i = 0; i < all.size(); ++i) indexes_.emplace(all[i].name, i);
+    }
+    Sub& at(const std::string& name) {
+        const auto [known, is_new] = indexes_.emplace(name, all_.size());
+        if (is_new) all_.emplace_back();
+        return all_[known->second];
+    }
+
+private:
+    std::vector<Sub>& all_;
+    std::map<std::string, std::size_t> indexes_;
+};
+
 // Any number of tables with names of the user's choice: [feed.NAME].
-template <class Owner, class Sub, class Fields>
+template <class Owner, class Tables, class Fields>
 struct NamedGroup {
     std::string_view key;
-    Named<Sub> Owner::*member;
+    Tables Owner::*member;
     const Fields* fields;
     std::string_view placeholder;  // "NAME", in what is shown
     std::string_view help;
 };
 
-template <class Owner, class Sub, class... Rows>
-constexpr NamedGroup<Owner, Sub, std::tuple<Rows...>> named_group(std::string_view key,
-                                                                  Named<Sub> Owner::*member,
-                                                                  const std::tuple<Rows...>& fields,
-                                                                  std::string_view placeholder,
-                                                                  std::string_view help) {
+template <class Owner, class Tables, class... Rows>
+constexpr NamedGroup<Owner, Tables, std::tuple<Rows...>> named_group(
+    std::string_view key, Tables Owner::*member, const std::tuple<Rows...>& fields,
+    std::string_view placeholder, std::string_view help) {
     return {key, member, &fields, placeholder, help};
 }
 

@@ -111,13 +111,14 @@ private:
         return true;
     }
 
-    template <class Owner, class Sub, class Fields>
-    bool take(const TomlMember& member, Owner& out, const NamedGroup<Owner, Sub, Fields>& row) {
+    template <class Owner, class Tables, class Fields>
+    bool take(const TomlMember& member, Owner& out, const NamedGroup<Owner, Tables, Fields>& row) {
         if (member.key != row.key) return false;
         if (!enter(member)) return true;
+        TablesOf<Tables> tables(out.*row.member);
         for (const TomlMember& entry : member.value.members) {
             if (!is_name(entry) || !enter(entry)) continue;
-            Sub& sub = (out.*row.member)[entry.key];
+            auto& sub = tables.at(entry.key);
             if constexpr (requires { sub.name = entry.key; }) sub.name = entry.key;
             read(entry.value, sub, *row.fields);
             path_.pop_back();
@@ -198,14 +199,14 @@ private:
         find(owner.*row.member, *row.fields);
         path_.pop_back();
     }
-    template <class Owner, class Sub, class Fields>
-    void look(const Owner& owner, const NamedGroup<Owner, Sub, Fields>& row) {
+    template <class Owner, class Tables, class Fields>
+    void look(const Owner& owner, const NamedGroup<Owner, Tables, Fields>& row) {
         path_.emplace_back(row.key);
-        for (const auto& [name, entry] : owner.*row.member) {
+        TablesOf<Tables>::each(owner.*row.member, [&](const std::string& name, const auto& entry) {
             path_.push_back(name);
             find(entry, *row.fields);
             path_.pop_back();
-        }
+        });
         path_.pop_back();
     }
     void need(const std::string& key);

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "market/own_tables.h"
 #include "market/sql_words.h"
 
 namespace tapedeck {
@@ -34,6 +35,10 @@ std::string table_name_fault(std::string_view name) {
 
 Result<> check_table_name(const std::string& name) {
     const std::string fault = table_name_fault(name);
+    if (is_own_table(name)) {
+        return Error{ErrorKind::rejected,
+                     fmt::format("table \"{}\" is a table of tapedeck's own", name)};
+    }
     if (fault.empty()) return {};
     return Error{ErrorKind::rejected, fmt::format("table \"{}\" must be {}", name, fault)};
 }

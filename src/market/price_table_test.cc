@@ -36,6 +36,13 @@ TEST(PriceTable, NamesAreThoseThatEveryStoreTakes) {
     }
 }
 
+TEST(PriceTable, IsNoneOfTheStoresOwn) {
+    for (const std::string name : {"offsets", "tape_partitions", "attempts_by"}) {
+        EXPECT_EQ(check_table_name(name).error().what,
+                  "table \"" + name + "\" is a table of tapedeck's own");
+    }
+}
+
 TEST(PriceTable, HasAViewOfItsNewestPrices) {
     EXPECT_EQ(view_of("coin_records"), "coin_prices");
     EXPECT_EQ(view_of("coins"), "coins_prices");

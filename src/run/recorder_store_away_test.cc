@@ -103,7 +103,7 @@ struct RecorderInTrouble : ::testing::Test {
         dag.schedule = "*/5 * * * *";
         dag.retries = 1;
         dag.retry_delay = 1s;
-        dag.tasks = {{"collect", "collect", "coin", {}}};
+        dag.tasks = {{"collect", TaskKind::collect, "coin", {}}};
         return dag;
     }
 

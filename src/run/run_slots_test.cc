@@ -13,7 +13,7 @@ DagSpec dag() {
     DagSpec dag;
     dag.name = "coin_market_record";
     dag.schedule = "*/5 * * * *";
-    dag.tasks = {{"collect", "collect", "coin", {}}};
+    dag.tasks = {{"collect", TaskKind::collect, "coin", {}}};
     return dag;
 }
 

@@ -1,115 +1,133 @@
 #include "schedule/dag.h"
 
-#include <fmt/core.h>
+#include <fmt/format.h>
 #include <fmt/ranges.h>
 
 #include <algorithm>
 #include <array>
+
+#include "config/nearest.h"
+#include "schedule/schedule.h"
 
 namespace tapedeck {
 namespace {
 
 constexpr std::array<std::string_view, 8> kKinds{"noop", "collect", "sql",          "ssh",
                                                  "sftp", "s3",      "spark_submit", "command"};
+constexpr auto kConfigured =
+    std::to_array<Choice<TaskKind>>({{TaskKind::noop, "noop"}, {TaskKind::collect, "collect"}});
 
-constexpr int kMostRetries = 1'000;
-constexpr int kMostRuns = 1'000;
 constexpr std::size_t kMostTasks = 200;
 
-Error refuse(const DagSpec& dag, std::string_view what) {
-    return {ErrorKind::rejected, fmt::format("dag {}: {}", dag.name, what)};
-}
+class DagJudge {
+public:
+    explicit DagJudge(const DagSpec& dag) : dag_(dag) {
+        for (const TaskSpec& task : dag.tasks) names_.push_back(task.name);
+    }
 
-std::optional<std::size_t> index_of(const DagSpec& dag, std::string_view task) {
-    for (std::size_t i = 0; i < dag.tasks.size(); ++i) {
-        if (dag.tasks[i].name == task) return i;
+    std::vector<DagFault> faults(std::span<const ShippedFile> calendars) {
+        check_schedule(calendars);
+        if (dag_.tasks.empty()) add("", "task", "has no task");
+        if (dag_.tasks.size() > kMostTasks) {
+            add("", "task", fmt::format("has more than {} tasks", kMostTasks));
+            return std::move(faults_);
+        }
+        for (std::size_t i = 0; i < dag_.tasks.size(); ++i) check_task(i);
+        check_circles();
+        if (dag_.catchup && is_live(dag_)) {
+            add("", "catchup",
+                "catchup cannot be: the DAG collects, and a live quote never answers for a past "
+                "slot");
+        }
+        return std::move(faults_);
     }
-    return {};
-}
 
-Result<> check_task(const DagSpec& dag, std::size_t index) {
-    const TaskSpec& task = dag.tasks[index];
-    const auto bad = [&](std::string_view what) {
-        return refuse(dag, fmt::format("task '{}' {}", task.name, what));
-    };
-    if (task.name.empty()) return refuse(dag, "a task has no name");
-    if (index_of(dag, task.name) != index) return bad("is there twice");
-    const std::optional<TaskKind> kind = task_kind_named(task.kind);
-    if (!kind) {
-        return bad(fmt::format("has the unknown kind '{}'; known: {}", task.kind,
-                               fmt::join(kKinds, ", ")));
+private:
+    void add(std::string task, std::string_view key, std::string what) {
+        faults_.push_back({std::move(task), key, std::move(what)});
     }
-    if (*kind == TaskKind::collect && task.feed.empty()) return bad("collects, but names no feed");
-    if (*kind != TaskKind::collect && !task.feed.empty()) {
-        return bad(fmt::format("names the feed '{}', but does not collect", task.feed));
-    }
-    for (const std::string& name : task.after) {
-        if (!index_of(dag, name)) return bad(fmt::format("is after '{}', which is no task", name));
-        if (std::count(task.after.begin(), task.after.end(), name) > 1) {
-            return bad(fmt::format("is after '{}' twice", name));
+
+    void check_schedule(std::span<const ShippedFile> calendars) {
+        const ScheduleSpec spec{dag_.schedule, dag_.zone, dag_.calendar, dag_.calendar_text,
+                                std::nullopt};
+        for (const ScheduleFault& fault : schedule_faults(spec, calendars)) {
+            // ScheduleSpec's names are the keys', but for one.
+            const std::string_view key = fault.part == "cron" ? "schedule" : fault.part;
+            add("", key, fmt::format("{} is wrong: {}", key, fault.error.what));
         }
     }
-    return {};
-}
 
-Result<> check_numbers(const DagSpec& dag) {
-    using std::chrono::hours;
-    using std::chrono::milliseconds;
-    if (dag.retries < 0 || dag.retries > kMostRetries) {
-        return refuse(dag,
-                      fmt::format("retries must be 0 to {}, not {}", kMostRetries, dag.retries));
+    std::size_t index_of(std::string_view name) const {
+        return static_cast<std::size_t>(std::ranges::find(names_, name) - names_.begin());
     }
-    if (dag.concurrency < 1 || dag.concurrency > kMostRuns) {
-        return refuse(
-            dag, fmt::format("concurrency must be 1 to {}, not {}", kMostRuns, dag.concurrency));
-    }
-    if (dag.retry_delay < milliseconds(0) || dag.retry_delay > kNoTimeout) {
-        return refuse(dag, "retry_delay must be 0 to 36500d");
-    }
-    if (dag.timeout < milliseconds(0) || dag.timeout > kNoTimeout) {
-        return refuse(dag, "timeout must be 0, for none, to 36500d");
-    }
-    return {};
-}
 
-// The tasks of one circle among those not in `done`, in the order in which they wait.
-std::vector<std::string> circle(const DagSpec& dag, const std::vector<bool>& done) {
-    std::size_t at =
-        static_cast<std::size_t>(std::find(done.begin(), done.end(), false) - done.begin());
-    std::vector<std::size_t> path;
-    while (std::find(path.begin(), path.end(), at) == path.end()) {
-        path.push_back(at);
-        // Every task that is left waits for another one that is left.
-        for (const std::string& name : dag.tasks[at].after) {
-            const std::size_t before = *index_of(dag, name);
-            if (!done[before]) {
-                at = before;
-                break;
+    void check_task(std::size_t index) {
+        const TaskSpec& task = dag_.tasks[index];
+        if (index_of(task.name) != index) add(task.name, "", "is there twice");
+        for (const std::string& name : task.after) {
+            if (index_of(name) < names_.size()) continue;
+            add(task.name, "after",
+                fmt::format("after has {}, which is no task of this DAG{}", toml_string(name),
+                            did_you_mean(name, names_)));
+        }
+        if (task.kind == TaskKind::collect && task.feed.empty()) {
+            add(task.name, "feed", "feed is missing: a collect task needs one");
+        }
+        if (task.kind != TaskKind::collect && !task.feed.empty()) {
+            add(task.name, "feed", "feed is for tasks of kind collect only");
+        }
+    }
+
+    // Takes away tasks that wait for nothing until none is left, or only circles are, and those
+    // that wait for one.
+    void check_circles() {
+        std::vector<bool> done(names_.size(), false);
+        const auto waits = [&](const std::string& name) {
+            const std::size_t before = index_of(name);
+            return before < done.size() && !done[before];
+        };
+        for (bool moved = true; moved;) {
+            moved = false;
+            for (std::size_t i = 0; i < done.size(); ++i) {
+                if (done[i] || std::ranges::any_of(dag_.tasks[i].after, waits)) continue;
+                done[i] = moved = true;
             }
         }
+        const auto left = std::ranges::find(done, false);
+        if (left == done.end()) return;
+        const std::vector<std::string> names =
+            circle(static_cast<std::size_t>(left - done.begin()), waits);
+        add(names.front(), "after",
+            fmt::format("after never ends: {} wait for one another", fmt::join(names, ", ")));
     }
-    std::vector<std::string> names;
-    for (auto i = std::find(path.begin(), path.end(), at); i != path.end(); ++i) {
-        names.push_back(dag.tasks[*i].name);
+
+    // The tasks of the circle that is met from `at` on, the file's first of them first, each before
+    // the one that it waits for.
+    std::vector<std::string> circle(std::size_t at, const auto& waits) const {
+        std::vector<std::size_t> path;
+        while (std::ranges::find(path, at) == path.end()) {
+            path.push_back(at);
+            at = index_of(*std::ranges::find_if(dag_.tasks[at].after, waits));
+        }
+        path.erase(path.begin(), std::ranges::find(path, at));
+        std::ranges::rotate(path, std::ranges::min_element(path));
+        std::vector<std::string> names;
+        for (const std::size_t index : path) names.push_back(names_[index]);
+        return names;
     }
-    names.push_back(dag.tasks[at].name);
-    return names;
-}
+
+    const DagSpec& dag_;
+    std::vector<std::string> names_;
+    std::vector<DagFault> faults_;
+};
 
 }  // namespace
 
 std::string_view to_string(TaskKind kind) { return kKinds[static_cast<std::size_t>(kind)]; }
-
-std::optional<TaskKind> task_kind_named(std::string_view name) {
-    const auto at = std::find(kKinds.begin(), kKinds.end(), name);
-    if (at == kKinds.end()) return {};
-    return static_cast<TaskKind>(at - kKinds.begin());
-}
+std::span<const Choice<TaskKind>> choices(TaskKind) { return kConfigured; }
 
 bool is_live(const DagSpec& dag) {
-    return std::any_of(dag.tasks.begin(), dag.tasks.end(), [](const TaskSpec& task) {
-        return task.kind == to_string(TaskKind::collect);
-    });
+    return std::ranges::find(dag.tasks, TaskKind::collect, &TaskSpec::kind) != dag.tasks.end();
 }
 
 TaskLimits limits_of(const DagSpec& dag, std::string_view task) {
@@ -124,47 +142,16 @@ TaskLimits limits_of(const DagSpec& dag, std::string_view task) {
     return limits;
 }
 
-Result<std::vector<std::size_t>> topological_order(const DagSpec& dag) {
-    if (dag.name.empty()) return refuse(dag, "a dag has no name");
-    if (dag.tasks.empty()) return refuse(dag, "has no task");
-    if (dag.tasks.size() > kMostTasks) {
-        return refuse(dag, fmt::format("has more than {} tasks", kMostTasks));
-    }
-    for (std::size_t i = 0; i < dag.tasks.size(); ++i) {
-        if (const Result<> checked = check_task(dag, i); !checked) return checked.error();
-    }
-    std::vector<std::size_t> order;
-    std::vector<bool> done(dag.tasks.size(), false);
-    while (order.size() < dag.tasks.size()) {
-        const std::size_t before = order.size();
-        for (std::size_t i = 0; i < dag.tasks.size(); ++i) {
-            const std::vector<std::string>& after = dag.tasks[i].after;
-            if (done[i] || !std::all_of(after.begin(), after.end(), [&](const std::string& name) {
-                    return done[*index_of(dag, name)];
-                })) {
-                continue;
-            }
-            done[i] = true;
-            order.push_back(i);
-            break;  // from the start again, so that the file's order is kept where it can be
-        }
-        if (order.size() == before) {
-            return refuse(dag, fmt::format("tasks wait for one another in a circle: {}",
-                                           fmt::join(circle(dag, done), " after ")));
-        }
-    }
-    return order;
+std::vector<DagFault> dag_faults(const DagSpec& dag, std::span<const ShippedFile> calendars) {
+    return DagJudge(dag).faults(calendars);
 }
 
 Result<> validate(const DagSpec& dag) {
-    if (const auto order = topological_order(dag); !order) return order.error();
-    if (const Result<> checked = check_numbers(dag); !checked) return checked.error();
-    if (dag.catchup && is_live(dag)) {
-        return refuse(dag,
-                      "catchup = true cannot be: it collects, and a live quote never answers for "
-                      "a past slot");
-    }
-    return {};
+    const std::vector<DagFault> faults = dag_faults(dag);
+    if (faults.empty()) return {};
+    const DagFault& first = faults.front();
+    const std::string task = first.task.empty() ? "" : fmt::format("task {}: ", first.task);
+    return Error{ErrorKind::rejected, fmt::format("dag {}: {}{}", dag.name, task, first.what)};
 }
 
 }  // namespace tapedeck

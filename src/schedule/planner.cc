@@ -79,7 +79,7 @@ private:
             task.phase = TaskPhase::failed;
             return false;
         }
-        const bool done = spec->kind == to_string(TaskKind::noop);
+        const bool done = spec->kind == TaskKind::noop;
         task.phase = done ? TaskPhase::succeeded : TaskPhase::running;
         ++task.tries;
         StartTask action{state_.dag, run.slot, task.name, task.tries, done, {}};

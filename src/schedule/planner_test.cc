@@ -32,7 +32,8 @@ DagSpec live_dag() {
     spec.schedule = "*/5 * * * *";
     spec.retries = 1;
     spec.concurrency = 2;
-    spec.tasks = {{"begin", "noop", "", {}}, {"collect", "collect", "coin", {"begin"}}};
+    spec.tasks = {{"begin", TaskKind::noop, "", {}},
+                  {"collect", TaskKind::collect, "coin", {"begin"}}};
     return spec;
 }
 
@@ -43,10 +44,10 @@ DagSpec batch_dag() {
     spec.schedule = "@hourly";
     spec.retries = 1;
     spec.concurrency = 2;
-    spec.tasks = {{"make", "sql", "", {}},
-                  {"left", "sql", "", {"make"}},
-                  {"right", "sql", "", {"make"}},
-                  {"join", "sql", "", {"left", "right"}}};
+    spec.tasks = {{"make", TaskKind::sql, "", {}},
+                  {"left", TaskKind::sql, "", {"make"}},
+                  {"right", TaskKind::sql, "", {"make"}},
+                  {"join", TaskKind::sql, "", {"left", "right"}}};
     return spec;
 }
 

@@ -23,27 +23,44 @@ constexpr Timestamp kLast = std::chrono::sys_days(std::chrono::year(10'000) / 1 
 
 }  // namespace
 
+std::vector<ScheduleFault> schedule_faults(const ScheduleSpec& spec,
+                                           std::span<const ShippedFile> calendars) {
+    return Schedule().read(spec, calendars);
+}
+
 Result<Schedule> Schedule::make(const ScheduleSpec& spec, std::span<const ShippedFile> calendars) {
     Schedule schedule;
-    schedule.spec_ = spec;
-    Result<Cron> cron = Cron::parse(spec.cron);
-    if (!cron) return cron.error();
-    schedule.cron_ = *cron;
-    Result<Zone> zone = Zone::named(spec.zone);
-    if (!zone) return zone.error();
-    schedule.zone_ = *zone;
-    Result<Calendar> calendar =
-        spec.calendar_text.empty() ? calendar_named(spec.calendar, calendars)
-                                   : calendar_of_text(spec.calendar, spec.calendar_text, calendars);
-    if (!calendar) return calendar.error();
-    schedule.calendar_ = *std::move(calendar);
-    if (schedule.cron_.is_once() && !schedule.calendar_.is_always()) {
-        return Error{ErrorKind::rejected,
-                     fmt::format("cron '@once' takes no calendar but 'always', not '{}': its one "
-                                 "instant could be closed",
-                                 spec.calendar)};
-    }
+    const std::vector<ScheduleFault> faults = schedule.read(spec, calendars);
+    if (!faults.empty()) return faults.front().error;
     return schedule;
+}
+
+std::vector<ScheduleFault> Schedule::read(const ScheduleSpec& spec,
+                                          std::span<const ShippedFile> calendars) {
+    std::vector<ScheduleFault> faults;
+    const auto take = [&faults](auto result, std::string_view part, auto& into) {
+        if (result) {
+            into = *std::move(result);
+        } else {
+            faults.push_back({part, result.error()});
+        }
+    };
+    spec_ = spec;
+    take(Cron::parse(spec.cron), "cron", cron_);
+    take(Zone::named(spec.zone), "zone", zone_);
+    take(spec.calendar_text.empty()
+             ? calendar_named(spec.calendar, calendars)
+             : calendar_of_text(spec.calendar, spec.calendar_text, calendars),
+         "calendar", calendar_);
+    if (faults.empty() && cron_.is_once() && !calendar_.is_always()) {
+        faults.push_back(
+            {"calendar",
+             {ErrorKind::rejected,
+              fmt::format("cron '@once' takes no calendar but 'always', not '{}': its one instant "
+                          "could be closed",
+                          spec.calendar)}});
+    }
+    return faults;
 }
 
 Schedule Schedule::of_instants(std::vector<Timestamp> instants) {

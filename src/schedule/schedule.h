@@ -4,6 +4,7 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/time.h"
@@ -25,6 +26,16 @@ struct ScheduleSpec {
     friend bool operator==(const ScheduleSpec&, const ScheduleSpec&) = default;
 };
 
+// What is wrong with one: `part` is the name of the member.
+struct ScheduleFault {
+    std::string_view part;
+    Error error;
+};
+
+// All of it, `calendars` being the files that calendar names are looked up in.
+std::vector<ScheduleFault> schedule_faults(const ScheduleSpec& spec,
+                                           std::span<const ShippedFile> calendars);
+
 // The instants of a cron expression in a zone, each open or closed by a calendar. A value: cheap
 // enough to copy, immutable, safe from any thread.
 //
@@ -34,8 +45,8 @@ struct ScheduleSpec {
 // however many of them the gap swallowed.
 class Schedule {
 public:
-    // `malformed` or `rejected`, naming the expression, zone or calendar that is at fault.
-    // `calendars` are the files that calendar names are looked up in.
+    // The first of schedule_faults: `malformed` or `rejected`, naming the expression, zone or
+    // calendar that is at fault.
     static Result<Schedule> make(const ScheduleSpec& spec,
                                  std::span<const ShippedFile> calendars = shipped_files());
 
@@ -80,7 +91,12 @@ public:
     std::chrono::microseconds grace_at(Timestamp instant) const;
 
 private:
+    friend std::vector<ScheduleFault> schedule_faults(const ScheduleSpec&,
+                                                      std::span<const ShippedFile>);
+
     Schedule() : calendar_(Calendar::always()) {}
+    std::vector<ScheduleFault> read(const ScheduleSpec& spec,
+                                    std::span<const ShippedFile> calendars);
     bool each(Timestamp from, Timestamp to, const std::function<bool(Timestamp)>& visit) const;
 
     ScheduleSpec spec_;

@@ -1,13 +1,24 @@
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include <algorithm>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
+#include <regex>
+#include <set>
 
 #include "app/config.h"
+#include "app/config_history.h"
+#include "app/kafka_settings.h"
+#include "app/made_feeds.h"
 #include "app/settings_layers.h"
 #include "app/settings_text.h"
+#include "base/clock.h"
+#include "config/secrets.h"
+#include "market/own_tables.h"
+#include "schedule/planner.h"
+#include "store/sqlite/sqlite_store.h"
 
 // `*.good.toml` must be taken as it is. `*.bad.toml` must be refused with exactly the lines that
 // its first lines give after "# expect: ". TAPEDECK_RENEW=1 in the environment writes those anew.
@@ -16,6 +27,8 @@ namespace {
 
 namespace fs = std::filesystem;
 using Lines = std::vector<std::string>;
+
+const Timestamp kMoment = *parse_rfc3339("2026-11-24T00:00:00Z");
 
 std::vector<fs::path> files_ending(std::string_view ending) {
     std::vector<fs::path> out;
@@ -84,6 +97,98 @@ TEST_P(GoodFile, IsTakenAndItsEffectReadsBack) {
     const auto back = parse_effective(loaded->effective);
     ASSERT_TRUE(back) << back.error().what;
     EXPECT_EQ(effective_toml(*back), loaded->effective);
+}
+
+// One after the other: what a start of the recorder asks of a configuration, or a verb. None may
+// refuse what another has taken.
+TEST_P(GoodFile, IsTakenByAllThatValidate) {
+    ConfigOptions options;
+    options.file = GetParam().string();
+    const auto report = check_config(options);
+    ASSERT_TRUE(report) << report.error().what;
+    EXPECT_EQ(report->faults, Lines{});
+    const auto loaded = load_config(options);
+    ASSERT_TRUE(loaded) << loaded.error().what;
+    const Settings& settings = loaded->settings;
+    const auto made = make_sources(settings);
+    ASSERT_TRUE(made) << made.error().what;
+    const auto feeds = make_feeds(settings, *made);
+    ASSERT_TRUE(feeds) << feeds.error().what;
+
+    ManualClock clock(kMoment);
+    auto store = SqliteStore::open(":memory:", clock);
+    ASSERT_TRUE(store) << store.error().what;
+    for (const auto& [name, feed] : *feeds) {
+        const auto is_made = (*store)->ensure_table(feed.table);
+        EXPECT_TRUE(is_made) << is_made.error().what;
+    }
+    const ConfigEntry now{kMoment, loaded->digest, loaded->effective};
+    const auto begun = begin_schedule(**store, settings, now, std::nullopt);
+    ASSERT_TRUE(begun) << begun.error().what;
+    const auto history = config_history(**store);
+    const auto seen = first_seen_dags(**store);
+    ASSERT_TRUE(history && seen);
+    const auto expected = expectations_in(*history, *seen);
+    EXPECT_TRUE(expected) << expected.error().what;
+
+    for (const DagSpec& dag : make_dags(settings)) {
+        const auto valid = validate(dag);
+        EXPECT_TRUE(valid) << valid.error().what;
+        DagState state;
+        state.dag = dag.name;
+        state.first_seen = kMoment;
+        const auto schedule = dag_schedule(dag, state);
+        ASSERT_TRUE(schedule) << schedule.error().what;
+        const PlannedDag planned{dag, *schedule, state};
+        EXPECT_EQ(plan({&planned, 1}, kMoment).after.size(), 1U);
+    }
+    // What is in no environment of a test stays unread; what is there goes into each option.
+    for (const auto& [name, secret] : settings.secrets) {
+        if (!secret.env.empty()) ::setenv(secret.env.c_str(), "of the test", 1);
+    }
+    const bool in_files = std::ranges::any_of(
+        settings.secrets, [](const auto& one) { return !one.second.file.empty(); });
+    if (!is_kafka(settings) || in_files) return;
+    const auto kafka = kafka_options(settings);
+    EXPECT_TRUE(kafka) << kafka.error().what;
+}
+
+// What the engines make themselves is found in their own sources, so that none is forgotten.
+TEST(OwnTables, AreAllThatTheEnginesMake) {
+    const std::regex made(
+        R"(create (?:unique )?(?:table|index|view) (?:if not exists )?([a-z_]+)[ (])");
+    std::set<std::string> names;
+    for (const char* folder :
+         {"store/postgres", "store/sqlite", "tape/sqlite", "captures/sqlite"}) {
+        const fs::path path = fs::path(TAPEDECK_ROOT "/src") / folder;
+        for (const auto& entry : fs::directory_iterator(path)) {
+            const std::string file = entry.path().filename().string();
+            if (!file.ends_with(".cc") || file.ends_with("_test.cc")) continue;
+            const std::string text = *read_text_file(entry.path().string());
+            for (std::sregex_iterator at(text.begin(), text.end(), made), end; at != end; ++at) {
+                if ((*at)[1] != "if") names.insert((*at)[1]);
+            }
+        }
+    }
+    EXPECT_GT(names.size(), 40U);
+    for (const std::string& name : names) EXPECT_TRUE(is_own_table(name)) << name;
+}
+
+// Each way to a secret reads it by the same rules.
+TEST(Secrets, AreReadAlikeByAll) {
+    const std::string path = ::testing::TempDir() + "config_files_test_secret";
+    Settings settings;
+    settings.secrets["key"].file = path;
+    const SecretLookup lookup = secret_lookup(settings);
+    std::ofstream(path) << "abc\r\n";
+    EXPECT_EQ(lookup("key")->reveal(), "abc");
+    std::ofstream(path) << "";
+    EXPECT_EQ(lookup("key").error().what, find_secret(settings.secrets, "key").error().what);
+    EXPECT_EQ(lookup("key").error().kind, ErrorKind::unavailable);
+    std::ofstream(path) << std::string(70'000, 'x');
+    EXPECT_EQ(lookup("key").error().what,
+              fmt::format("secret key: {} is larger than 64 KiB", path));
+    fs::remove(path);
 }
 
 std::string name_of(const ::testing::TestParamInfo<fs::path>& info) {

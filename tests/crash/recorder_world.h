@@ -153,7 +153,7 @@ struct World {
         dag.schedule = "*/5 * * * *";
         dag.retries = 3;
         dag.retry_delay = 1s;
-        dag.tasks = {{"collect", "collect", "coin", {}}};
+        dag.tasks = {{"collect", TaskKind::collect, "coin", {}}};
         return dag;
     }
 

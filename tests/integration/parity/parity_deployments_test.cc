@@ -73,8 +73,8 @@ DagSpec dag_of(const std::string& feed, const std::string& schedule, const std::
     dag.calendar = calendar;
     dag.retries = 1;
     dag.retry_delay = 15s;
-    dag.tasks = {{"begin-execution", "noop", "", {}},
-                 {"invoke_lambda", "collect", feed, {"begin-execution"}}};
+    dag.tasks = {{"begin-execution", TaskKind::noop, "", {}},
+                 {"invoke_lambda", TaskKind::collect, feed, {"begin-execution"}}};
     return dag;
 }
 

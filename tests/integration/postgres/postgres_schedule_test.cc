@@ -49,7 +49,7 @@ protected:
         DagSpec dag;
         dag.name = "coin_market_record";
         dag.schedule = "*/5 * * * *";
-        dag.tasks = {{"collect", "collect", "coin", {}}};
+        dag.tasks = {{"collect", TaskKind::collect, "coin", {}}};
         const SecretLookup secrets = [](const std::string&) -> Result<Secret> {
             return Error{ErrorKind::rejected, "none"};
         };
