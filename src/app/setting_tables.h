@@ -21,9 +21,6 @@ namespace fields {
 
 using namespace std::chrono_literals;
 
-inline constexpr auto kDay = std::chrono::hours(24);
-inline constexpr auto kYears = std::chrono::milliseconds(kDay * 36'500);
-
 inline constexpr auto kStore = std::tuple{
     field("url", &StoreSettings::url,
           "Where rows, ledgers and state live. A relative path counts from the working folder.")

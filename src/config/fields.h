@@ -16,6 +16,11 @@
 // config/field_text.h all that is shown of it.
 namespace tapedeck {
 
+// The longest that a duration of an option may be: a hundred years.
+namespace fields {
+inline constexpr std::chrono::milliseconds kYears = std::chrono::hours(24 * 36'500);
+}
+
 // Judges a text or an item of a list: "" where it is fine, else the end of a sentence that begins
 // with the key, "must be a name such as coin_topic".
 using TextCheck = std::string (*)(std::string_view text);
