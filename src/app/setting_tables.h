@@ -120,22 +120,6 @@ inline constexpr auto kCaptures = std::tuple{
         .between(ByteCount(1 << 20), ByteCount(std::int64_t{1} << 50)),
 };
 
-inline constexpr auto kNet = std::tuple{
-    field("connections", &NetSettings::connections, "Most connections at once, to all hosts.")
-        .between(1, 10'000),
-    field("proxy", &NetSettings::proxy, "Proxy for every request; a source's own goes first.")
-        .checked(must_be_proxy)
-        .for_example("\"http://user:password@proxy.example.com:3128\"")
-        .if_unset("none"),
-    field("ca_file", &NetSettings::ca_file, "PEM file of the authorities to trust.")
-        .if_unset("the machine's own"),
-    field("user_agent", &NetSettings::user_agent, "Header User-Agent, where a source names none.")
-        .checked(must_be_one_line),
-    field("private_redirects", &NetSettings::private_redirects,
-          "Whether a site of the internet may redirect to loopback, link-local and private "
-          "addresses."),
-};
-
 inline constexpr auto kAws = std::tuple{
     field("region", &AwsSettings::region, "Region of AWS.")
         .checked(must_be_name)

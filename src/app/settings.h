@@ -13,6 +13,7 @@
 #include "config/urls.h"
 #include "config/values.h"
 #include "market/record.h"
+#include "net/net_settings.h"
 #include "schedule/dag.h"
 
 // What a configuration says, as plain checked structs with their defaults. The tables of options
@@ -66,15 +67,6 @@ struct CaptureSettings {
     std::chrono::milliseconds retention{std::chrono::hours(24 * 90)};  // 0: for ever
     ByteCount budget{std::int64_t{10} << 30};
     friend bool operator==(const CaptureSettings&, const CaptureSettings&) = default;
-};
-
-struct NetSettings {
-    std::int32_t connections = 100;  // at once, all hosts together
-    Secret proxy;                    // a URL; empty: none
-    std::string ca_file;             // PEM; empty: the machine's own
-    std::string user_agent = "Mozilla/5.0 (compatible; tapedeck)";
-    bool private_redirects = false;  // from the internet into our own network
-    friend bool operator==(const NetSettings&, const NetSettings&) = default;
 };
 
 struct AwsSettings {
