@@ -3,22 +3,6 @@
 #include "app/output.h"
 
 namespace tapedeck {
-namespace {
-
-S3UrlStyle style_of(AwsSettings::BucketUrls urls) {
-    switch (urls) {
-        case AwsSettings::BucketUrls::automatic:
-            return S3UrlStyle::automatic;
-        case AwsSettings::BucketUrls::path:
-            return S3UrlStyle::path;
-        case AwsSettings::BucketUrls::host:
-            return S3UrlStyle::host;
-    }
-    TAPEDECK_ASSERT(false);
-}
-
-}  // namespace
-
 Result<std::unique_ptr<AwsParts>> AwsParts::open(const Settings& settings, Clock& clock,
                                                  std::stop_token stop) {
     std::unique_ptr<AwsParts> parts(new AwsParts);
@@ -37,7 +21,7 @@ Result<std::unique_ptr<AwsParts>> AwsParts::open(const Settings& settings, Clock
         std::move(options));
     if (!client) return client.error();
     parts->client_.emplace(*std::move(client));
-    parts->s3_.emplace(*parts->client_, style_of(settings.aws.bucket_urls));
+    parts->s3_.emplace(*parts->client_, settings.aws.bucket_urls);
     return parts;
 }
 

@@ -14,7 +14,6 @@ std::span<const Choice<LogSettings::Level>> choices(LogSettings::Level);
 std::span<const Choice<LogSettings::Format>> choices(LogSettings::Format);
 std::span<const Choice<TapeSettings::Compression>> choices(TapeSettings::Compression);
 std::span<const Choice<TapeSettings::Mechanism>> choices(TapeSettings::Mechanism);
-std::span<const Choice<AwsSettings::BucketUrls>> choices(AwsSettings::BucketUrls);
 std::span<const Choice<FeedSettings::Message>> choices(FeedSettings::Message);
 
 namespace fields {
@@ -118,31 +117,6 @@ inline constexpr auto kCaptures = std::tuple{
         .between(0ms, kYears),
     field("budget", &CaptureSettings::budget, "Most disk space for captures; the oldest go first.")
         .between(ByteCount(1 << 20), ByteCount(std::int64_t{1} << 50)),
-};
-
-inline constexpr auto kAws = std::tuple{
-    field("region", &AwsSettings::region, "Region of AWS.")
-        .checked(must_be_name)
-        .for_example("\"eu-west-1\"")
-        .if_unset("AWS_REGION, or the profile's"),
-    field("profile", &AwsSettings::profile,
-          "Profile of AWS's shared files; it goes before keys of the environment.")
-        .checked(must_be_one_line)
-        .if_unset("AWS_PROFILE, or default"),
-    field("endpoint", &AwsSettings::endpoint, "Address of every service, in place of AWS's own.")
-        .checked(must_be_http_url)
-        .for_example("\"http://127.0.0.1:4566\"")
-        .if_unset("AWS_ENDPOINT_URL, or AWS's own"),
-    field("bucket_urls", &AwsSettings::bucket_urls,
-          "Where a bucket's name stands: host, before the host; path; auto, in the path where the "
-          "endpoint is not AWS's own or the name has dots."),
-    field("encryption", &AwsSettings::encryption,
-          "How S3 encrypts what is put there: AES256 or aws:kms.")
-        .checked(must_be_one_line)
-        .if_unset("as the bucket has it"),
-    field("kms_key", &AwsSettings::kms_key, "Id of the key, with aws:kms.")
-        .checked(must_be_one_line)
-        .if_unset("AWS's own"),
 };
 
 inline constexpr auto kSources = std::tuple{

@@ -21,10 +21,6 @@ constexpr auto kFormats =
                                                 {LogSettings::Format::text, "text"},
                                                 {LogSettings::Format::json, "json"}});
 
-constexpr auto kBucketUrls =
-    std::to_array<Choice<AwsSettings::BucketUrls>>({{AwsSettings::BucketUrls::automatic, "auto"},
-                                                    {AwsSettings::BucketUrls::path, "path"},
-                                                    {AwsSettings::BucketUrls::host, "host"}});
 constexpr auto kMessages = std::to_array<Choice<FeedSettings::Message>>(
     {{FeedSettings::Message::object, "object"}, {FeedSettings::Message::array, "array"}});
 constexpr auto kCompressions =
@@ -56,9 +52,6 @@ std::span<const Choice<TapeSettings::Compression>> choices(TapeSettings::Compres
 }
 std::span<const Choice<TapeSettings::Mechanism>> choices(TapeSettings::Mechanism) {
     return kMechanisms;
-}
-std::span<const Choice<AwsSettings::BucketUrls>> choices(AwsSettings::BucketUrls) {
-    return kBucketUrls;
 }
 std::span<const Choice<FeedSettings::Message>> choices(FeedSettings::Message) { return kMessages; }
 

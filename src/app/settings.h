@@ -7,6 +7,7 @@
 #include <string_view>
 #include <vector>
 
+#include "aws/aws_settings.h"
 #include "base/secret.h"
 #include "config/fields.h"
 #include "config/secrets.h"
@@ -67,17 +68,6 @@ struct CaptureSettings {
     std::chrono::milliseconds retention{std::chrono::hours(24 * 90)};  // 0: for ever
     ByteCount budget{std::int64_t{10} << 30};
     friend bool operator==(const CaptureSettings&, const CaptureSettings&) = default;
-};
-
-struct AwsSettings {
-    enum class BucketUrls { automatic, path, host };
-    std::string region;    // empty: AWS_REGION's, or the profile's
-    std::string profile;   // empty: AWS_PROFILE's
-    std::string endpoint;  // of every service; empty: AWS's own
-    BucketUrls bucket_urls = BucketUrls::automatic;
-    std::string encryption;  // of what is put into S3; empty: as the bucket has it
-    std::string kms_key;
-    friend bool operator==(const AwsSettings&, const AwsSettings&) = default;
 };
 
 struct SourcesSettings {

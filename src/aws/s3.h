@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "aws/aws_client.h"
+#include "aws/aws_settings.h"
 #include "aws/encoding.h"
 #include "aws/xml_text.h"
 #include "base/sha256.h"
@@ -24,10 +25,6 @@ struct S3Place {
 // `rejected` where it is no such address, or has a key that no URL can carry ("." or "..").
 Result<S3Place> parse_s3_url(std::string_view url);
 std::string to_string(const S3Place& place);
-
-// How buckets are named in URLs: before the host, or in the path. `automatic`: in the path where
-// the endpoint is not AWS's own, or the name has dots, which no certificate covers.
-enum class S3UrlStyle { automatic, path, host };
 
 struct S3Encryption {
     std::string algorithm;  // "AES256", "aws:kms"; empty: as the bucket has it
