@@ -22,20 +22,6 @@ namespace {
 
 using namespace std::chrono_literals;
 
-Severity severity_of(LogSettings::Level level) {
-    switch (level) {
-        case LogSettings::Level::debug:
-            return Severity::debug;
-        case LogSettings::Level::info:
-            return Severity::info;
-        case LogSettings::Level::warn:
-            return Severity::warn;
-        case LogSettings::Level::error:
-            return Severity::error;
-    }
-    TAPEDECK_ASSERT(false);
-}
-
 LogFormat format_of(LogSettings::Format format) {
     switch (format) {
         case LogSettings::Format::text:
@@ -50,7 +36,7 @@ LogFormat format_of(LogSettings::Format format) {
 
 Severity least_severity(const LoadedConfig& config, const Assembly::Options& options) {
     if (options.quiet) return Severity::error;
-    const Severity configured = severity_of(config.settings.log.level);
+    const Severity configured = config.settings.log.level;
     const bool is_set = config.origins.contains("log.level");
     return is_set ? configured : options.log_least.value_or(configured);
 }

@@ -10,8 +10,6 @@
 namespace tapedeck {
 
 std::span<const Choice<RecordForm>> choices(RecordForm);
-std::span<const Choice<LogSettings::Level>> choices(LogSettings::Level);
-std::span<const Choice<LogSettings::Format>> choices(LogSettings::Format);
 std::span<const Choice<TapeSettings::Compression>> choices(TapeSettings::Compression);
 std::span<const Choice<TapeSettings::Mechanism>> choices(TapeSettings::Mechanism);
 std::span<const Choice<FeedSettings::Message>> choices(FeedSettings::Message);
@@ -123,16 +121,6 @@ inline constexpr auto kSources = std::tuple{
     field("folder", &SourcesSettings::folder,
           "Folder of your own source files; they go before shipped ones of the same name.")
         .if_unset("none"),
-};
-
-inline constexpr auto kLog = std::tuple{
-    field("level", &LogSettings::level,
-          "The least severity that is written; where it is not set, the live table and `collect` "
-          "write from warn on, and verbs that look write errors."),
-    field("format", &LogSettings::format,
-          "How events are written; auto is text on a terminal and JSON lines otherwise."),
-    field("core_dumps", &LogSettings::core_dumps,
-          "Whether a crash may leave a core dump; it would hold the secrets in memory."),
 };
 
 inline constexpr auto kAlert = std::tuple{

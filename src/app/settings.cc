@@ -11,16 +11,6 @@ namespace {
 
 constexpr auto kForms =
     std::to_array<Choice<RecordForm>>({{RecordForm::coin, "coin"}, {RecordForm::stock, "stock"}});
-constexpr auto kLevels =
-    std::to_array<Choice<LogSettings::Level>>({{LogSettings::Level::debug, "debug"},
-                                               {LogSettings::Level::info, "info"},
-                                               {LogSettings::Level::warn, "warn"},
-                                               {LogSettings::Level::error, "error"}});
-constexpr auto kFormats =
-    std::to_array<Choice<LogSettings::Format>>({{LogSettings::Format::automatic, "auto"},
-                                                {LogSettings::Format::text, "text"},
-                                                {LogSettings::Format::json, "json"}});
-
 constexpr auto kMessages = std::to_array<Choice<FeedSettings::Message>>(
     {{FeedSettings::Message::object, "object"}, {FeedSettings::Message::array, "array"}});
 constexpr auto kCompressions =
@@ -44,8 +34,6 @@ std::string beside_store(const Settings& settings, std::string_view what) {
 }  // namespace
 
 std::span<const Choice<RecordForm>> choices(RecordForm) { return kForms; }
-std::span<const Choice<LogSettings::Level>> choices(LogSettings::Level) { return kLevels; }
-std::span<const Choice<LogSettings::Format>> choices(LogSettings::Format) { return kFormats; }
 
 std::span<const Choice<TapeSettings::Compression>> choices(TapeSettings::Compression) {
     return kCompressions;

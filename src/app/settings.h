@@ -13,6 +13,7 @@
 #include "config/secrets.h"
 #include "config/urls.h"
 #include "config/values.h"
+#include "events/log_settings.h"
 #include "market/record.h"
 #include "net/net_settings.h"
 #include "schedule/dag.h"
@@ -73,15 +74,6 @@ struct CaptureSettings {
 struct SourcesSettings {
     std::string folder;  // the user's own source files; empty: none
     friend bool operator==(const SourcesSettings&, const SourcesSettings&) = default;
-};
-
-struct LogSettings {
-    enum class Level { debug, info, warn, error };
-    enum class Format { automatic, text, json };
-    Level level = Level::info;
-    Format format = Format::automatic;  // text on a terminal, JSON lines otherwise
-    bool core_dumps = false;
-    friend bool operator==(const LogSettings&, const LogSettings&) = default;
 };
 
 struct AlertSettings {
