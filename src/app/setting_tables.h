@@ -123,17 +123,6 @@ inline constexpr auto kSources = std::tuple{
         .if_unset("none"),
 };
 
-inline constexpr auto kAlert = std::tuple{
-    field("on_problem", &AlertSettings::on_problem,
-          "Shell command run once for each problem and once when it is over.")
-        .for_example("\"/usr/local/bin/tell-me\"")
-        .if_unset("none"),
-    field("environment", &AlertSettings::environment,
-          "Variables of the environment that the command is given beside PATH, HOME, LANG and the "
-          "like; a * at the end stands for any ending.")
-        .for_example("[\"TELL_ME_TOKEN\"]"),
-};
-
 inline constexpr auto kClassListSource = std::tuple{
     field("base_url", &ClassListSettings::base_url,
           "Address of a page, without the instrument that is put at its end.")

@@ -7,6 +7,7 @@
 #include <string_view>
 #include <vector>
 
+#include "alerts/alert_settings.h"
 #include "aws/aws_settings.h"
 #include "base/secret.h"
 #include "config/fields.h"
@@ -74,12 +75,6 @@ struct CaptureSettings {
 struct SourcesSettings {
     std::string folder;  // the user's own source files; empty: none
     friend bool operator==(const SourcesSettings&, const SourcesSettings&) = default;
-};
-
-struct AlertSettings {
-    std::string on_problem;                // a shell command; empty: none
-    std::vector<std::string> environment;  // names of variables that it is given
-    friend bool operator==(const AlertSettings&, const AlertSettings&) = default;
 };
 
 // A source made of the original's own parameters: a page per instrument, read by class lists.
