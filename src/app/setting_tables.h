@@ -117,34 +117,6 @@ inline constexpr auto kCaptures = std::tuple{
         .between(ByteCount(1 << 20), ByteCount(std::int64_t{1} << 50)),
 };
 
-inline constexpr auto kSources = std::tuple{
-    field("folder", &SourcesSettings::folder,
-          "Folder of your own source files; they go before shipped ones of the same name.")
-        .if_unset("none"),
-};
-
-inline constexpr auto kClassListSource = std::tuple{
-    field("base_url", &ClassListSettings::base_url,
-          "Address of a page, without the instrument that is put at its end.")
-        .checked(must_be_http_url)
-        .for_example("\"https://coinmarketcap.com/currencies/\"")
-        .required(),
-    field("price_html_class", &ClassListSettings::price_html_class,
-          "Classes of the element with the price, separated by blanks.")
-        .checked(must_be_one_line)
-        .for_example("\"priceValue\"")
-        .required(),
-    field("stock_name_html_class", &ClassListSettings::stock_name_html_class,
-          "Classes of the element with the name.")
-        .checked(must_be_one_line)
-        .if_unset("no name is read"),
-    field("previous_close_html_class", &ClassListSettings::previous_close_html_class,
-          "Classes of the element with the previous close.")
-        .checked(must_be_one_line)
-        .also_read_as("previouse_close_html_class")
-        .if_unset("no previous close is read"),
-};
-
 inline constexpr auto kFeed = std::tuple{
     field("instruments", &FeedSettings::instruments, "What is asked for, each one once.")
         .checked(must_be_instrument)

@@ -18,6 +18,7 @@
 #include "market/record.h"
 #include "net/net_settings.h"
 #include "schedule/dag.h"
+#include "sources/source_settings.h"
 
 // What a configuration says, as plain checked structs with their defaults. The tables of options
 // that fill them stand in app/setting_tables.h; docs/config.md is made of those.
@@ -70,21 +71,6 @@ struct CaptureSettings {
     std::chrono::milliseconds retention{std::chrono::hours(24 * 90)};  // 0: for ever
     ByteCount budget{std::int64_t{10} << 30};
     friend bool operator==(const CaptureSettings&, const CaptureSettings&) = default;
-};
-
-struct SourcesSettings {
-    std::string folder;  // the user's own source files; empty: none
-    friend bool operator==(const SourcesSettings&, const SourcesSettings&) = default;
-};
-
-// A source made of the original's own parameters: a page per instrument, read by class lists.
-struct ClassListSettings {
-    std::string name;
-    std::string base_url;
-    std::string price_html_class;
-    std::string stock_name_html_class;      // empty for coins
-    std::string previous_close_html_class;  // empty for coins
-    friend bool operator==(const ClassListSettings&, const ClassListSettings&) = default;
 };
 
 struct FeedSettings {
