@@ -105,18 +105,6 @@ inline constexpr auto kLoad = std::tuple{
         .between(ByteCount(4'096), ByteCount(std::int64_t{1} << 30)),
 };
 
-inline constexpr auto kCaptures = std::tuple{
-    field("enabled", &CaptureSettings::enabled,
-          "Whether the bytes that sources answered are kept."),
-    field("path", &CaptureSettings::path, "The file that keeps them.")
-        .if_unset("beside the store: tapedeck.captures.db for tapedeck.db"),
-    field("retention", &CaptureSettings::retention,
-          "How long a capture is kept; \"0\" keeps it for ever.")
-        .between(0ms, kYears),
-    field("budget", &CaptureSettings::budget, "Most disk space for captures; the oldest go first.")
-        .between(ByteCount(1 << 20), ByteCount(std::int64_t{1} << 50)),
-};
-
 inline constexpr auto kFeed = std::tuple{
     field("instruments", &FeedSettings::instruments, "What is asked for, each one once.")
         .checked(must_be_instrument)

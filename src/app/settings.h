@@ -10,6 +10,7 @@
 #include "alerts/alert_settings.h"
 #include "aws/aws_settings.h"
 #include "base/secret.h"
+#include "captures/capture_settings.h"
 #include "config/fields.h"
 #include "config/secrets.h"
 #include "config/urls.h"
@@ -63,14 +64,6 @@ struct LoadSettings {
     std::int32_t batch_rows = 50'000;
     ByteCount batch_bytes{8 * 1024 * 1024};
     friend bool operator==(const LoadSettings&, const LoadSettings&) = default;
-};
-
-struct CaptureSettings {
-    bool enabled = true;
-    std::string path;  // empty: beside the store, see `captures_path`
-    std::chrono::milliseconds retention{std::chrono::hours(24 * 90)};  // 0: for ever
-    ByteCount budget{std::int64_t{10} << 30};
-    friend bool operator==(const CaptureSettings&, const CaptureSettings&) = default;
 };
 
 struct FeedSettings {
