@@ -90,21 +90,6 @@ inline constexpr auto kTape = std::tuple{
         .if_unset("the store's; without a store that of the recorder with the same configuration"),
 };
 
-inline constexpr auto kLoad = std::tuple{
-    field("group", &LoadSettings::group,
-          "Kafka's consumer group: the loaders of one store share the partitions under one name.")
-        .checked(must_be_name)
-        .if_unset("tapedeck- and the deployment's id"),
-    field("session_timeout", &LoadSettings::session_timeout,
-          "A loader that Kafka does not hear of for so long loses its partitions to the others.")
-        .between(1s, 300s),
-    field("batch_rows", &LoadSettings::batch_rows,
-          "Most rows in one transaction; those of one message stay together.")
-        .between(1, 1'000'000),
-    field("batch_bytes", &LoadSettings::batch_bytes, "Most bytes of messages in one transaction.")
-        .between(ByteCount(4'096), ByteCount(std::int64_t{1} << 30)),
-};
-
 inline constexpr auto kFeed = std::tuple{
     field("instruments", &FeedSettings::instruments, "What is asked for, each one once.")
         .checked(must_be_instrument)

@@ -16,6 +16,7 @@
 #include "config/urls.h"
 #include "config/values.h"
 #include "events/log_settings.h"
+#include "load/load_settings.h"
 #include "market/record.h"
 #include "net/net_settings.h"
 #include "schedule/dag.h"
@@ -56,14 +57,6 @@ struct TapeSettings {
     ByteCount spool_budget{std::int64_t{256} << 20};  // 0: no spool
     std::string deployment;                           // for collectors without a store
     friend bool operator==(const TapeSettings&, const TapeSettings&) = default;
-};
-
-struct LoadSettings {
-    std::string group;  // empty: the deployment's own
-    std::chrono::milliseconds session_timeout{10'000};
-    std::int32_t batch_rows = 50'000;
-    ByteCount batch_bytes{8 * 1024 * 1024};
-    friend bool operator==(const LoadSettings&, const LoadSettings&) = default;
 };
 
 struct FeedSettings {
