@@ -9,10 +9,8 @@
 // The table of options, one tuple for each component: the only place that knows a key.
 namespace tapedeck {
 
-std::span<const Choice<RecordForm>> choices(RecordForm);
 std::span<const Choice<TapeSettings::Compression>> choices(TapeSettings::Compression);
 std::span<const Choice<TapeSettings::Mechanism>> choices(TapeSettings::Mechanism);
-std::span<const Choice<FeedSettings::Message>> choices(FeedSettings::Message);
 
 namespace fields {
 
@@ -88,50 +86,6 @@ inline constexpr auto kTape = std::tuple{
           "`tapedeck status --json` shows it.")
         .checked(must_be_name)
         .if_unset("the store's; without a store that of the recorder with the same configuration"),
-};
-
-inline constexpr auto kFeed = std::tuple{
-    field("instruments", &FeedSettings::instruments, "What is asked for, each one once.")
-        .checked(must_be_instrument)
-        .distinct()
-        .for_example("[\"bitcoin\", \"ethereum\"]"),
-    field("sources", &FeedSettings::sources,
-          "The chain of sources: where one fails for an instrument, the next is asked.")
-        .distinct()
-        .required()
-        .for_example("[\"coinmarketcap\", \"coingecko\"]"),
-    field("topic", &FeedSettings::topic, "Topic of the tape; one feed each.")
-        .checked(must_be_topic)
-        .if_unset("NAME_topic"),
-    field("table", &FeedSettings::table, "Table of the store.")
-        .checked(must_be_table)
-        .if_unset("NAME_records"),
-    field("form", &FeedSettings::form,
-          "Shape of messages and rows; stock has a name and a previous close."),
-    field("message", &FeedSettings::message,
-          "What a message of the topic is: object, one price; array, the prices of one run, as the "
-          "earlier pipeline's readers take them. Loaders read either."),
-    field("currency", &FeedSettings::currency, "Currency that every price must be in.")
-        .checked(must_be_currency)
-        .if_unset("any known one"),
-    field("max_age", &FeedSettings::max_age,
-          "Oldest price accepted, by the source's own time of it; \"0\" is not checked.")
-        .between(0ms, kYears),
-    field("stale_after", &FeedSettings::stale_after,
-          "Time without any price, slots being due, after which the feed is a problem.")
-        .between(1ms, kYears)
-        .if_unset("three intervals of its schedule"),
-    field("frozen_after", &FeedSettings::frozen_after,
-          "Equal prices in a row that make an instrument a problem; 0 is never.")
-        .between(0, 1'000'000),
-    field("max_attempts", &FeedSettings::max_attempts,
-          "Most requests to one source for one instrument in one try of a slot.")
-        .between(1, 100),
-    field("function", &FeedSettings::function,
-          "AWS Lambda function that collects it when its slots are due (docs/lambda.md).")
-        .checked(must_be_name)
-        .for_example("\"coin_record\"")
-        .if_unset("this machine collects"),
 };
 
 inline constexpr auto kCalendar = std::tuple{

@@ -9,10 +9,6 @@
 namespace tapedeck {
 namespace {
 
-constexpr auto kForms =
-    std::to_array<Choice<RecordForm>>({{RecordForm::coin, "coin"}, {RecordForm::stock, "stock"}});
-constexpr auto kMessages = std::to_array<Choice<FeedSettings::Message>>(
-    {{FeedSettings::Message::object, "object"}, {FeedSettings::Message::array, "array"}});
 constexpr auto kCompressions =
     std::to_array<Choice<TapeSettings::Compression>>({{TapeSettings::Compression::none, "none"},
                                                       {TapeSettings::Compression::gzip, "gzip"},
@@ -33,15 +29,12 @@ std::string beside_store(const Settings& settings, std::string_view what) {
 
 }  // namespace
 
-std::span<const Choice<RecordForm>> choices(RecordForm) { return kForms; }
-
 std::span<const Choice<TapeSettings::Compression>> choices(TapeSettings::Compression) {
     return kCompressions;
 }
 std::span<const Choice<TapeSettings::Mechanism>> choices(TapeSettings::Mechanism) {
     return kMechanisms;
 }
-std::span<const Choice<FeedSettings::Message>> choices(FeedSettings::Message) { return kMessages; }
 
 std::string captures_path(const Settings& settings) {
     return settings.captures.path.empty() ? beside_store(settings, "captures")

@@ -11,6 +11,7 @@
 #include "aws/aws_settings.h"
 #include "base/secret.h"
 #include "captures/capture_settings.h"
+#include "collect/feed_settings.h"
 #include "config/fields.h"
 #include "config/secrets.h"
 #include "config/urls.h"
@@ -57,24 +58,6 @@ struct TapeSettings {
     ByteCount spool_budget{std::int64_t{256} << 20};  // 0: no spool
     std::string deployment;                           // for collectors without a store
     friend bool operator==(const TapeSettings&, const TapeSettings&) = default;
-};
-
-struct FeedSettings {
-    enum class Message { object, array };
-    std::string name;
-    std::vector<std::string> instruments;  // no two alike; empty: the feed asks for nothing
-    std::vector<std::string> sources;      // the chain, first choice first
-    std::string topic;                     // never empty once loaded
-    std::string table;                     // never empty once loaded
-    RecordForm form = RecordForm::stock;
-    Message message = Message::object;
-    std::string currency;                  // that every price must be in; empty: any known one
-    std::chrono::milliseconds max_age{0};  // of the source's own time of a price; 0: not checked
-    std::optional<std::chrono::milliseconds> stale_after;  // unset: three intervals
-    std::int32_t frozen_after = 24;  // equal prices in a row that are a problem; 0: never
-    std::int32_t max_attempts = 2;   // requests to one source for one instrument in one slot
-    std::string function;            // of AWS Lambda, that collects it; empty: this process does
-    friend bool operator==(const FeedSettings&, const FeedSettings&) = default;
 };
 
 // A calendar of the user's own, which goes before the shipped one of its name.

@@ -7,6 +7,7 @@
 #include <optional>
 #include <set>
 
+#include "collect/feed_settings.h"
 #include "config/text_checks.h"
 #include "config/values.h"
 

@@ -8,6 +8,7 @@
 #include <functional>
 #include <map>
 
+#include "collect/feed_settings.h"
 #include "config/text_checks.h"
 
 namespace tapedeck {
