@@ -88,17 +88,6 @@ inline constexpr auto kTape = std::tuple{
         .if_unset("the store's; without a store that of the recorder with the same configuration"),
 };
 
-inline constexpr auto kCalendar = std::tuple{
-    field("file", &CalendarSettings::file, "Its file; docs/formats/calendars.md says how.")
-        .for_example("\"calendars/XNAS.toml\"")
-        .if_unset("text says it"),
-    field(
-        "text", &CalendarSettings::text,
-        "What such a file says, in place of one; it stands in the configuration's history, so that "
-        "what was expected is known without the file.")
-        .if_unset("file says it"),
-};
-
 inline constexpr auto kSettings = std::tuple{
     group("store", &Settings::store, kStore, "The database."),
     group("tape", &Settings::tape, kTape, "The durable log between collectors and the database."),

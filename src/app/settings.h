@@ -20,6 +20,7 @@
 #include "load/load_settings.h"
 #include "market/record.h"
 #include "net/net_settings.h"
+#include "schedule/calendar_settings.h"
 #include "schedule/dag.h"
 #include "sources/source_settings.h"
 
@@ -58,14 +59,6 @@ struct TapeSettings {
     ByteCount spool_budget{std::int64_t{256} << 20};  // 0: no spool
     std::string deployment;                           // for collectors without a store
     friend bool operator==(const TapeSettings&, const TapeSettings&) = default;
-};
-
-// A calendar of the user's own, which goes before the shipped one of its name.
-struct CalendarSettings {
-    std::string name;
-    std::string file;  // is read when the configuration is
-    std::string text;  // what it says
-    friend bool operator==(const CalendarSettings&, const CalendarSettings&) = default;
 };
 
 struct Settings {
