@@ -9,7 +9,6 @@
 #include "app/made_feeds.h"
 #include "config/nearest.h"
 #include "market/own_tables.h"
-#include "market/zone.h"
 #include "schedule/calendar_file.h"
 
 namespace tapedeck {
@@ -28,7 +27,7 @@ public:
     void check_all() {
         check_secrets();
         check_tape();
-        check_take_over();
+        tell({"store"}, option_faults(settings().store));
         check_feeds();
         check_tables_and_topics();
         check_calendars();
@@ -52,6 +51,11 @@ private:
                                       ? Origin{std::string(kBuiltInName), {}}
                                       : origin->second,
                                   join_key(table), std::move(what)});
+    }
+
+    // Those that a component has found in its own options.
+    void tell(const std::vector<std::string>& table, const std::vector<OptionFault>& faults) {
+        for (const OptionFault& one : faults) fault(table, one.key, one.what);
     }
 
     template <class Sub>
@@ -106,17 +110,6 @@ private:
             !(tape.ca_file.empty() && tape.certificate_file.empty() && tape.key_file.empty());
         if (files && !tape.tls) {
             fault({"tape"}, "tls", "tls is false, and files for it are named: write tls = true");
-        }
-    }
-
-    void check_take_over() {
-        const StoreSettings& store = settings().store;
-        if (const auto zone = Zone::named(store.original_zone); !zone) {
-            fault({"store"}, "original_zone",
-                  fmt::format("original_zone is wrong: {}", zone.error().what));
-        } else if (store.keep_types && store.original_zone != "UTC") {
-            fault({"store"}, "original_zone",
-                  "original_zone goes with times that are brought to UTC: not with keep_types");
         }
     }
 

@@ -16,23 +16,6 @@ namespace fields {
 
 using namespace std::chrono_literals;
 
-inline constexpr auto kStore = std::tuple{
-    field("url", &StoreSettings::url,
-          "Where rows, ledgers and state live. A relative path counts from the working folder.")
-        .for_example("\"postgresql://tapedeck@db.example.com/market?sslmode=verify-full\""),
-    field("secret", &StoreSettings::secret,
-          "Name of the [secret] that holds the database's password.")
-        .checked(must_be_name)
-        .if_unset("the URL's own, PGPASSWORD or the password file"),
-    field(
-        "keep_types", &StoreSettings::keep_types,
-        "Whether serial, timestamp and primary key of the earlier pipeline's tables in PostgreSQL "
-        "stay as they are when the tables are taken over; their timestamps are read as UTC then."),
-    field("original_zone", &StoreSettings::original_zone,
-          "Time zone that the timestamps of the earlier pipeline's tables are in: its JVM's.")
-        .for_example("\"Europe/Istanbul\""),
-};
-
 inline constexpr auto kTape = std::tuple{
     field("url", &TapeSettings::url,
           "Where messages live: in the SQLite store itself, in an SQLite file, or in Kafka.")

@@ -23,19 +23,11 @@
 #include "schedule/calendar_settings.h"
 #include "schedule/dag.h"
 #include "sources/source_settings.h"
+#include "store/store_settings.h"
 
 // What a configuration says, as plain checked structs with their defaults. The tables of options
 // that fill them stand in app/setting_tables.h; docs/config.md is made of those.
 namespace tapedeck {
-
-struct StoreSettings {
-    StoreUrl url;
-    std::string secret;  // name of the [secret] with the database's password; empty: none
-    // Of the original's tables in PostgreSQL, when they are taken over:
-    bool keep_types = false;            // serial, timestamp and primary key stay
-    std::string original_zone = "UTC";  // that their timestamps are in
-    friend bool operator==(const StoreSettings&, const StoreSettings&) = default;
-};
 
 struct TapeSettings {
     enum class Compression { none, gzip, lz4, zstd };

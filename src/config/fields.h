@@ -125,6 +125,13 @@ constexpr Group<Owner, Sub, std::tuple<Rows...>> group(std::string_view key, Sub
     return {key, member, &fields, help};
 }
 
+// One thing that is wrong with a component's options together: `what` is a sentence that begins
+// with the key, or speaks of the whole table where there is none.
+struct OptionFault {
+    std::string_view key;
+    std::string what;
+};
+
 template <class Sub>
 using Named = std::map<std::string, Sub, std::less<>>;
 
