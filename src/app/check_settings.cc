@@ -72,8 +72,8 @@ private:
             }
         }
         check_secret_named("store", "secret", settings().store.secret);
-        check_secret_named("tape", "secret", settings().tape.secret);
-        check_secret_named("tape", "key_secret", settings().tape.key_secret);
+        check_secret_named("tape", "secret", settings().tape.kafka.secret);
+        check_secret_named("tape", "key_secret", settings().tape.kafka.key_secret);
     }
 
     void check_secret_named(std::string_view table, std::string_view key, const std::string& name) {
@@ -97,20 +97,7 @@ private:
         if (own != nullptr && store != nullptr && own->path == store->path) {
             fault({"tape"}, "url", "url is the store's own file: write store:");
         }
-        if (tape.user.empty() != tape.secret.empty()) {
-            fault({"tape"}, tape.user.empty() ? "secret" : "user",
-                  tape.user.empty() ? "secret is the password of a user, and there is none"
-                                    : "user needs the [secret] with its password: secret");
-        }
-        if (tape.certificate_file.empty() != tape.key_file.empty()) {
-            fault({"tape"}, tape.key_file.empty() ? "certificate_file" : "key_file",
-                  "certificate_file and key_file go together");
-        }
-        const bool files =
-            !(tape.ca_file.empty() && tape.certificate_file.empty() && tape.key_file.empty());
-        if (files && !tape.tls) {
-            fault({"tape"}, "tls", "tls is false, and files for it are named: write tls = true");
-        }
+        tell({"tape"}, option_faults(tape.kafka));
     }
 
     void check_feeds() {

@@ -34,8 +34,8 @@ void learn_secrets(const Settings& settings) {
             continue;
         if (const auto found = find_secret(settings.secrets, name)) {
             const bool of_a_service = name == settings.store.secret ||
-                                      name == settings.tape.secret ||
-                                      name == settings.tape.key_secret;
+                                      name == settings.tape.kafka.secret ||
+                                      name == settings.tape.kafka.key_secret;
             // Which source is told the others is not known here, nor which site repeats them.
             known_secrets()->know(*found, of_a_service ? SecretReach::service : SecretReach::site);
         }

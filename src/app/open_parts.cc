@@ -15,7 +15,7 @@ namespace {
 using namespace std::chrono_literals;
 
 bool is_spooled(const Settings& settings, TapeUse use) {
-    return use == TapeUse::append && settings.tape.spool_budget.value() > 0;
+    return use == TapeUse::append && settings.tape.spool.budget.value() > 0;
 }
 
 // Puts the spool before a tape that is appended to.
@@ -23,7 +23,7 @@ Result<OpenedTape> with_spool(OpenedTape opened, const Settings& settings, const
                               Log& log, std::chrono::milliseconds longest_retry) {
     SpoolOptions options;
     options.path = spool_path(settings);
-    options.budget = settings.tape.spool_budget.value();
+    options.budget = settings.tape.spool.budget.value();
     options.longest_retry = longest_retry;
     auto spool = SpoolTape::open(std::move(opened.tape), clock, log, std::move(options));
     if (!spool) return spool.error();

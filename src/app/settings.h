@@ -24,32 +24,19 @@
 #include "schedule/dag.h"
 #include "sources/source_settings.h"
 #include "store/store_settings.h"
+#include "tape/kafka/kafka_settings.h"
+#include "tape/spool/spool_settings.h"
+#include "tape/tape_settings.h"
 
 // What a configuration says, as plain checked structs with their defaults. The tables of options
 // that fill them stand in app/setting_tables.h; docs/config.md is made of those.
 namespace tapedeck {
 
-struct TapeSettings {
-    enum class Compression { none, gzip, lz4, zstd };
-    enum class Mechanism { plain, scram_sha_256, scram_sha_512 };
-    TapeUrl url;
-    std::int32_t partitions = 3;
-    std::chrono::milliseconds retention{0};  // 0: for ever
-    // Of Kafka only:
-    std::int32_t replication = 0;  // 0: as the broker has it
-    std::chrono::milliseconds topic_retention{std::chrono::hours(24 * 90)};  // 0: for ever
-    Compression compression = Compression::gzip;  // which every client reads
-    bool tls = false;
-    std::string ca_file;           // PEM; empty: the machine's own
-    std::string certificate_file;  // PEM, with key_file; empty: none is shown
-    std::string key_file;
-    std::string key_secret;  // name of the [secret] with the key's password; empty: none
-    std::string user;        // empty: no login
-    Mechanism mechanism = Mechanism::scram_sha_512;
-    std::string secret;                               // name of the [secret] with its password
-    std::string spool;                                // a file; empty: see `spool_path`
-    ByteCount spool_budget{std::int64_t{256} << 20};  // 0: no spool
-    std::string deployment;                           // for collectors without a store
+// [tape]: what is of every tape, and what each of its kinds has declared.
+struct TapeSettings : TapePlace {
+    KafkaSettings kafka;
+    SpoolSettings spool;
+    std::string deployment;  // for collectors without a store
     friend bool operator==(const TapeSettings&, const TapeSettings&) = default;
 };
 

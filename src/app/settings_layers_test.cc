@@ -258,7 +258,7 @@ TEST(Settings, PutCapturesBesideTheStore) {
     EXPECT_EQ(captures_path(settings), "/var/lib/x/prices.captures.db");
     settings.captures.path = "/big/disk";
     EXPECT_EQ(captures_path(settings), "/big/disk");
-    settings.tape.spool = "/var/spool/x/spool.db";
+    settings.tape.spool.file = "/var/spool/x/spool.db";
     EXPECT_EQ(journal_path(settings), "/var/lib/x/prices.journal.db");
 }
 
@@ -267,9 +267,9 @@ TEST(Settings, PutTheJournalOfAServersStoreBesideTheSpool) {
     Settings settings;
     settings.store.url = StoreUrl{PostgresUrl{}};
     EXPECT_EQ(journal_path(settings), "tapedeck.journal.db");
-    settings.tape.spool = "/var/spool/x/spool.db";
+    settings.tape.spool.file = "/var/spool/x/spool.db";
     EXPECT_EQ(journal_path(settings), "/var/spool/x/tapedeck.journal.db");
-    settings.tape.spool = "spool.db";
+    settings.tape.spool.file = "spool.db";
     EXPECT_EQ(journal_path(settings), "tapedeck.journal.db");
 }
 

@@ -42,8 +42,8 @@ public:
     }
 
 private:
-    template <class Owner, class Value>
-    void add(const Owner& defaults, const Field<Owner, Value>& row, const std::string& table) {
+    template <class Owner, class Base, class Value>
+    void add(const Owner& defaults, const Field<Base, Value>& row, const std::string& table) {
         KeyDoc doc{table, std::string(row.key), ValueKind<Value>::name(), {}, false, {}, {}, {},
                    {}};
         const std::string shown = ValueKind<Value>::show(defaults.*row.member);
@@ -54,6 +54,10 @@ private:
         doc.example = row.example;
         doc.help = row.help;
         out_.push_back(std::move(doc));
+    }
+    template <class Owner, class Sub, class Fields>
+    void add(const Owner& defaults, const Part<Owner, Sub, Fields>& row, const std::string& table) {
+        describe(defaults.*row.member, *row.fields, table);
     }
     template <class Owner, class Sub, class Fields>
     void add(const Owner& defaults, const Group<Owner, Sub, Fields>& row,
@@ -88,12 +92,16 @@ public:
     }
 
 private:
-    template <class Owner, class Value>
-    void add(const Owner& owner, const Field<Owner, Value>& row) {
+    template <class Owner, class Base, class Value>
+    void add(const Owner& owner, const Field<Base, Value>& row) {
         std::string toml = ValueKind<Value>::show(owner.*row.member);
         // An empty text means unset; written out it would only ask to be read again.
         if (toml.empty() || (toml == "\"\"" && !row.unset.empty())) return;
         out_.push_back({path_, std::string(row.key), std::move(toml)});
+    }
+    template <class Owner, class Sub, class Fields>
+    void add(const Owner& owner, const Part<Owner, Sub, Fields>& row) {
+        list(owner.*row.member, *row.fields);
     }
     template <class Owner, class Sub, class Fields>
     void add(const Owner& owner, const Group<Owner, Sub, Fields>& row) {

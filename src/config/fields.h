@@ -109,6 +109,19 @@ constexpr Field<Owner, Value> field(std::string_view key, Value Owner::*member,
     return {key, member, help};
 }
 
+// The keys of another component that stand in the same table.
+template <class Owner, class Sub, class Fields>
+struct Part {
+    Sub Owner::*member;
+    const Fields* fields;
+};
+
+template <class Owner, class Sub, class... Rows>
+constexpr Part<Owner, Sub, std::tuple<Rows...>> part(Sub Owner::*member,
+                                                     const std::tuple<Rows...>& fields) {
+    return {member, &fields};
+}
+
 // A table of one component: [store].
 template <class Owner, class Sub, class Fields>
 struct Group {

@@ -74,19 +74,34 @@ public:
 private:
     template <class... Rows>
     static std::vector<std::string> keys_of(const std::tuple<Rows...>& rows) {
-        return std::apply(
-            [](const auto&... row) { return std::vector<std::string>{std::string(row.key)...}; },
-            rows);
+        std::vector<std::string> keys;
+        std::apply([&](const auto&... row) { (add_keys(row, keys), ...); }, rows);
+        return keys;
+    }
+    static void add_keys(const auto& row, std::vector<std::string>& keys) {
+        keys.emplace_back(row.key);
+    }
+    template <class Owner, class Sub, class Fields>
+    static void add_keys(const Part<Owner, Sub, Fields>& row, std::vector<std::string>& keys) {
+        for (std::string& key : keys_of(*row.fields)) keys.push_back(std::move(key));
     }
 
-    template <class Owner, class Value>
-    bool take(const TomlMember& member, Owner& out, const Field<Owner, Value>& row) {
+    template <class Owner, class Sub, class Fields>
+    bool take(const TomlMember& member, Owner& out, const Part<Owner, Sub, Fields>& row) {
+        return std::apply(
+            [&](const auto&... its) { return (take(member, out.*row.member, its) || ...); },
+            *row.fields);
+    }
+
+    // A row may be of a struct that `Owner` is made upon.
+    template <class Owner, class Base, class Value>
+    bool take(const TomlMember& member, Owner& out, const Field<Base, Value>& row) {
         if (member.key != row.key && (row.other_key.empty() || member.key != row.other_key)) {
             return false;
         }
         note_origin(std::string(row.key), member.value);
         // Before the value is narrowed to its type, whose limits mean nothing to people.
-        if (WholeNumber<typename Field<Owner, Value>::Plain> && row.is_limited &&
+        if (WholeNumber<typename Field<Base, Value>::Plain> && row.is_limited &&
             member.value.kind == TomlKind::integer &&
             (member.value.integer < row.from || member.value.integer > row.to)) {
             out_of_range(member, limits_text(row));
@@ -189,9 +204,13 @@ public:
     }
 
 private:
-    template <class Owner, class Value>
-    void look(const Owner&, const Field<Owner, Value>& row) {
+    template <class Owner, class Base, class Value>
+    void look(const Owner&, const Field<Base, Value>& row) {
         if (row.is_needed) need(std::string(row.key));
+    }
+    template <class Owner, class Sub, class Fields>
+    void look(const Owner& owner, const Part<Owner, Sub, Fields>& row) {
+        find(owner.*row.member, *row.fields);
     }
     template <class Owner, class Sub, class Fields>
     void look(const Owner& owner, const Group<Owner, Sub, Fields>& row) {
