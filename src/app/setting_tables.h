@@ -6,12 +6,10 @@
 #include "config/fields.h"
 #include "config/text_checks.h"
 
-// The table of options, one tuple for each component: the only place that knows a key.
+// The tables of options, each declared beside its component, and where they stand in a file.
 namespace tapedeck {
 
 namespace fields {
-
-using namespace std::chrono_literals;
 
 inline constexpr auto kTape = std::tuple_cat(
     kTapePlace,

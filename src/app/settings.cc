@@ -2,10 +2,6 @@
 
 #include <fmt/format.h>
 
-#include <array>
-
-#include "app/setting_tables.h"
-
 namespace tapedeck {
 namespace {
 

@@ -28,8 +28,9 @@
 #include "tape/spool/spool_settings.h"
 #include "tape/tape_settings.h"
 
-// What a configuration says, as plain checked structs with their defaults. The tables of options
-// that fill them stand in app/setting_tables.h; docs/config.md is made of those.
+// What a configuration says: the options of each component, which declares them, their defaults,
+// what they may be and what a person reads of them in a struct and a table of its own. Here and in
+// app/setting_tables.h is only where they stand; docs/config.md is made of them.
 namespace tapedeck {
 
 // [tape]: what is of every tape, and what each of its kinds has declared.
