@@ -7,6 +7,7 @@
 #include <string_view>
 
 #include "app/output.h"
+#include "base/mutex.h"
 #include "events/recording.h"
 #include "store/stored_price.h"
 
@@ -164,7 +165,7 @@ std::string fitted(const std::string& table, const std::deque<std::string>& noti
 }
 
 void LiveScreen::show(std::string table) {
-    const std::lock_guard lock(mutex_);
+    const Lock lock(mutex_);
     table_ = std::move(table);
     draw();
 }
@@ -178,7 +179,7 @@ Log::Sink LiveScreen::sink() {
 }
 
 void LiveScreen::notice(std::string_view line) {
-    const std::lock_guard lock(mutex_);
+    const Lock lock(mutex_);
     notices_.emplace_back(line);
     if (notices_.size() > kNotices) notices_.pop_front();
     draw();

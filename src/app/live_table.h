@@ -1,11 +1,10 @@
 #pragma once
 
 #include <deque>
-#include <mutex>
 #include <string>
 
 #include "app/assembly.h"
-#include "base/guarded_by.h"
+#include "base/mutex.h"
 
 namespace tapedeck {
 
@@ -33,9 +32,9 @@ public:
     void notice(std::string_view line);
 
 private:
-    void draw();  // by whoever holds the mutex
+    void draw() TAPEDECK_REQUIRES(mutex_);
 
-    std::mutex mutex_;
+    Mutex mutex_;
     std::string table_ TAPEDECK_GUARDED_BY(mutex_);
     std::deque<std::string> notices_ TAPEDECK_GUARDED_BY(mutex_);
     int lines_ TAPEDECK_GUARDED_BY(mutex_) = 0;

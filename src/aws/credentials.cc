@@ -9,6 +9,7 @@
 
 #include "aws/encoding.h"
 #include "aws/json_text.h"
+#include "base/mutex.h"
 #include "net/url.h"
 
 namespace tapedeck {
@@ -124,7 +125,7 @@ std::string region_of(const AwsSurroundings& around, const AwsProfiles& profiles
 }
 
 Result<AwsCredentials> AwsCredentialChain::get() {
-    const std::lock_guard lock(mutex_);
+    const Lock lock(mutex_);
     if (kept_ && (!kept_->expires || parts_.clock.now() < *kept_->expires - kBeforeExpiry)) {
         return *kept_;
     }

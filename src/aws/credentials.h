@@ -1,7 +1,6 @@
 #pragma once
 
 #include <functional>
-#include <mutex>
 #include <optional>
 #include <stop_token>
 #include <string>
@@ -9,7 +8,7 @@
 #include "aws/profiles.h"
 #include "aws/sigv4.h"
 #include "base/clock.h"
-#include "base/guarded_by.h"
+#include "base/mutex.h"
 #include "base/result.h"
 #include "net/http_client.h"
 
@@ -65,7 +64,7 @@ private:
     Result<Answer> ask(Request request);
 
     const Parts parts_;
-    std::mutex mutex_;
+    Mutex mutex_;
     std::optional<AwsCredentials> kept_ TAPEDECK_GUARDED_BY(mutex_);
 };
 

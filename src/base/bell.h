@@ -1,7 +1,8 @@
 #pragma once
 
-#include <mutex>
 #include <stop_token>
+
+#include "base/mutex.h"
 
 namespace tapedeck {
 
@@ -10,19 +11,19 @@ class Bell {
 public:
     // For the thread that will sleep, before it looks at what there is to do.
     std::stop_token listen() {
-        const std::lock_guard lock(mutex_);
+        const Lock lock(mutex_);
         rung_ = std::stop_source();
         return rung_.get_token();
     }
     // Any thread.
     void ring() {
-        const std::lock_guard lock(mutex_);
+        const Lock lock(mutex_);
         rung_.request_stop();
     }
 
 private:
-    std::mutex mutex_;
-    std::stop_source rung_;  // guarded by mutex_
+    Mutex mutex_;
+    std::stop_source rung_ TAPEDECK_GUARDED_BY(mutex_);
 };
 
 }  // namespace tapedeck

@@ -8,9 +8,9 @@
 #include <algorithm>
 #include <cerrno>
 #include <cmath>
-#include <condition_variable>
 #include <functional>
-#include <mutex>
+
+#include "base/mutex.h"
 
 namespace tapedeck {
 namespace {
@@ -51,9 +51,9 @@ bool wait_for(const Descriptor& timer, const std::stop_token& stop) {
 // The same without a descriptor, for a process that has as many open as it may: wakes once a
 // second, as nobody tells it that the machine's clock was set. `left` is in real time.
 void wait_in_steps(const std::function<microseconds()>& left, const std::stop_token& stop) {
-    std::mutex mutex;
-    std::condition_variable_any never;
-    std::unique_lock lock(mutex);
+    Mutex mutex;  // of nothing but the wait
+    Changed never;
+    Lock lock(mutex);
     for (auto rest = left(); rest.count() > 0 && !stop.stop_requested(); rest = left()) {
         never.wait_for(lock, stop, std::min(rest, microseconds(std::chrono::seconds(1))),
                        [] { return false; });
@@ -113,30 +113,31 @@ void ScaledClock::sleep_until(Timestamp instant, std::stop_token stop) {
 }
 
 Timestamp ManualClock::now() const {
-    const std::lock_guard lock(mutex_);
+    const Lock lock(mutex_);
     return now_;
 }
 
 microseconds ManualClock::steady() const {
-    const std::lock_guard lock(mutex_);
+    const Lock lock(mutex_);
     return steady_;
 }
 
 void ManualClock::sleep_until(Timestamp instant, std::stop_token stop) {
-    std::unique_lock lock(mutex_);
+    Lock lock(mutex_);
     const unsigned steps = steps_;
-    changed_.wait(lock, stop, [&] { return now_ >= instant || steps_ != steps; });
+    changed_.wait(lock, stop,
+                  [&]() TAPEDECK_REQUIRES(mutex_) { return now_ >= instant || steps_ != steps; });
 }
 
 void ManualClock::advance(microseconds by) {
-    const std::lock_guard lock(mutex_);
+    const Lock lock(mutex_);
     now_ += by;
     steady_ += by;
     changed_.notify_all();
 }
 
 void ManualClock::step(microseconds by) {
-    const std::lock_guard lock(mutex_);
+    const Lock lock(mutex_);
     now_ += by;
     ++steps_;
     changed_.notify_all();

@@ -1,9 +1,8 @@
 #pragma once
 
-#include <condition_variable>
-#include <mutex>
 #include <stop_token>
 
+#include "base/mutex.h"
 #include "base/time.h"
 
 namespace tapedeck {
@@ -60,11 +59,11 @@ public:
     void step(std::chrono::microseconds by);     // wall time alone, as settimeofday does
 
 private:
-    mutable std::mutex mutex_;
-    std::condition_variable_any changed_;
-    Timestamp now_;
-    std::chrono::microseconds steady_{0};
-    unsigned steps_ = 0;
+    mutable Mutex mutex_;
+    Changed changed_;
+    Timestamp now_ TAPEDECK_GUARDED_BY(mutex_);
+    std::chrono::microseconds steady_ TAPEDECK_GUARDED_BY(mutex_){0};
+    unsigned steps_ TAPEDECK_GUARDED_BY(mutex_) = 0;
 };
 
 }  // namespace tapedeck

@@ -1,12 +1,11 @@
 #pragma once
 
-#include <condition_variable>
 #include <deque>
-#include <mutex>
 #include <optional>
 #include <stop_token>
 
 #include "base/assert.h"
+#include "base/mutex.h"
 
 namespace tapedeck {
 
@@ -18,8 +17,10 @@ public:
 
     // Waits for room; false when stopped or closed first, and then the value is dropped.
     bool push(T value, std::stop_token stop = {}) {
-        std::unique_lock lock(mutex_);
-        changed_.wait(lock, stop, [&] { return closed_ || values_.size() < capacity_; });
+        Lock lock(mutex_);
+        changed_.wait(lock, stop, [&]() TAPEDECK_REQUIRES(mutex_) {
+            return closed_ || values_.size() < capacity_;
+        });
         if (closed_ || values_.size() >= capacity_) return false;
         values_.push_back(std::move(value));
         changed_.notify_all();
@@ -28,8 +29,9 @@ public:
 
     // Waits for a value; nothing when stopped, or closed and empty.
     std::optional<T> pop(std::stop_token stop = {}) {
-        std::unique_lock lock(mutex_);
-        changed_.wait(lock, stop, [&] { return closed_ || !values_.empty(); });
+        Lock lock(mutex_);
+        changed_.wait(lock, stop,
+                      [&]() TAPEDECK_REQUIRES(mutex_) { return closed_ || !values_.empty(); });
         if (values_.empty()) return std::nullopt;
         T value = std::move(values_.front());
         values_.pop_front();
@@ -39,17 +41,17 @@ public:
 
     // No more values come; those inside are still given out.
     void close() {
-        const std::lock_guard lock(mutex_);
+        const Lock lock(mutex_);
         closed_ = true;
         changed_.notify_all();
     }
 
 private:
     const std::size_t capacity_;
-    std::mutex mutex_;
-    std::condition_variable_any changed_;
-    std::deque<T> values_;
-    bool closed_ = false;
+    Mutex mutex_;
+    Changed changed_;
+    std::deque<T> values_ TAPEDECK_GUARDED_BY(mutex_);
+    bool closed_ TAPEDECK_GUARDED_BY(mutex_) = false;
 };
 
 }  // namespace tapedeck

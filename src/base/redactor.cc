@@ -1,5 +1,6 @@
 #include "base/redactor.h"
 #include "base/ascii.h"
+#include "base/mutex.h"
 
 #include <algorithm>
 #include <utility>
@@ -155,7 +156,7 @@ bool Redactor::is_recognisable(std::string_view secret) {
 
 void Redactor::know(const Secret& secret, SecretReach reach) {
     if (!is_recognisable(secret.reveal())) return;
-    const std::lock_guard lock(mutex_);
+    const Lock lock(mutex_);
     if (std::ranges::find(passing_, secret) != passing_.end()) return;  // a crumb on its way
     const auto same = std::ranges::find(known_, secret, &Known::secret);
     if (same != known_.end() && (same->reach == reach || same->reach == SecretReach::site)) return;
@@ -169,7 +170,7 @@ void Redactor::know(const Secret& secret, SecretReach reach) {
 
 void Redactor::know_passing(const Secret& secret) {
     if (!is_recognisable(secret.reveal())) return;
-    const std::lock_guard lock(mutex_);
+    const Lock lock(mutex_);
     if (std::ranges::find(passing_, secret) != passing_.end()) return;
     passing_.push_back(secret);
     if (passing_.size() > kMostPassing) passing_.pop_front();
@@ -198,7 +199,7 @@ void Redactor::rebuild() {
 }
 
 std::shared_ptr<const Redactor::Forms> Redactor::forms() const {
-    const std::lock_guard lock(mutex_);
+    const Lock lock(mutex_);
     return forms_;
 }
 

@@ -4,13 +4,12 @@
 #include <cstdint>
 #include <deque>
 #include <memory>
-#include <mutex>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
-#include "base/guarded_by.h"
+#include "base/mutex.h"
 #include "base/secret.h"
 
 namespace tapedeck {
@@ -72,13 +71,13 @@ private:
     };
 
     std::shared_ptr<const Forms> forms() const;
-    void rebuild();  // with the mutex held
+    void rebuild() TAPEDECK_REQUIRES(mutex_);
     static std::size_t match(const Forms& forms, std::string_view text, std::size_t at,
                              bool sites_alone);
     static std::optional<Cleaned> clean(const Forms& forms, std::string_view text,
                                         bool sites_alone);
 
-    mutable std::mutex mutex_;
+    mutable Mutex mutex_;
     std::vector<Known> known_ TAPEDECK_GUARDED_BY(mutex_);
     std::deque<Secret> passing_ TAPEDECK_GUARDED_BY(mutex_);
     std::shared_ptr<const Forms> forms_ TAPEDECK_GUARDED_BY(mutex_);

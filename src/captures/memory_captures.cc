@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/mutex.h"
 #include "base/sha256.h"
 
 namespace tapedeck {
@@ -21,14 +22,14 @@ std::string MemoryCaptures::keep(const CapturedAnswer& answer) {
 }
 
 Result<std::vector<std::string>> MemoryCaptures::put_all(std::span<const CapturedAnswer> answers) {
-    const std::lock_guard lock(mutex_);
+    const Lock lock(mutex_);
     std::vector<std::string> out;
     for (const CapturedAnswer& answer : answers) out.push_back(keep(answer));
     return out;
 }
 
 Result<std::optional<Capture>> MemoryCaptures::get(std::string_view sha256_hex) {
-    const std::lock_guard lock(mutex_);
+    const Lock lock(mutex_);
     const auto found = by_sha256_.find(sha256_hex);
     if (found == by_sha256_.end()) return std::optional<Capture>();
     return std::optional(captures_[found->second]);
@@ -38,7 +39,7 @@ Result<> MemoryCaptures::look_through(const std::function<bool(Timestamp fetched
                                       const std::function<Result<>(const LookedAtCapture&)>& sink) {
     std::vector<LookedAtCapture> looked;
     {
-        const std::lock_guard lock(mutex_);
+        const Lock lock(mutex_);
         for (const Capture& capture : captures_) {
             looked.push_back({capture.sha256, capture.url, capture.fetched_at,
                               capture.body.has_value(),
@@ -68,7 +69,7 @@ Capture* MemoryCaptures::unseen_for_longest() {
 
 Result<std::int64_t> MemoryCaptures::prune(std::chrono::milliseconds retention,
                                            std::int64_t budget_bytes) {
-    const std::lock_guard lock(mutex_);
+    const Lock lock(mutex_);
     std::int64_t used = used_bytes();
     const auto is_due = [&](const Capture& oldest) {
         return (retention.count() > 0 && oldest.last_seen_at < clock_.now() - retention) ||
@@ -85,7 +86,7 @@ Result<std::int64_t> MemoryCaptures::prune(std::chrono::milliseconds retention,
 }
 
 Result<CaptureSizes> MemoryCaptures::sizes() {
-    const std::lock_guard lock(mutex_);
+    const Lock lock(mutex_);
     CaptureSizes sizes;
     sizes.captures = static_cast<std::int64_t>(captures_.size());
     sizes.bodies = std::ranges::count_if(

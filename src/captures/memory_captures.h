@@ -1,11 +1,11 @@
 #pragma once
 
 #include <map>
-#include <mutex>
 #include <string>
 #include <vector>
 
 #include "base/clock.h"
+#include "base/mutex.h"
 #include "captures/captures.h"
 
 namespace tapedeck {
@@ -25,16 +25,16 @@ public:
     Result<std::optional<Timestamp>> left_out_until() override;
 
 private:
-    // Under the lock.
-    std::string keep(const CapturedAnswer& answer);
-    std::int64_t used_bytes() const;
-    Capture* unseen_for_longest();  // of those that have a body; none: none has
+    std::string keep(const CapturedAnswer& answer) TAPEDECK_REQUIRES(mutex_);
+    std::int64_t used_bytes() const TAPEDECK_REQUIRES(mutex_);
+    // Of those that have a body; none: none has.
+    Capture* unseen_for_longest() TAPEDECK_REQUIRES(mutex_);
 
     const Clock& clock_;
-    std::mutex mutex_;
-    // Guarded by mutex_.
-    std::vector<Capture> captures_;  // in the order in which they were first kept
-    std::map<std::string, std::size_t, std::less<>> by_sha256_;
+    Mutex mutex_;
+    // In the order in which they were first kept.
+    std::vector<Capture> captures_ TAPEDECK_GUARDED_BY(mutex_);
+    std::map<std::string, std::size_t, std::less<>> by_sha256_ TAPEDECK_GUARDED_BY(mutex_);
 };
 
 }  // namespace tapedeck

@@ -1,5 +1,6 @@
 #include "collect/source_states.h"
 
+#include "base/mutex.h"
 #include "events/recording.h"
 #include "net/url.h"
 
@@ -8,12 +9,12 @@ namespace tapedeck {
 using std::chrono::microseconds;
 
 bool SourceStates::may_ask(const Source& source, microseconds steady) {
-    const std::lock_guard lock(mutex_);
+    const Lock lock(mutex_);
     return breakers_[source.name].allow(steady);
 }
 
 void SourceStates::succeeded(const Source& source) {
-    const std::lock_guard lock(mutex_);
+    const Lock lock(mutex_);
     breakers_[source.name].succeeded();
     rests_.erase(source.name);
 }
@@ -22,7 +23,7 @@ void SourceStates::failed(const Source& source, const Failure& failure, microsec
                           Timestamp wall) {
     microseconds rest{0};
     {
-        const std::lock_guard lock(mutex_);
+        const Lock lock(mutex_);
         CircuitBreaker& breaker = breakers_[source.name];
         const bool was_open = breaker.state(steady) == BreakerState::open;
         breaker.failed(failure.reason, steady);
@@ -40,7 +41,7 @@ void SourceStates::failed(const Source& source, const Failure& failure, microsec
 }
 
 std::optional<SourceStates::Rest> SourceStates::rest_of(const std::string& source) const {
-    const std::lock_guard lock(mutex_);
+    const Lock lock(mutex_);
     const auto found = rests_.find(source);
     if (found == rests_.end()) return std::nullopt;
     return found->second;
@@ -62,7 +63,7 @@ microseconds SourceStates::held_until(const std::string& url) const {
 }
 
 std::map<std::string, SourceStates::Health> SourceStates::health(microseconds steady) const {
-    const std::lock_guard lock(mutex_);
+    const Lock lock(mutex_);
     std::map<std::string, Health> all;
     for (const auto& [name, breaker] : breakers_) {
         all[name] = {breaker.state(steady), breaker.failures(), breaker.rest_left(steady)};

@@ -1,11 +1,10 @@
 #pragma once
 
 #include <map>
-#include <mutex>
 #include <optional>
 #include <string>
 
-#include "base/guarded_by.h"
+#include "base/mutex.h"
 #include "collect/secret_lookup.h"
 #include "events/log.h"
 #include "net/circuit_breaker.h"
@@ -59,7 +58,7 @@ public:
 private:
     Log& log_;
     Pacer pacer_;  // has its own lock
-    mutable std::mutex mutex_;
+    mutable Mutex mutex_;
     std::map<std::string, CircuitBreaker> breakers_ TAPEDECK_GUARDED_BY(mutex_);
     std::map<std::string, Rest> rests_ TAPEDECK_GUARDED_BY(mutex_);  // of those not closed again
 };

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/mutex.h"
 #include "demo/hash.h"
 
 namespace tapedeck {
@@ -52,13 +53,13 @@ MisbehaviourRates MisbehaviourRates::none() {
 }
 
 void MisbehaviourPlan::script(std::string_view site, Misbehaviour kind, int count) {
-    const std::lock_guard lock(mutex_);
+    const Lock lock(mutex_);
     script_.push_back({std::string(site), kind, count});
 }
 
 std::optional<Misbehaviour> MisbehaviourPlan::next(std::string_view site, std::string_view target,
                                                    bool chance) {
-    const std::lock_guard lock(mutex_);
+    const Lock lock(mutex_);
     std::erase_if(script_, [](const Scripted& scripted) { return scripted.left <= 0; });
     for (Scripted& scripted : script_) {
         if (!scripted.site.empty() && scripted.site != site) continue;

@@ -4,12 +4,11 @@
 #include <cstdint>
 #include <deque>
 #include <map>
-#include <mutex>
 #include <optional>
 #include <string>
 #include <string_view>
 
-#include "base/guarded_by.h"
+#include "base/mutex.h"
 
 namespace tapedeck {
 
@@ -74,7 +73,7 @@ private:
 
     const std::uint64_t seed_;
     const MisbehaviourRates rates_;
-    std::mutex mutex_;
+    Mutex mutex_;
     std::deque<Scripted> script_ TAPEDECK_GUARDED_BY(mutex_);
     std::map<std::uint64_t, std::uint64_t> asked_ TAPEDECK_GUARDED_BY(mutex_);  // by hash; bounded
 };

@@ -4,11 +4,12 @@
 #include <cstdint>
 #include <initializer_list>
 #include <map>
-#include <mutex>
 #include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
+
+#include "base/mutex.h"
 
 namespace tapedeck {
 
@@ -31,8 +32,8 @@ public:
     std::map<CounterKey, std::int64_t> read() const;
 
 private:
-    mutable std::mutex mutex_;
-    std::map<CounterKey, std::int64_t> counts_;  // guarded by mutex_
+    mutable Mutex mutex_;
+    std::map<CounterKey, std::int64_t> counts_ TAPEDECK_GUARDED_BY(mutex_);
 };
 
 }  // namespace tapedeck

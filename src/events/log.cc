@@ -7,6 +7,7 @@
 
 #include "base/harmless.h"
 #include "base/json_writer.h"
+#include "base/mutex.h"
 
 namespace tapedeck {
 
@@ -64,7 +65,7 @@ void Log::write(std::string_view name, Severity severity, const std::string& as_
                           "\n",
                           at, to_string(severity), name, fields)
             : fmt::format("{} {:5} {}{}\n", at, to_string(severity), name, fields);
-    const std::lock_guard lock(mutex_);
+    const Lock lock(mutex_);
     if (sink_) return sink_(name, std::string_view(line).substr(0, line.size() - 1));
     for (std::size_t done = 0; done < line.size();) {
         const auto wrote = ::write(fd_, line.data() + done, line.size() - done);

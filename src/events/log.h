@@ -2,11 +2,11 @@
 
 #include <cstdint>
 #include <functional>
-#include <mutex>
 #include <string>
 #include <string_view>
 
 #include "base/clock.h"
+#include "base/mutex.h"
 #include "base/redactor.h"
 #include "events/counters.h"
 
@@ -89,7 +89,7 @@ private:
     const Redactor* const redactor_;  // none: nothing is taken out
     const Sink sink_;
     Counters counters_;
-    std::mutex mutex_;  // keeps lines whole
+    Mutex mutex_;  // keeps lines whole
 };
 
 }  // namespace tapedeck

@@ -5,16 +5,17 @@
 #include <cerrno>
 
 #include "base/json_writer.h"
+#include "base/mutex.h"
 
 namespace tapedeck {
 
 void RequestLines::begin(std::string request_id) {
-    const std::lock_guard lock(mutex_);
+    const Lock lock(mutex_);
     request_id_ = std::move(request_id);
 }
 
 void RequestLines::write(std::string_view line) {
-    const std::lock_guard lock(mutex_);
+    const Lock lock(mutex_);
     std::string whole;
     if (!request_id_.empty() && line.starts_with("{")) {
         whole = "{\"requestId\":";

@@ -1,10 +1,9 @@
 #pragma once
 
-#include <mutex>
 #include <string>
 #include <string_view>
 
-#include "base/guarded_by.h"
+#include "base/mutex.h"
 
 namespace tapedeck {
 
@@ -20,7 +19,7 @@ public:
 
 private:
     const int fd_;
-    std::mutex mutex_;
+    Mutex mutex_;
     std::string request_id_ TAPEDECK_GUARDED_BY(mutex_);
 };
 

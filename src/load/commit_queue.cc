@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/mutex.h"
 #include "events/recording.h"
 #include "load/stalls.h"
 #include "tape/tape_rules.h"
@@ -53,8 +54,10 @@ void CommitQueue::finish() {
 bool CommitQueue::wait_for_room() {
     Works spent;  // freed here, and not between two commits
     {
-        std::unique_lock lock(mutex_);
-        changed_.wait(lock, [&] { return error_ || waiting_.size() < kWaitingBatches; });
+        Lock lock(mutex_);
+        changed_.wait(lock, [&]() TAPEDECK_REQUIRES(mutex_) {
+            return error_ || waiting_.size() < kWaitingBatches;
+        });
         spent.swap(spent_);
         if (error_) return false;
     }
@@ -68,23 +71,25 @@ bool CommitQueue::wait_for_room() {
 
 void CommitQueue::hand_over(std::unique_ptr<BatchWork> work) {
     if (!wait_for_room()) return;  // the caller's thread alone fills the room
-    const std::lock_guard lock(mutex_);
+    const Lock lock(mutex_);
     waiting_.push_back(std::move(work));
     changed_.notify_all();
 }
 
 void CommitQueue::drain() {
-    std::unique_lock lock(mutex_);
-    changed_.wait(lock, [&] { return error_ || (waiting_.empty() && committing_.empty()); });
+    Lock lock(mutex_);
+    changed_.wait(lock, [&]() TAPEDECK_REQUIRES(mutex_) {
+        return error_ || (waiting_.empty() && committing_.empty());
+    });
 }
 
 bool CommitQueue::is_busy() const {
-    const std::lock_guard lock(mutex_);
+    const Lock lock(mutex_);
     return !committing_.empty() || !waiting_.empty() || !loaded_.empty();
 }
 
 Result<> CommitQueue::failed() const {
-    const std::lock_guard lock(mutex_);
+    const Lock lock(mutex_);
     if (error_) return *error_;
     return {};
 }
@@ -97,23 +102,24 @@ BatchRows CommitQueue::take_room() {
 }
 
 std::map<TopicPartition, Offset> CommitQueue::take_loaded() {
-    const std::lock_guard lock(mutex_);
+    const Lock lock(mutex_);
     return std::exchange(loaded_, {});
 }
 
 std::map<TopicPartition, std::uint64_t> CommitQueue::lost() const {
-    const std::lock_guard lock(mutex_);
+    const Lock lock(mutex_);
     return lost_;
 }
 
 LoadSummary CommitQueue::summary() const {
-    const std::lock_guard lock(mutex_);
+    const Lock lock(mutex_);
     return summary_;
 }
 
 CommitQueue::Works::iterator CommitQueue::next_work() {
-    return std::ranges::find_if(
-        waiting_, [&](const std::unique_ptr<BatchWork>& work) { return may_begin(*work); });
+    return std::ranges::find_if(waiting_,
+                                [&](const std::unique_ptr<BatchWork>& work)
+                                    TAPEDECK_REQUIRES(mutex_) { return may_begin(*work); });
 }
 
 // Whether nobody is committing to its partition, or the batch may be written at the same time.
@@ -126,9 +132,10 @@ bool CommitQueue::may_begin(const BatchWork& work) const {
 }
 
 void CommitQueue::commit_loop(std::stop_token stop) {
-    std::unique_lock lock(mutex_);
+    Lock lock(mutex_);
     for (;;) {
-        changed_.wait(lock, stop, [&] { return next_work() != waiting_.end(); });
+        changed_.wait(lock, stop,
+                      [&]() TAPEDECK_REQUIRES(mutex_) { return next_work() != waiting_.end(); });
         const auto next = next_work();
         if (next == waiting_.end()) return;
         std::unique_ptr<BatchWork> work = std::move(*next);
@@ -158,12 +165,12 @@ Result<> CommitQueue::commit(Turn& turn) {
             tell(turn.work, *committed);
             return {};
         }
-        std::unique_lock lock(mutex_);
+        Lock lock(mutex_);
         in_turn_ = kInTurnAfterGivingWay;
-        changed_.wait(lock, [&] { return is_first(turn); });
+        changed_.wait(lock, [&]() TAPEDECK_REQUIRES(mutex_) { return is_first(turn); });
     }
     {
-        const std::lock_guard lock(mutex_);
+        const Lock lock(mutex_);
         if (error_ || is_lost(turn.work)) return {};
     }
     return commit_in_turn(turn, order.is_early);
@@ -180,7 +187,7 @@ Result<> CommitQueue::commit_in_turn(Turn& turn, bool may_be_ours) {
         if (failed.number == 1 && failed.error.kind != ErrorKind::conflict) {
             log_.emit(Waiting{"store", failed.error.what});
         }
-        const std::lock_guard lock(mutex_);
+        const Lock lock(mutex_);
         turn.has_failed = true;
         changed_.notify_all();
     };
@@ -232,19 +239,20 @@ bool CommitQueue::is_lost(const BatchWork& work) const {
 }
 
 CommitOrder CommitQueue::order_of(Turn& turn) {
-    const std::lock_guard lock(mutex_);
+    const Lock lock(mutex_);
     return {!is_first(turn), [this, at = &turn](CommitStep step) { return reach(*at, step); }};
 }
 
 CommitTurn CommitQueue::reach(Turn& turn, CommitStep step) {
-    std::unique_lock lock(mutex_);
+    Lock lock(mutex_);
     if (step == CommitStep::begun) {
         turn.has_begun = true;
         changed_.notify_all();
         return CommitTurn::last;
     }
-    changed_.wait_for(lock, kPatience,
-                      [&] { return is_first(turn) || first_of(turn.at()).has_failed; });
+    changed_.wait_for(lock, kPatience, [&]() TAPEDECK_REQUIRES(mutex_) {
+        return is_first(turn) || first_of(turn.at()).has_failed;
+    });
     if (!is_first(turn) || error_ || is_lost(turn.work)) return CommitTurn::missed;
     return is_followed(turn) ? CommitTurn::followed : CommitTurn::last;
 }
@@ -269,7 +277,7 @@ void CommitQueue::lose(const BatchWork& work, const LedgerElsewhere& found) {
     } else {
         log_.emit(PartitionFenced{at.topic, at.partition.value(), found.why});
     }
-    const std::lock_guard lock(mutex_);
+    const Lock lock(mutex_);
     lost_[at] = work.epoch;
     if (back > 0) {
         summary_.taken_back += back;
@@ -296,7 +304,7 @@ void CommitQueue::tell(const BatchWork& work, const Committed& committed) {
                                  committed.first_refused->reason});
     }
     {
-        const std::lock_guard lock(mutex_);
+        const Lock lock(mutex_);
         summary_.messages += work.messages;
         summary_.rows += committed.rows;
         summary_.absorbed += committed.absorbed;
@@ -308,7 +316,7 @@ void CommitQueue::tell(const BatchWork& work, const Committed& committed) {
         loaded_[advance.at] = advance.to;
     }
     if (!on_committed_) return;
-    const std::lock_guard lock(committed_mutex_);
+    const Lock lock(committed_mutex_);
     on_committed_(batch, committed);
 }
 

@@ -1,18 +1,17 @@
 #pragma once
 
-#include <condition_variable>
 #include <deque>
 #include <functional>
 #include <list>
 #include <map>
 #include <memory>
-#include <mutex>
 #include <optional>
 #include <stop_token>
 #include <string_view>
 #include <thread>
 #include <vector>
 
+#include "base/mutex.h"
 #include "events/log.h"
 #include "load/commit_once.h"
 #include "market/record.h"
@@ -102,18 +101,20 @@ private:
     };
 
     void commit_loop(std::stop_token stop);
-    Works::iterator next_work();
-    bool may_begin(const BatchWork& work) const;
+    Works::iterator next_work() TAPEDECK_REQUIRES(mutex_);
+    bool may_begin(const BatchWork& work) const TAPEDECK_REQUIRES(mutex_);
     Result<> commit(Turn& turn);
     Result<> commit_in_turn(Turn& turn, bool may_be_ours);
     CommitOrder order_of(Turn& turn);
     CommitTurn reach(Turn& turn, CommitStep step);
-    bool is_followed(const Turn& turn) const;
+    bool is_followed(const Turn& turn) const TAPEDECK_REQUIRES(mutex_);
     void stall(const Batch::Advance& advance, const std::string& what, bool is_new);
     void go_on(const Batch::Advance& advance);
-    const Turn& first_of(const TopicPartition& at) const;
-    bool is_first(const Turn& turn) const { return &first_of(turn.at()) == &turn; }
-    bool is_lost(const BatchWork& work) const;
+    const Turn& first_of(const TopicPartition& at) const TAPEDECK_REQUIRES(mutex_);
+    bool is_first(const Turn& turn) const TAPEDECK_REQUIRES(mutex_) {
+        return &first_of(turn.at()) == &turn;
+    }
+    bool is_lost(const BatchWork& work) const TAPEDECK_REQUIRES(mutex_);
     Patience patience() const { return {.stop = halted_.get_token()}; }
     void lose(const BatchWork& work, const LedgerElsewhere& found);
     void tell(const BatchWork& work, const Committed& committed);
@@ -123,18 +124,18 @@ private:
     Log& log_;
     const int give_up_after_;
     const OnCommitted on_committed_;
-    std::mutex committed_mutex_;  // held while on_committed_ is called
+    Mutex committed_mutex_;  // held while on_committed_ is called
 
-    mutable std::mutex mutex_;  // guards what follows
-    std::condition_variable_any changed_;
-    Works waiting_;
-    std::list<Turn> committing_;  // in the order of their beginning
-    int in_turn_ = 0;             // so many batches more are not begun early
-    std::map<TopicPartition, std::uint64_t> lost_;
-    std::map<TopicPartition, Offset> loaded_;
-    Works spent_;  // done with
-    std::optional<Error> error_;
-    LoadSummary summary_;
+    mutable Mutex mutex_;
+    Changed changed_;
+    Works waiting_ TAPEDECK_GUARDED_BY(mutex_);
+    std::list<Turn> committing_ TAPEDECK_GUARDED_BY(mutex_);  // in the order of their beginning
+    int in_turn_ TAPEDECK_GUARDED_BY(mutex_) = 0;  // so many batches more are not begun early
+    std::map<TopicPartition, std::uint64_t> lost_ TAPEDECK_GUARDED_BY(mutex_);
+    std::map<TopicPartition, Offset> loaded_ TAPEDECK_GUARDED_BY(mutex_);
+    Works spent_ TAPEDECK_GUARDED_BY(mutex_);  // done with
+    std::optional<Error> error_ TAPEDECK_GUARDED_BY(mutex_);
+    LoadSummary summary_ TAPEDECK_GUARDED_BY(mutex_);
 
     std::vector<BatchRows> rooms_;  // the batch-making thread's own
     std::stop_source halted_;

@@ -6,11 +6,11 @@
 #include <filesystem>
 #include <fstream>
 #include <map>
-#include <mutex>
 #include <optional>
 #include <system_error>
 #include <vector>
 
+#include "base/mutex.h"
 #include "market/carried_zones.h"
 
 namespace tapedeck {
@@ -124,9 +124,10 @@ bool is_zone_name(std::string_view name) {
 
 // The machine's own file goes before the one in the program, as it is the newer one.
 std::shared_ptr<const Zone::Changes> find_changes(const std::string& name) {
-    static std::mutex mutex;
-    static std::map<std::string, std::shared_ptr<const Zone::Changes>> known;
-    const std::lock_guard lock(mutex);
+    using Known = std::map<std::string, std::shared_ptr<const Zone::Changes>>;
+    static Mutex mutex;
+    static Known known TAPEDECK_GUARDED_BY(mutex);
+    const Lock lock(mutex);
     if (const auto found = known.find(name); found != known.end()) return found->second;
     const std::string path = "/usr/share/zoneinfo/" + name;
     std::string bytes;

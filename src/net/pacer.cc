@@ -1,6 +1,7 @@
 #include "net/pacer.h"
 
 #include "base/assert.h"
+#include "base/mutex.h"
 
 namespace tapedeck {
 namespace {
@@ -48,25 +49,25 @@ HostPace& Pacer::pace_of(std::string_view host) {
 }
 
 Pacer::Time Pacer::reserve(std::string_view host, const PaceLimit& limit, Time now) {
-    const std::lock_guard lock(mutex_);
+    const Lock lock(mutex_);
     return pace_of(host).reserve(limit, now);
 }
 
 std::optional<Pacer::Time> Pacer::reserve_until(std::string_view host, const PaceLimit& limit,
                                                 Time now, Time latest) {
-    const std::lock_guard lock(mutex_);
+    const Lock lock(mutex_);
     HostPace& pace = pace_of(host);
     if (pace.next_start(limit, now) > latest) return std::nullopt;
     return pace.reserve(limit, now);
 }
 
 void Pacer::hold(std::string_view host, Time until) {
-    const std::lock_guard lock(mutex_);
+    const Lock lock(mutex_);
     pace_of(host).hold(until);
 }
 
 Pacer::Time Pacer::held_until(std::string_view host) const {
-    const std::lock_guard lock(mutex_);
+    const Lock lock(mutex_);
     const auto found = hosts_.find(host);
     return found != hosts_.end() ? found->second.held_until() : Time::min();
 }

@@ -5,12 +5,11 @@
 #include <deque>
 #include <functional>
 #include <map>
-#include <mutex>
 #include <optional>
 #include <string>
 #include <string_view>
 
-#include "base/guarded_by.h"
+#include "base/mutex.h"
 
 namespace tapedeck {
 
@@ -74,9 +73,9 @@ public:
     Time held_until(std::string_view host) const;
 
 private:
-    HostPace& pace_of(std::string_view host);  // with mutex_ held
+    HostPace& pace_of(std::string_view host) TAPEDECK_REQUIRES(mutex_);
 
-    mutable std::mutex mutex_;
+    mutable Mutex mutex_;
     std::map<std::string, HostPace, std::less<>> hosts_ TAPEDECK_GUARDED_BY(mutex_);
 };
 

@@ -1,5 +1,6 @@
 #include "run/loading_side.h"
 
+#include "base/mutex.h"
 #include "run/ask_patiently.h"
 
 namespace tapedeck {
@@ -14,7 +15,7 @@ void LoadingSide::finish() {
 }
 
 Result<> LoadingSide::failed() {
-    const std::lock_guard lock(mutex_);
+    const Lock lock(mutex_);
     if (error_) return *error_;
     return {};
 }
@@ -30,7 +31,7 @@ void LoadingSide::load(const std::stop_token& stop) {
     });
     if (done) return;
     {
-        const std::lock_guard lock(mutex_);
+        const Lock lock(mutex_);
         error_ = done.error();
     }
     parts_.failed();

@@ -1,11 +1,10 @@
 #pragma once
 
 #include <functional>
-#include <mutex>
 #include <optional>
 #include <thread>
 
-#include "base/guarded_by.h"
+#include "base/mutex.h"
 #include "load/loader.h"
 
 namespace tapedeck {
@@ -37,7 +36,7 @@ private:
 
     Parts parts_;
     const LoaderOptions options_;
-    std::mutex mutex_;
+    Mutex mutex_;
     std::optional<Error> error_ TAPEDECK_GUARDED_BY(mutex_);
     std::jthread thread_;  // last: it ends before the rest
 };

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/mutex.h"
 #include "events/recording.h"
 #include "run/held_back.h"
 
@@ -110,7 +111,7 @@ void StoreSide::journal_grew() { bell_.ring(); }
 
 void StoreSide::coverage_changed() {
     {
-        const std::lock_guard lock(mutex_);
+        const Lock lock(mutex_);
         work_.coverage_changed = true;
     }
     bell_.ring();
@@ -118,50 +119,50 @@ void StoreSide::coverage_changed() {
 
 void StoreSide::look_up(const std::string& dag, const std::string& feed, Timestamp slot) {
     {
-        const std::lock_guard lock(mutex_);
+        const Lock lock(mutex_);
         work_.questions.push_back({dag, feed, slot});
     }
     bell_.ring();
 }
 
 void StoreSide::next_slot_is(std::optional<Timestamp> slot) {
-    const std::lock_guard lock(mutex_);
+    const Lock lock(mutex_);
     if (std::exchange(next_slot_, slot) != slot) bell_.ring();
 }
 
 void StoreSide::held_up(std::optional<HeldBack> held_up) {
-    const std::lock_guard lock(mutex_);
+    const Lock lock(mutex_);
     work_.held_up = std::move(held_up);
 }
 
 std::string StoreSide::waits_for() {
-    const std::lock_guard lock(mutex_);
+    const Lock lock(mutex_);
     return waits_for_;
 }
 
 std::optional<HeldBack> StoreSide::held_back() {
     std::optional<HeldBack> held = held_up_;
     {
-        const std::lock_guard lock(mutex_);
+        const Lock lock(mutex_);
         held = both_held(held, work_.held_up);
     }
     return parts_.waiting ? both_held(held, parts_.waiting()) : held;
 }
 
 StoreSide::News StoreSide::take_news() {
-    const std::lock_guard lock(mutex_);
+    const Lock lock(mutex_);
     News taken{news_.paused, std::exchange(news_.prices, {})};
     return taken;
 }
 
 Result<> StoreSide::failed() {
-    const std::lock_guard lock(mutex_);
+    const Lock lock(mutex_);
     if (error_) return *error_;
     return {};
 }
 
 void StoreSide::take_work(Work& work) {
-    const std::lock_guard lock(mutex_);
+    const Lock lock(mutex_);
     if (std::exchange(work_.coverage_changed, false)) coverage_.has_changed();
     std::ranges::move(work_.questions, std::back_inserter(work.questions));
     work_.questions.clear();
@@ -178,7 +179,7 @@ void StoreSide::loop() {
         take_work(work);
         if (auto done = round(work); !done) {
             {
-                const std::lock_guard lock(mutex_);
+                const Lock lock(mutex_);
                 error_ = done.error();
             }
             parts_.news();
@@ -194,7 +195,7 @@ Result<> StoreSide::round(Work& work) {
     keep_house();
     const auto now = parts_.clock.steady();
     {
-        const std::lock_guard lock(mutex_);
+        const Lock lock(mutex_);
         waits_for_ = done ? "" : done.error().what;
     }
     if (done) {
@@ -221,7 +222,7 @@ Timestamp StoreSide::next_round() {
     const Timestamp now = parts_.clock.now();
     if (away_) return now + kBetweenAsks;
     Timestamp next = coverage_.look_again_at().value_or(Timestamp::max());
-    const std::lock_guard lock(mutex_);
+    const Lock lock(mutex_);
     if (next_slot_ && *next_slot_ - kBeforeTheSlot > now) {
         next = std::min(next, *next_slot_ - kBeforeTheSlot);
     }
@@ -237,7 +238,7 @@ Result<> StoreSide::read_pauses() {
     if (!states) return states.error();
     bool changed = false;
     {
-        const std::lock_guard lock(mutex_);
+        const Lock lock(mutex_);
         for (const DagStateRow& state : *states) {
             const auto known = news_.paused.find(state.dag);
             changed = changed || known == news_.paused.end() || known->second != state.paused;
@@ -255,7 +256,7 @@ Result<> StoreSide::answer(std::vector<Question>& questions) {
         if (!found) return found.error();
         questions.pop_back();
         {
-            const std::lock_guard lock(mutex_);
+            const Lock lock(mutex_);
             news_.prices.push_back({question.dag, question.slot, *std::move(found)});
         }
         parts_.news();

@@ -3,7 +3,6 @@
 #include <atomic>
 #include <functional>
 #include <map>
-#include <mutex>
 #include <optional>
 #include <set>
 #include <string>
@@ -11,7 +10,7 @@
 #include <vector>
 
 #include "base/bell.h"
-#include "base/guarded_by.h"
+#include "base/mutex.h"
 #include "events/log.h"
 #include "load/loader.h"
 #include "run/coverage_side.h"
@@ -121,7 +120,7 @@ private:
     std::atomic<bool> house_busy_ = false;
     std::jthread house_;
 
-    std::mutex mutex_;
+    Mutex mutex_;
     Work work_ TAPEDECK_GUARDED_BY(mutex_);
     News news_ TAPEDECK_GUARDED_BY(mutex_);
     std::string waits_for_ TAPEDECK_GUARDED_BY(mutex_);

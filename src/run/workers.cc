@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/mutex.h"
 #include "events/recording.h"
 
 namespace tapedeck {
@@ -27,7 +28,7 @@ void Workers::work(const StartTask& task, const Feed& feed, const CollectJob& jo
         return_bench(std::move(bench));
     }
     {
-        const std::lock_guard lock(mutex_);
+        const Lock lock(mutex_);
         ended_.push_back(std::move(ended));
     }
     parts_.ended();
@@ -36,7 +37,7 @@ void Workers::work(const StartTask& task, const Feed& feed, const CollectJob& jo
 std::vector<Workers::Ended> Workers::take_ended() {
     std::vector<Ended> ended;
     {
-        const std::lock_guard lock(mutex_);
+        const Lock lock(mutex_);
         ended.swap(ended_);
     }
     for (const Ended& one : ended) {
@@ -64,7 +65,7 @@ void Workers::finish() {
 
 Workers::Bench Workers::take_bench() {
     {
-        const std::lock_guard lock(mutex_);
+        const Lock lock(mutex_);
         if (!benches_.empty()) {
             Bench bench = std::move(benches_.back());
             benches_.pop_back();
@@ -87,7 +88,7 @@ Workers::Bench Workers::take_bench() {
 void Workers::return_bench(Bench bench) {
     if (!bench.collector) return;
     bench.client->rest();
-    const std::lock_guard lock(mutex_);
+    const Lock lock(mutex_);
     benches_.push_back(std::move(bench));
 }
 

@@ -3,12 +3,11 @@
 #include <functional>
 #include <list>
 #include <memory>
-#include <mutex>
 #include <string>
 #include <thread>
 #include <vector>
 
-#include "base/guarded_by.h"
+#include "base/mutex.h"
 #include "collect/collector.h"
 #include "schedule/planner.h"
 
@@ -68,7 +67,7 @@ private:
     void return_bench(Bench bench);
 
     Parts parts_;
-    std::mutex mutex_;
+    Mutex mutex_;
     std::vector<Ended> ended_ TAPEDECK_GUARDED_BY(mutex_);
     std::vector<Bench> benches_ TAPEDECK_GUARDED_BY(mutex_);
     std::list<Worker> workers_;  // the schedule thread's; last: they end before the rest

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "base/mutex.h"
 #include "sqlite/sqlite_checks.h"
 
 namespace tapedeck {
@@ -101,10 +102,10 @@ Result<std::unique_ptr<Database>> open_file(const std::string& path, const Schem
 }
 
 bool WriteGate::enter(const std::optional<Patience>& patience) {
-    std::unique_lock lock(mutex_);
+    Lock lock(mutex_);
     const std::uint64_t ticket = next_ticket_++;
     const auto place = queue_.insert(queue_.end(), ticket);
-    const auto is_first = [&] { return queue_.front() == ticket; };
+    const auto is_first = [&]() TAPEDECK_REQUIRES(mutex_) { return queue_.front() == ticket; };
     if (!patience) {
         changed_.wait(lock, is_first);
         return true;
@@ -120,7 +121,7 @@ bool WriteGate::enter(const std::optional<Patience>& patience) {
 }
 
 void WriteGate::leave() {
-    const std::lock_guard lock(mutex_);
+    const Lock lock(mutex_);
     queue_.pop_front();
     changed_.notify_all();
 }

@@ -1,16 +1,15 @@
 #pragma once
 
 #include <chrono>
-#include <condition_variable>
 #include <list>
 #include <memory>
-#include <mutex>
 #include <optional>
 #include <span>
 #include <string>
 #include <string_view>
 
 #include "base/clock.h"
+#include "base/mutex.h"
 #include "base/patience.h"
 #include "sqlite/sqlite.h"
 
@@ -71,10 +70,10 @@ private:
     bool enter(const std::optional<Patience>& patience);
     void leave();
 
-    std::mutex mutex_;
-    std::condition_variable_any changed_;
-    std::list<std::uint64_t> queue_;  // guarded by mutex_: who is inside, and who waits
-    std::uint64_t next_ticket_ = 0;   // guarded by mutex_
+    Mutex mutex_;
+    Changed changed_;
+    std::list<std::uint64_t> queue_ TAPEDECK_GUARDED_BY(mutex_);  // who is inside, and who waits
+    std::uint64_t next_ticket_ TAPEDECK_GUARDED_BY(mutex_) = 0;
 };
 
 }  // namespace tapedeck

@@ -4,6 +4,7 @@
 #include <iterator>
 
 #include "base/assert.h"
+#include "base/mutex.h"
 #include "tape/tape_rules.h"
 
 namespace tapedeck {
@@ -29,11 +30,10 @@ public:
     void note_loaded(const TopicPartition&, Offset) override {}
 
 private:
-    // These four are called under the tape's mutex.
-    std::vector<TopicPartition> to_give_back() const;
-    std::vector<TopicPartition> to_take() const;
-    std::optional<Polled> take_change();
-    std::optional<TopicPartition> next_ready() const;
+    std::vector<TopicPartition> to_give_back() const TAPEDECK_REQUIRES(tape_.mutex_);
+    std::vector<TopicPartition> to_take() const TAPEDECK_REQUIRES(tape_.mutex_);
+    std::optional<Polled> take_change() TAPEDECK_REQUIRES(tape_.mutex_);
+    std::optional<TopicPartition> next_ready() const TAPEDECK_REQUIRES(tape_.mutex_);
 
     Result<> look_for_others();
     Result<Polled> read(const TopicPartition& at, std::size_t max_bytes);
@@ -50,7 +50,7 @@ Result<Polled> LocalReader::poll(std::optional<std::chrono::milliseconds> wait,
     const auto deadline =
         std::chrono::steady_clock::now() + wait.value_or(std::chrono::milliseconds(0));
     bool looked = false;
-    std::unique_lock lock(tape_.mutex_);
+    Lock lock(tape_.mutex_);
     for (;;) {
         if (auto change = take_change()) return *std::move(change);
         if (const auto at = next_ready()) {
@@ -65,7 +65,7 @@ Result<Polled> LocalReader::poll(std::optional<std::chrono::milliseconds> wait,
             lock.lock();
             continue;
         }
-        const auto news = [this] {
+        const auto news = [this]() TAPEDECK_REQUIRES(tape_.mutex_) {
             return next_ready() || !to_give_back().empty() || !to_take().empty();
         };
         if (!wait) {
@@ -108,7 +108,7 @@ std::optional<Polled> LocalReader::take_change() {
 
 // The partitions take turns, so that a long one does not hold up the others.
 std::optional<TopicPartition> LocalReader::next_ready() const {
-    const auto ready = [this](const auto& entry) {
+    const auto ready = [this](const auto& entry) TAPEDECK_REQUIRES(tape_.mutex_) {
         const auto end = tape_.ends_.find(entry.first);
         return end != tape_.ends_.end() && entry.second < end->second;
     };
@@ -166,7 +166,7 @@ Result<std::unique_ptr<TapeReader>> LocalTape::open_reader(std::vector<std::stri
     auto member = std::make_shared<Member>();
     member->group = std::move(group);
     member->topics = {topics.begin(), topics.end()};
-    const std::lock_guard lock(mutex_);
+    const Lock lock(mutex_);
     partition_counts_.insert(counts.begin(), counts.end());
     members_.push_back(member);
     share_out(member->group);
@@ -175,7 +175,7 @@ Result<std::unique_ptr<TapeReader>> LocalTape::open_reader(std::vector<std::stri
 }
 
 void LocalTape::appended(const TopicPartition& at, Offset end) {
-    const std::lock_guard lock(mutex_);
+    const Lock lock(mutex_);
     Offset& known = ends_[at];
     if (end <= known) return;
     known = end;
@@ -183,7 +183,7 @@ void LocalTape::appended(const TopicPartition& at, Offset end) {
 }
 
 void LocalTape::topic_made(const std::string& topic, int partitions) {
-    const std::lock_guard lock(mutex_);
+    const Lock lock(mutex_);
     if (!partition_counts_.emplace(topic, partitions).second) return;
     std::set<std::string> groups;
     for (const auto& member : members_) {
@@ -193,7 +193,7 @@ void LocalTape::topic_made(const std::string& topic, int partitions) {
 }
 
 void LocalTape::leave(const Member& member) {
-    const std::lock_guard lock(mutex_);
+    const Lock lock(mutex_);
     const auto erased =
         std::erase_if(members_, [&](const auto& each) { return each.get() == &member; });
     TAPEDECK_ASSERT(erased == 1);

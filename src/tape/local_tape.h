@@ -1,13 +1,12 @@
 #pragma once
 
-#include <condition_variable>
 #include <map>
 #include <memory>
-#include <mutex>
 #include <set>
 #include <string>
 #include <vector>
 
+#include "base/mutex.h"
 #include "tape/tape.h"
 
 namespace tapedeck {
@@ -51,16 +50,17 @@ private:
     };
 
     void leave(const Member& member);
-    // These two are called under mutex_. Free: no reader of the group owns it.
-    void share_out(const std::string& group);
-    bool is_free(const std::string& group, const TopicPartition& at) const;
+    // Free: no reader of the group owns it.
+    void share_out(const std::string& group) TAPEDECK_REQUIRES(mutex_);
+    bool is_free(const std::string& group, const TopicPartition& at) const
+        TAPEDECK_REQUIRES(mutex_);
 
-    std::mutex mutex_;
-    std::condition_variable_any changed_;
-    // Guarded by mutex_.
-    std::vector<std::shared_ptr<Member>> members_;  // shared: a reader and this list
-    std::map<std::string, int> partition_counts_;
-    std::map<TopicPartition, Offset> ends_;
+    Mutex mutex_;
+    Changed changed_;
+    // Shared: a reader and this list.
+    std::vector<std::shared_ptr<Member>> members_ TAPEDECK_GUARDED_BY(mutex_);
+    std::map<std::string, int> partition_counts_ TAPEDECK_GUARDED_BY(mutex_);
+    std::map<TopicPartition, Offset> ends_ TAPEDECK_GUARDED_BY(mutex_);
 };
 
 }  // namespace tapedeck

@@ -1,5 +1,6 @@
 #include "tape/memory_tape.h"
 
+#include "base/mutex.h"
 #include "tape/tape_rules.h"
 
 namespace tapedeck {
@@ -23,7 +24,7 @@ Result<std::unique_ptr<LocalTape::Cursor>> MemoryTape::open_cursor() {
 Result<> MemoryTape::ensure_topic(const std::string& topic, int partitions) {
     if (auto fault = topic_fault(topic, partitions)) return *std::move(fault);
     {
-        const std::lock_guard lock(mutex_);
+        const Lock lock(mutex_);
         const auto [entry, made] =
             topics_.try_emplace(topic, std::vector<Log>(static_cast<std::size_t>(partitions)));
         if (entry->second.size() != static_cast<std::size_t>(partitions)) {
@@ -36,7 +37,7 @@ Result<> MemoryTape::ensure_topic(const std::string& topic, int partitions) {
 }
 
 Result<std::vector<Partition>> MemoryTape::partitions(const std::string& topic) {
-    const std::lock_guard lock(mutex_);
+    const Lock lock(mutex_);
     const auto found = topics_.find(topic);
     if (found == topics_.end()) return no_topic(topic);
     std::vector<Partition> out;
@@ -51,7 +52,7 @@ Result<std::vector<Result<Position>>> MemoryTape::append(
     std::vector<Result<Position>> out;
     std::map<TopicPartition, Offset> ends;
     {
-        const std::lock_guard lock(mutex_);
+        const Lock lock(mutex_);
         for (const OutgoingMessage& message : messages) {
             const auto found = topics_.find(message.topic);
             if (found == topics_.end()) {
@@ -81,7 +82,7 @@ Result<MemoryTape::Log*> MemoryTape::find(const TopicPartition& at) {
 }
 
 Result<Extent> MemoryTape::extent(const TopicPartition& at) {
-    const std::lock_guard lock(mutex_);
+    const Lock lock(mutex_);
     const auto log = find(at);
     if (!log) return log.error();
     return Extent{Offset((*log)->earliest),
@@ -89,7 +90,7 @@ Result<Extent> MemoryTape::extent(const TopicPartition& at) {
 }
 
 Result<Offset> MemoryTape::offset_at(const TopicPartition& at, Timestamp time) {
-    const std::lock_guard lock(mutex_);
+    const Lock lock(mutex_);
     const auto log = find(at);
     if (!log) return log.error();
     std::int64_t offset = (*log)->earliest;
@@ -101,7 +102,7 @@ Result<Offset> MemoryTape::offset_at(const TopicPartition& at, Timestamp time) {
 }
 
 Result<Chunk> MemoryTape::read(const TopicPartition& at, Offset from, std::size_t max_bytes) {
-    const std::lock_guard lock(mutex_);
+    const Lock lock(mutex_);
     const auto log = find(at);
     if (!log) return log.error();
     const auto end = (*log)->earliest + static_cast<std::int64_t>((*log)->messages.size());
@@ -124,7 +125,7 @@ Result<Chunk> MemoryTape::read(const TopicPartition& at, Offset from, std::size_
 }
 
 Result<> MemoryTape::discard(const TopicPartition& at, Offset before) {
-    const std::lock_guard lock(mutex_);
+    const Lock lock(mutex_);
     const auto log = find(at);
     if (!log) return log.error();
     while ((*log)->earliest < before.value() && !(*log)->messages.empty()) {

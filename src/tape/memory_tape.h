@@ -3,10 +3,10 @@
 #include <deque>
 #include <map>
 #include <memory>
-#include <mutex>
 #include <string>
 #include <vector>
 
+#include "base/mutex.h"
 #include "tape/local_tape.h"
 
 namespace tapedeck {
@@ -42,11 +42,11 @@ private:
     };
     class MemoryCursor;
 
-    Result<Log*> find(const TopicPartition& at);  // under mutex_
+    Result<Log*> find(const TopicPartition& at) TAPEDECK_REQUIRES(mutex_);
 
     const std::string identity_;
-    std::mutex mutex_;
-    std::map<std::string, std::vector<Log>> topics_;  // guarded by mutex_
+    Mutex mutex_;
+    std::map<std::string, std::vector<Log>> topics_ TAPEDECK_GUARDED_BY(mutex_);
 };
 
 }  // namespace tapedeck

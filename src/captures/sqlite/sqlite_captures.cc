@@ -6,6 +6,7 @@
 #include <array>
 #include <limits>
 
+#include "base/mutex.h"
 #include "base/sha256.h"
 #include "captures/sqlite/capture_file.h"
 
@@ -90,7 +91,7 @@ std::unique_ptr<SqliteCaptures> SqliteCaptures::open_for_recording(
     const std::string& path, const Clock& clock, std::function<void(const Error&)> tell) {
     std::unique_ptr<SqliteCaptures> store(new SqliteCaptures(path, nullptr, clock));
     store->tell_ = std::move(tell);
-    const std::lock_guard lock(store->mutex_);
+    const Lock lock(store->mutex_);
     if (auto opened = store->open_anew(std::nullopt); !opened) store->tell_(opened.error());
     return store;
 }
@@ -145,7 +146,7 @@ Result<std::vector<std::string>> SqliteCaptures::put_all(std::span<const Capture
     std::vector<std::string> out;
     for (const CapturedAnswer& answer : answers) out.push_back(hex(sha256(answer.body)));
     if (answers.empty()) return out;
-    const std::lock_guard lock(mutex_);
+    const Lock lock(mutex_);
     if (!database_) {
         if (auto opened = open_anew(std::nullopt); !opened) return opened.error();
     }
@@ -219,7 +220,7 @@ Result<> SqliteCaptures::put_all_in_transaction(std::span<const CapturedAnswer> 
 }
 
 Result<std::optional<Capture>> SqliteCaptures::get(std::string_view sha256_hex) {
-    const std::lock_guard lock(mutex_);
+    const Lock lock(mutex_);
     if (!database_) return not_open();
     auto find = database_->prepare(
         "select url, status, headers, fetched_at, last_seen_at, bytes, body from captures"
@@ -247,7 +248,7 @@ Result<std::optional<Capture>> SqliteCaptures::get(std::string_view sha256_hex) 
 Result<std::int64_t> SqliteCaptures::look_at_some(std::int64_t after,
                                                   const std::function<bool(Timestamp)>& hashes,
                                                   std::vector<LookedAtCapture>& out) {
-    const std::lock_guard lock(mutex_);
+    const Lock lock(mutex_);
     if (!database_) return not_open();
     auto next = database_->prepare(
         "select id, sha256, url, fetched_at, body is not null, bytes from captures where id > ?1"
@@ -339,7 +340,7 @@ Result<std::int64_t> SqliteCaptures::drop_over(std::int64_t budget_bytes) {
 
 Result<std::int64_t> SqliteCaptures::drop_some(std::chrono::milliseconds retention,
                                                std::int64_t budget_bytes) {
-    const std::lock_guard lock(mutex_);
+    const Lock lock(mutex_);
     if (!database_) return not_open();
     auto transaction = Transaction::begin(*database_);
     if (!transaction) return transaction.error();
@@ -352,7 +353,7 @@ Result<std::int64_t> SqliteCaptures::drop_some(std::chrono::milliseconds retenti
 }
 
 Result<std::int64_t> SqliteCaptures::shrink_some() {
-    const std::lock_guard lock(mutex_);
+    const Lock lock(mutex_);
     if (!database_) return not_open();
     const auto done =
         database_->execute(fmt::format("pragma incremental_vacuum({})", kPagesGivenBackAtOnce));
@@ -383,7 +384,7 @@ Result<std::int64_t> SqliteCaptures::prune(std::chrono::milliseconds retention,
 }
 
 Result<> SqliteCaptures::note_left_out(Timestamp until) {
-    const std::lock_guard lock(mutex_);
+    const Lock lock(mutex_);
     if (!database_) return not_open();
     auto insert = database_->prepare("insert into left_out (until) values (?1)");
     if (!insert) return insert.error();
@@ -392,7 +393,7 @@ Result<> SqliteCaptures::note_left_out(Timestamp until) {
 }
 
 Result<std::optional<Timestamp>> SqliteCaptures::left_out_until() {
-    const std::lock_guard lock(mutex_);
+    const Lock lock(mutex_);
     if (!database_) return not_open();
     auto query = database_->prepare("select max(until) from left_out");
     if (!query) return query.error();
@@ -404,7 +405,7 @@ Result<std::optional<Timestamp>> SqliteCaptures::left_out_until() {
 }
 
 Result<CaptureSizes> SqliteCaptures::sizes() {
-    const std::lock_guard lock(mutex_);
+    const Lock lock(mutex_);
     if (!database_) return not_open();
     auto query = database_->prepare(
         "select count(*), count(body), coalesce(sum(case when body is not null then bytes end), 0),"

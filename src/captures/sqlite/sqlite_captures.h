@@ -4,7 +4,6 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
-#include <mutex>
 #include <optional>
 #include <span>
 #include <string>
@@ -13,6 +12,7 @@
 #include <vector>
 
 #include "base/clock.h"
+#include "base/mutex.h"
 #include "captures/captures.h"
 #include "sqlite/sqlite_looking.h"
 
@@ -51,31 +51,31 @@ public:
 private:
     SqliteCaptures(std::string path, std::unique_ptr<Database> database, const Clock& clock)
         : path_(std::move(path)), clock_(clock), database_(std::move(database)) {}
-    void close_file();
-    Result<> open_anew(std::optional<Error> damage);
+    void close_file() TAPEDECK_REQUIRES(mutex_);
+    Result<> open_anew(std::optional<Error> damage) TAPEDECK_REQUIRES(mutex_);
     Result<> put_aside(const Error& damage);
     Error not_open() const;
     static Result<std::unique_ptr<Database>> open_to_write(const std::string& path,
                                                            const Clock& clock);
     Result<> put_all_in_transaction(std::span<const CapturedAnswer> answers,
-                                    std::span<const std::string> digests);
+                                    std::span<const std::string> digests) TAPEDECK_REQUIRES(mutex_);
     Result<std::int64_t> look_at_some(std::int64_t after,
                                       const std::function<bool(Timestamp)>& hashes,
                                       std::vector<LookedAtCapture>& out);
-    Result<> put_one(const CapturedAnswer& answer, const std::string& sha256_hex);
-    Result<std::int64_t> drop_older(Timestamp keep_since);
-    Result<std::int64_t> drop_over(std::int64_t budget_bytes);
+    Result<> put_one(const CapturedAnswer& answer, const std::string& sha256_hex)
+        TAPEDECK_REQUIRES(mutex_);
+    Result<std::int64_t> drop_older(Timestamp keep_since) TAPEDECK_REQUIRES(mutex_);
+    Result<std::int64_t> drop_over(std::int64_t budget_bytes) TAPEDECK_REQUIRES(mutex_);
     Result<std::int64_t> drop_some(std::chrono::milliseconds retention, std::int64_t budget_bytes);
     Result<std::int64_t> shrink_some();  // the free pages that are left
-    Result<std::int64_t> used_bytes();
+    Result<std::int64_t> used_bytes() TAPEDECK_REQUIRES(mutex_);
 
     const std::string path_;
     const Clock& clock_;
     std::function<void(const Error&)> tell_;  // none: a damaged file is left where it is
-    std::mutex mutex_;
-    // Guarded by mutex_.
-    std::unique_ptr<Database> database_;  // none: it cannot be opened
-    bool was_locked_ = false;             // the last time
+    Mutex mutex_;
+    std::unique_ptr<Database> database_ TAPEDECK_GUARDED_BY(mutex_);  // none: it cannot be opened
+    bool was_locked_ TAPEDECK_GUARDED_BY(mutex_) = false;             // the last time
 };
 
 }  // namespace tapedeck

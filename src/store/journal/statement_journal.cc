@@ -2,6 +2,8 @@
 
 #include <array>
 
+#include "base/mutex.h"
+
 namespace tapedeck {
 namespace {
 
@@ -141,7 +143,7 @@ Result<std::unique_ptr<StatementJournal>> StatementJournal::open_looking(
 }
 
 Result<> StatementJournal::append(std::span<const Statement> statements) {
-    const std::lock_guard lock(mutex_);
+    const Lock lock(mutex_);
     auto transaction = Transaction::begin(*database_);
     if (!transaction) return transaction.error();
     const auto last = database_->integer("select coalesce(max(entry), 0) from journal");
@@ -172,14 +174,14 @@ Result<> StatementJournal::append(std::span<const Statement> statements) {
 }
 
 Result<bool> StatementJournal::empty() {
-    const std::lock_guard lock(mutex_);
+    const Lock lock(mutex_);
     const auto some = database_->integer("select 1 from journal limit 1");
     if (!some) return some.error();
     return !some->has_value();
 }
 
 Result<std::optional<Timestamp>> StatementJournal::oldest_since() {
-    const std::lock_guard lock(mutex_);
+    const Lock lock(mutex_);
     std::optional<Timestamp> since;
     auto query = database_->prepare("select written_at from journal order by id limit 1");
     if (!query) return query.error();
@@ -190,12 +192,12 @@ Result<std::optional<Timestamp>> StatementJournal::oldest_since() {
 }
 
 Result<std::vector<Statement>> StatementJournal::oldest(std::int64_t& entry) {
-    const std::lock_guard lock(mutex_);
+    const Lock lock(mutex_);
     return oldest_of(*database_, entry);
 }
 
 Result<> StatementJournal::forget(std::int64_t entry) {
-    const std::lock_guard lock(mutex_);
+    const Lock lock(mutex_);
     auto transaction = Transaction::begin(*database_);
     if (!transaction) return transaction.error();
     for (const char* sql :

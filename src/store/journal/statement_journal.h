@@ -1,12 +1,12 @@
 #pragma once
 
 #include <memory>
-#include <mutex>
 #include <optional>
 #include <span>
 #include <string>
 
 #include "base/clock.h"
+#include "base/mutex.h"
 #include "sqlite/sqlite_looking.h"
 #include "store/store.h"
 
@@ -47,8 +47,8 @@ private:
     Result<std::vector<Statement>> oldest(std::int64_t& entry);
     Result<> forget(std::int64_t entry);
 
-    std::mutex mutex_;
-    const std::unique_ptr<Database> database_;  // guarded by mutex_
+    Mutex mutex_;
+    const std::unique_ptr<Database> database_ TAPEDECK_POINTEE_GUARDED_BY(mutex_);
     const Clock& clock_;
 };
 

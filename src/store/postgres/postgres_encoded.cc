@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/assert.h"
+#include "base/mutex.h"
 #include "store/batch_rules.h"
 
 namespace tapedeck {
@@ -58,12 +59,12 @@ void EncodedBatch::stamp(Timestamp recorded_at) {
 }
 
 std::shared_ptr<EncodedBatch> EncodedBatchPool::take() {
-    const std::lock_guard lock(batches_->mutex);
+    const Lock lock(batches_->mutex);
     if (batches_->spare.empty()) batches_->spare.push_back(std::make_unique<EncodedBatch>());
     batches_->given.push_back(std::move(batches_->spare.back()));
     batches_->spare.pop_back();
     return {batches_->given.back().get(), [batches = batches_](EncodedBatch* done) {
-                const std::lock_guard own(batches->mutex);
+                const Lock own(batches->mutex);
                 const auto at =
                     std::ranges::find(batches->given, done, &std::unique_ptr<EncodedBatch>::get);
                 TAPEDECK_ASSERT(at != batches->given.end());
@@ -75,7 +76,7 @@ std::shared_ptr<EncodedBatch> EncodedBatchPool::take() {
 }
 
 EncodedBatch* EncodedBatchPool::find(const std::shared_ptr<const void>& prepared) const {
-    const std::lock_guard lock(batches_->mutex);
+    const Lock lock(batches_->mutex);
     const auto at = std::ranges::find_if(
         batches_->given,
         [&](const std::unique_ptr<EncodedBatch>& one) { return one.get() == prepared.get(); });

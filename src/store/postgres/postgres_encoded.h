@@ -2,10 +2,10 @@
 
 #include <cstdint>
 #include <memory>
-#include <mutex>
 #include <string_view>
 #include <vector>
 
+#include "base/mutex.h"
 #include "store/postgres/postgres_copy.h"
 #include "store/store.h"
 
@@ -53,9 +53,9 @@ public:
 
 private:
     struct Batches {
-        std::mutex mutex;
-        std::vector<std::unique_ptr<EncodedBatch>> given;  // guarded by mutex
-        std::vector<std::unique_ptr<EncodedBatch>> spare;  // guarded by mutex
+        Mutex mutex;
+        std::vector<std::unique_ptr<EncodedBatch>> given TAPEDECK_GUARDED_BY(mutex);
+        std::vector<std::unique_ptr<EncodedBatch>> spare TAPEDECK_GUARDED_BY(mutex);
     };
     const std::shared_ptr<Batches> batches_ = std::make_shared<Batches>();  // outlives the pool
 };

@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <array>
 
+#include "base/mutex.h"
 #include "store/postgres/postgres_rows.h"
 
 namespace tapedeck {
@@ -55,7 +56,7 @@ Result<std::shared_ptr<HeldLease>> HeldLease::take(const PostgresAddress& addres
     ConnectionSettings own = settings;
     own.application_name = "tapedeck lease: " + holder;
     std::shared_ptr<HeldLease> lease(new HeldLease(address, own, holder));
-    const std::lock_guard guard(lease->mutex_);
+    const Lock guard(lease->mutex_);
     if (auto locked = lease->lock(settings.stop); !locked) return locked.error();
     const std::vector<Value> values{holder, now};
     const auto counted = lease->connection_->run(
@@ -147,7 +148,7 @@ Result<> HeldLease::check_epoch() {
 }
 
 Result<> HeldLease::still_held(std::stop_token stop) {
-    const std::lock_guard guard(mutex_);
+    const Lock guard(mutex_);
     if (lost_) return *lost_;
     if (connection_ && connection_->alive()) return {};
     connection_ = nullptr;
@@ -162,7 +163,7 @@ Result<> HeldLease::still_held(std::stop_token stop) {
 // The lease's socket, as a descriptor of the caller's: whoever opens the next connection closes the
 // first. -1 where there is none now.
 int HeldLease::line() {
-    const std::lock_guard guard(mutex_);
+    const Lock guard(mutex_);
     if (!connection_) return -1;
     return ::fcntl(PQsocket(connection_->handle()), F_DUPFD_CLOEXEC, 0);
 }

@@ -1,12 +1,12 @@
 #pragma once
 
 #include <memory>
-#include <mutex>
 #include <optional>
 #include <stop_token>
 #include <string>
 #include <thread>
 
+#include "base/mutex.h"
 #include "store/postgres/postgres_connection.h"
 #include "store/store.h"
 
@@ -47,9 +47,9 @@ public:
 
 private:
     HeldLease(PostgresAddress address, ConnectionSettings settings, std::string holder);
-    Result<> lock(std::stop_token stop);
-    Result<> end_former(PostgresConnection& connection);
-    Result<> check_epoch();
+    Result<> lock(std::stop_token stop) TAPEDECK_REQUIRES(mutex_);
+    Result<> end_former(PostgresConnection& connection) TAPEDECK_REQUIRES(mutex_);
+    Result<> check_epoch() TAPEDECK_REQUIRES(mutex_);
     void keep(std::stop_token stop);
     int line();
 
@@ -57,12 +57,12 @@ private:
     const ConnectionSettings settings_;
     const std::string holder_;
     std::int64_t epoch_ = 0;  // constant once taken
-    std::mutex mutex_;
-    std::unique_ptr<PostgresConnection> connection_;  // guarded by mutex_
-    int former_ = 0;                                  // guarded by mutex_: who last had the lock
-    std::optional<Error> lost_;                       // guarded by mutex_
-    const int wake_;                                  // an eventfd: ends the keeper's waiting
-    std::jthread keeper_;                             // begins once the lease is taken
+    Mutex mutex_;
+    std::unique_ptr<PostgresConnection> connection_ TAPEDECK_GUARDED_BY(mutex_);
+    int former_ TAPEDECK_GUARDED_BY(mutex_) = 0;  // who last had the lock
+    std::optional<Error> lost_ TAPEDECK_GUARDED_BY(mutex_);
+    const int wake_;       // an eventfd: ends the keeper's waiting
+    std::jthread keeper_;  // begins once the lease is taken
 };
 
 }  // namespace tapedeck

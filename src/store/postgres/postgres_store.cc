@@ -6,9 +6,9 @@
 #include <array>
 #include <charconv>
 #include <map>
-#include <mutex>
 
 #include "base/looked_at.h"
+#include "base/mutex.h"
 #include "store/loader_name.h"
 
 #include "store/postgres/postgres_backup.h"
@@ -141,26 +141,26 @@ private:
     // A connection that writes, and who stood in its way last.
     struct Writer {
         std::string name;
-        std::mutex mutex;
-        std::unique_ptr<PostgresConnection> connection;  // guarded by mutex
-        std::string blocker;                             // guarded by mutex
+        Mutex mutex;
+        std::unique_ptr<PostgresConnection> connection TAPEDECK_GUARDED_BY(mutex);
+        std::string blocker TAPEDECK_GUARDED_BY(mutex);
     };
 
     // One of those that commit batches.
     struct Committing {
         explicit Committing(const std::string& loader) : committer(loader) {}
         Writer writer{"load", {}, {}, {}};
-        BatchCommitter committer;  // guarded by writer.mutex
+        BatchCommitter committer TAPEDECK_GUARDED_BY(writer.mutex);
     };
 
     Result<Committed> commit_by(Committing& one, const Batch& batch, const CommitOrder& order,
-                                const Patience& patience);
+                                const Patience& patience) TAPEDECK_REQUIRES(one.writer.mutex);
     ConnectionSettings settings(const std::string& purpose) const;
     ConnectionSettings settings(const std::string& purpose, const Patience& patience) const;
     Result<std::unique_ptr<PostgresConnection>> open_for_schema(bool checks_pooler = false) const;
-    Result<> make_ready(Writer& writer, const Patience& patience);
-    void end_blockers(Writer& writer);
-    Error explained(const Writer& writer, Error error) const;
+    Result<> make_ready(Writer& writer, const Patience& patience) TAPEDECK_REQUIRES(writer.mutex);
+    void end_blockers(Writer& writer) TAPEDECK_REQUIRES(writer.mutex);
+    Error explained(const Writer& writer, Error error) const TAPEDECK_REQUIRES(writer.mutex);
     void end_abandoned(const PostgresConnection& connection, Error& error) const;
     Result<std::vector<std::int64_t>> run_all(PostgresConnection& connection,
                                               std::span<const Statement> statements);
@@ -182,16 +182,17 @@ private:
     EncodedBatchPool encoded_;
     Writer transacts_{"write", {}, {}, {}};
 
-    std::mutex pool_mutex_;
-    std::vector<std::unique_ptr<PostgresConnection>> pool_;  // guarded by pool_mutex_
+    Mutex pool_mutex_;
+    std::vector<std::unique_ptr<PostgresConnection>> pool_ TAPEDECK_GUARDED_BY(pool_mutex_);
 
-    std::mutex lens_mutex_;
-    PostgresLens lens_;                   // guarded by lens_mutex_: of the tables that are left
-    std::vector<PriceTable> left_;        // guarded by lens_mutex_: those of prices
-    std::vector<std::string> pending_{};  // guarded by lens_mutex_
+    Mutex lens_mutex_;
+    PostgresLens lens_ TAPEDECK_GUARDED_BY(lens_mutex_);             // of the tables that are left
+    std::vector<PriceTable> left_ TAPEDECK_GUARDED_BY(lens_mutex_);  // those of prices
+    std::vector<std::string> pending_ TAPEDECK_GUARDED_BY(lens_mutex_){};
 
-    std::mutex lease_mutex_;
-    std::weak_ptr<HeldLease> lease_;  // guarded by lease_mutex_; owned by the Lease given out
+    Mutex lease_mutex_;
+    // Owned by the Lease given out.
+    std::weak_ptr<HeldLease> lease_ TAPEDECK_GUARDED_BY(lease_mutex_);
 };
 
 ConnectionSettings PostgresStore::Impl::settings(const std::string& purpose) const {
@@ -257,7 +258,7 @@ Result<> PostgresStore::Impl::look_at_own_tables(PostgresConnection& connection)
     }
     auto lens = PostgresLens::of_own_tables(connection);
     if (!lens) return lens.error();
-    const std::lock_guard lock(lens_mutex_);
+    const Lock lock(lens_mutex_);
     lens_ = *std::move(lens);
     if (*version > 0) pending_.push_back(older);
     return {};
@@ -282,7 +283,8 @@ Result<> PostgresStore::Impl::make_ready(Writer& writer, const Patience& patienc
     auto opened = address_.open(own);
     if (!opened) return opened.error();
     writer.connection = *std::move(opened);
-    writer.connection->watch(options_.lock_timeout, [this, &writer] { end_blockers(writer); });
+    writer.connection->watch(options_.lock_timeout, [this, &writer]() TAPEDECK_REQUIRES(
+                                                        writer.mutex) { end_blockers(writer); });
     writer.connection->be_patient(patience);
     return {};
 }
@@ -356,7 +358,7 @@ Result<std::vector<LedgerEntry>> PostgresStore::Impl::ledger(
     std::span<const TopicPartition> partitions, const Patience& patience) {
     std::vector<LedgerEntry> out;
     if (partitions.empty()) return out;
-    const std::lock_guard lock(transacts_.mutex);
+    const Lock lock(transacts_.mutex);
     if (auto ready = make_ready(transacts_, patience); !ready) return ready.error();
     PostgresConnection& connection = *transacts_.connection;
     auto known = read_ledger(connection, partitions);
@@ -392,11 +394,12 @@ void PostgresStore::Impl::prepare(Batch& batch) {
 Result<Committed> PostgresStore::Impl::commit(const Batch& batch, const CommitOrder& order,
                                               const Patience& patience) {
     for (Committing& one : commits_) {
-        const std::unique_lock lock(one.writer.mutex, std::try_to_lock);
-        if (lock.owns_lock()) return commit_by(one, batch, order, patience);
+        if (!one.writer.mutex.try_lock()) continue;
+        const Lock lock(one.writer.mutex, std::adopt_lock);
+        return commit_by(one, batch, order, patience);
     }
     Committing& first = commits_.front();
-    const std::lock_guard lock(first.writer.mutex);
+    const Lock lock(first.writer.mutex);
     return commit_by(first, batch, order, patience);
 }
 
@@ -415,7 +418,7 @@ Result<std::unique_ptr<PostgresConnection>> PostgresStore::Impl::borrow(const Pa
     for (;;) {
         std::unique_ptr<PostgresConnection> reader;
         {
-            const std::lock_guard lock(pool_mutex_);
+            const Lock lock(pool_mutex_);
             if (pool_.empty()) break;
             reader = std::move(pool_.back());
             pool_.pop_back();
@@ -430,7 +433,7 @@ Result<std::unique_ptr<PostgresConnection>> PostgresStore::Impl::borrow(const Pa
 
 void PostgresStore::Impl::give_back(std::unique_ptr<PostgresConnection> reader) {
     if (!reader->usable()) return;
-    const std::lock_guard lock(pool_mutex_);
+    const Lock lock(pool_mutex_);
     if (pool_.size() < kIdleReaders) pool_.push_back(std::move(reader));
 }
 
@@ -439,7 +442,7 @@ Result<> PostgresStore::Impl::stream(PostgresConnection& reader, const Statement
                                      const RowSink& sink) {
     PostgresLens lens;
     {
-        const std::lock_guard lock(lens_mutex_);
+        const Lock lock(lens_mutex_);
         lens = lens_;
     }
     if (lens.empty()) return stream_rows(reader, statement, sink);
@@ -451,7 +454,7 @@ Result<> PostgresStore::Impl::stream(PostgresConnection& reader, const Statement
 }
 
 Result<PostgresLens> PostgresStore::Impl::look_again(PostgresConnection& connection) {
-    const std::lock_guard lock(lens_mutex_);
+    const Lock lock(lens_mutex_);
     auto lens = PostgresLens::of_own_tables(connection);
     for (const PriceTable& table : left_) {
         if (!lens) break;
@@ -508,13 +511,13 @@ Result<std::vector<std::int64_t>> PostgresStore::Impl::transact(
     std::span<const Statement> statements, const Patience& patience) {
     std::shared_ptr<HeldLease> lease;
     {
-        const std::lock_guard lock(lease_mutex_);
+        const Lock lock(lease_mutex_);
         lease = lease_.lock();
     }
     if (lease) {
         if (auto held = lease->still_held(patience.stop); !held) return held.error();
     }
-    const std::lock_guard lock(transacts_.mutex);
+    const Lock lock(transacts_.mutex);
     if (auto ready = make_ready(transacts_, patience); !ready) return ready.error();
     PostgresConnection& connection = *transacts_.connection;
     auto done = connection.execute("begin");
@@ -538,7 +541,7 @@ Result<std::unique_ptr<Lease>> PostgresStore::Impl::acquire_lease(const std::str
     own.statement_timeout = kLeaseAnswer;
     auto held = HeldLease::take(address_, own, holder, clock_.now());
     if (!held) return held.error();
-    const std::lock_guard lock(lease_mutex_);
+    const Lock lock(lease_mutex_);
     lease_ = *held;
     return std::unique_ptr<Lease>(std::make_unique<PostgresLease>(*std::move(held)));
 }
@@ -570,7 +573,7 @@ Result<> PostgresStore::Impl::ensure_table(const PriceTable& table) {
 Result<> PostgresStore::Impl::look_at(const PriceTable& table) {
     auto reader = borrow({.stop = options_.stop});
     if (!reader) return reader.error();
-    const std::lock_guard lock(lens_mutex_);
+    const Lock lock(lens_mutex_);
     const auto found = find_table(**reader, table);
     auto done =
         found ? lens_.look_at(**reader, table, options_.original_zone) : Result<>(found.error());
@@ -583,7 +586,7 @@ Result<> PostgresStore::Impl::look_at(const PriceTable& table) {
 }
 
 std::vector<std::string> PostgresStore::Impl::pending() {
-    const std::lock_guard lock(lens_mutex_);
+    const Lock lock(lens_mutex_);
     return pending_;
 }
 

@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "base/looked_at.h"
+#include "base/mutex.h"
 #include "sqlite/sqlite_patience.h"
 #include "store/batch_rules.h"
 #include "store/journal/statement_runner.h"
@@ -69,13 +70,14 @@ public:
         }
         LookedAt reading;
         {
-            const std::lock_guard lock(store.pool_mutex_);
+            const Lock lock(store.pool_mutex_);
             if (!store.pool_.empty()) {
                 ReadingLoan loan(store, std::move(store.pool_.back()));
                 store.pool_.pop_back();
                 return loan;
             }
             reading = store.reading_;
+            reading.lens = store.lens_;
         }
         auto opened = reading.open();
         if (!opened) return opened.error();
@@ -85,7 +87,7 @@ public:
     ReadingLoan& operator=(ReadingLoan&&) = delete;
     ~ReadingLoan() {
         if (!database_) return;
-        const std::lock_guard lock(store_.pool_mutex_);
+        const Lock lock(store_.pool_mutex_);
         if (store_.pool_.size() < kIdleReaders) store_.pool_.push_back(std::move(database_));
     }
     Database& database() { return *database_; }
@@ -151,6 +153,7 @@ SqliteStore::SqliteStore(LookedAt reading, const Clock& clock, SqliteStoreOption
       gate_(std::make_shared<WriteGate>()),
       writer_(std::move(writer)),
       reading_(std::move(reading)),
+      lens_(reading_.lens),
       memory_lease_(std::make_shared<std::atomic_flag>()) {}
 
 SqliteStore::~SqliteStore() = default;
@@ -280,14 +283,14 @@ Result<std::unique_ptr<Lease>> SqliteStore::take_lease(const std::string& holder
         if (auto done = transaction->commit(); !done) return done.error();
         if (auto known = take_replaced_notes(*writer_); !known) return known.error();
     }
-    const std::lock_guard lock(lease_mutex_);
+    const Lock lock(lease_mutex_);
     lease_ = file;
     return std::unique_ptr<Lease>(std::make_unique<HeldLease>(std::move(file), gate_, writer_));
 }
 
 // Before a transaction: its holder must not go on once somebody else could take the lease.
 Result<> SqliteStore::check_lease() {
-    const std::lock_guard lock(lease_mutex_);
+    const Lock lock(lease_mutex_);
     const auto file = lease_.lock();
     return file ? file->check() : Result<>();
 }
@@ -330,9 +333,9 @@ Result<> SqliteStore::look_at_table(const PriceTable& table) {
     for (const std::string& sql : *lens) {
         if (auto done = loan->database().execute(sql); !done) return done;
     }
-    const std::lock_guard lock(pool_mutex_);
+    const Lock lock(pool_mutex_);
     pool_.clear();  // they lack it
-    std::ranges::move(*lens, std::back_inserter(reading_.lens));
+    std::ranges::move(*lens, std::back_inserter(lens_));
     return {};
 }
 

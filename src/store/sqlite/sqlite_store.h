@@ -2,11 +2,11 @@
 
 #include <atomic>
 #include <memory>
-#include <mutex>
 #include <string>
 #include <vector>
 
 #include "base/clock.h"
+#include "base/mutex.h"
 #include "sqlite/sqlite_looking.h"
 #include "sqlite/sqlite_rescue.h"
 #include "store/store.h"
@@ -95,12 +95,14 @@ private:
     // holder's name out of the database.
     const std::shared_ptr<Database> writer_;
 
-    std::mutex pool_mutex_;
-    LookedAt reading_;  // guarded by pool_mutex_ but for its path: how readers are opened
-    std::vector<std::unique_ptr<Database>> pool_;     // guarded by pool_mutex_: idle readers
+    const LookedAt reading_;  // how readers are opened, but for their lens
+    Mutex pool_mutex_;
+    std::vector<std::string> lens_ TAPEDECK_GUARDED_BY(pool_mutex_);
+    std::vector<std::unique_ptr<Database>> pool_ TAPEDECK_GUARDED_BY(pool_mutex_);  // idle readers
     std::shared_ptr<std::atomic_flag> memory_lease_;  // shared: with the lease that holds it
-    std::mutex lease_mutex_;
-    std::weak_ptr<const FileLease> lease_;  // guarded by lease_mutex_: while this store holds it
+    Mutex lease_mutex_;
+    // While this store holds it.
+    std::weak_ptr<const FileLease> lease_ TAPEDECK_GUARDED_BY(lease_mutex_);
 };
 
 }  // namespace tapedeck

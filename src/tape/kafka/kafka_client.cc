@@ -7,6 +7,7 @@
 #include <future>
 
 #include "base/assert.h"
+#include "base/mutex.h"
 #include "base/system_fault.h"
 #include "tape/tape_rules.h"
 
@@ -186,14 +187,14 @@ void KafkaClient::take_log(const rd_kafka_t* handle, int level, const char*, con
     // What follows from the complaint before it, and says less.
     if (std::string_view(text).find("brokers are down") != std::string_view::npos) return;
     auto* client = static_cast<KafkaClient*>(rd_kafka_opaque(handle));
-    const std::lock_guard lock(client->mutex_);
+    const Lock lock(client->mutex_);
     client->complaint_ = text;
 }
 
 Error KafkaClient::error(rd_kafka_resp_err_t code, std::string_view doing) const {
     std::string what = fmt::format("Kafka: {}: {}", doing, rd_kafka_err2str(code));
     if (kind_of(code) == ErrorKind::unavailable) {
-        const std::lock_guard lock(mutex_);
+        const Lock lock(mutex_);
         const bool is_login = complaint_.find("uthentication") != std::string::npos;
         if (!complaint_.empty()) {
             what += fmt::format(" ({}{})", complaint_, is_login ? hint_ : "");

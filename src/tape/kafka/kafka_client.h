@@ -4,13 +4,13 @@
 
 #include <chrono>
 #include <memory>
-#include <mutex>
 #include <string>
 #include <string_view>
 #include <thread>
 #include <utility>
 #include <vector>
 
+#include "base/mutex.h"
 #include "base/result.h"
 #include "tape/kafka/kafka_options.h"
 #include "tape/tape.h"
@@ -95,8 +95,8 @@ private:
     rd_kafka_t* handle_ = nullptr;
     const int request_timeout_ms_;
     std::string_view hint_;  // what else a refused login may mean; set before any use
-    mutable std::mutex mutex_;
-    std::string complaint_;  // guarded by mutex_
+    mutable Mutex mutex_;
+    std::string complaint_ TAPEDECK_GUARDED_BY(mutex_);
 };
 
 // The most that one batch of messages may come to once it is unpacked: librdkafka's own limit.

@@ -4,6 +4,7 @@
 
 #include <array>
 
+#include "base/mutex.h"
 #include "tape/kafka/kafka_admin.h"
 #include "tape/tape_rules.h"
 
@@ -88,22 +89,20 @@ Result<> KafkaProducer::find(const std::string& topic) {
 void KafkaProducer::append(std::span<const OutgoingMessage> messages,
                            std::span<const std::size_t> which,
                            std::vector<Result<Position>>& results) {
-    Delivery delivery;
-    delivery.waiting = which.size();
-    delivery.messages = messages;
-    delivery.results = &results;
+    Delivery delivery{{}, {}, which.size(), messages, &results};
     std::vector<Ticket> tickets;
     tickets.reserve(which.size());  // librdkafka keeps pointers to them
     for (const std::size_t index : which) {
         tickets.push_back({&delivery, index});
         if (auto fault = send(messages[index], tickets.back())) {
-            const std::lock_guard lock(delivery.mutex);
+            const Lock lock(delivery.mutex);
             results[index] = *std::move(fault);
             --delivery.waiting;
         }
     }
-    std::unique_lock lock(delivery.mutex);
-    delivery.changed.wait(lock, [&] { return delivery.waiting == 0; });
+    Lock lock(delivery.mutex);
+    delivery.changed.wait(
+        lock, [&]() TAPEDECK_REQUIRES(delivery.mutex) { return delivery.waiting == 0; });
 }
 
 // The value is not copied: it stays the caller's until the report, and append waits for that.
@@ -182,7 +181,7 @@ void KafkaProducer::report(const rd_kafka_message_t& message) {
         }
         return Position{{sent.topic, Partition(message.partition)}, Offset(message.offset)};
     }();
-    const std::lock_guard lock(delivery.mutex);
+    const Lock lock(delivery.mutex);
     (*delivery.results)[ticket.index] = std::move(result);
     // Under the lock: append may return, and end `delivery`, as soon as it is free.
     if (--delivery.waiting == 0) delivery.changed.notify_all();

@@ -1,13 +1,12 @@
 #pragma once
 
 #include <atomic>
-#include <condition_variable>
 #include <memory>
-#include <mutex>
 #include <span>
 #include <thread>
 #include <vector>
 
+#include "base/mutex.h"
 #include "tape/kafka/kafka_client.h"
 
 namespace tapedeck {
@@ -36,9 +35,9 @@ public:
 private:
     // One call of append. The reports come on the thread of reports_.
     struct Delivery {
-        std::mutex mutex;
-        std::condition_variable changed;
-        std::size_t waiting = 0;  // guarded by mutex
+        Mutex mutex;
+        Changed changed;
+        std::size_t waiting TAPEDECK_GUARDED_BY(mutex);
         std::span<const OutgoingMessage> messages;
         std::vector<Result<Position>>* results = nullptr;  // an element is written once
     };

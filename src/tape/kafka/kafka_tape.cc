@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <iterator>
 
+#include "base/mutex.h"
 #include "tape/kafka/kafka_reader.h"
 #include "tape/tape_rules.h"
 
@@ -37,7 +38,7 @@ Result<> KafkaTape::ensure_topic(const std::string& topic, int partitions) {
         }
     }
     if (**count != partitions) return other_partitions(topic, **count, partitions);
-    const std::lock_guard lock(mutex_);
+    const Lock lock(mutex_);
     known_[topic] = partitions;
     return {};
 }
@@ -53,7 +54,7 @@ Result<std::vector<Partition>> KafkaTape::partitions(const std::string& topic) {
 
 Result<bool> KafkaTape::is_known(const std::string& topic) {
     {
-        const std::lock_guard lock(mutex_);
+        const Lock lock(mutex_);
         if (known_.contains(topic)) return true;
     }
     const auto count = count_partitions(*control_, topic);
@@ -62,7 +63,7 @@ Result<bool> KafkaTape::is_known(const std::string& topic) {
         return false;
     }
     if (!*count) return false;
-    const std::lock_guard lock(mutex_);
+    const Lock lock(mutex_);
     known_[topic] = **count;
     return true;
 }
@@ -72,7 +73,7 @@ Result<std::shared_ptr<KafkaProducer>> KafkaTape::producer_for(
     std::shared_ptr<KafkaProducer> producer;
     std::vector<std::string> missing;
     {
-        const std::lock_guard lock(mutex_);
+        const Lock lock(mutex_);
         if (producer_ == nullptr || producer_->is_broken()) {
             auto opened = KafkaProducer::open(options_);
             if (!opened) return opened.error();
@@ -84,14 +85,14 @@ Result<std::shared_ptr<KafkaProducer>> KafkaTape::producer_for(
     }
     for (const std::string& topic : missing) {
         if (auto found = producer->find(topic); !found) return found.error();
-        const std::lock_guard lock(mutex_);
+        const Lock lock(mutex_);
         if (producer == producer_) found_.insert(topic);
     }
     return producer;
 }
 
 void KafkaTape::forget(const std::string& topic) {
-    const std::lock_guard lock(mutex_);
+    const Lock lock(mutex_);
     known_.erase(topic);
     found_.erase(topic);
 }
@@ -164,7 +165,7 @@ Result<Chunk> KafkaTape::read(const TopicPartition& at, Offset from, std::size_t
     if (from == held->end) return Chunk{at, from, from, {}, nullptr};
     std::unique_ptr<KafkaPeek> peek;
     {
-        const std::lock_guard lock(mutex_);
+        const Lock lock(mutex_);
         if (!idle_peeks_.empty()) {
             peek = std::move(idle_peeks_.back());
             idle_peeks_.pop_back();
@@ -177,7 +178,7 @@ Result<Chunk> KafkaTape::read(const TopicPartition& at, Offset from, std::size_t
     }
     auto chunk = peek->read(at, from, *held, max_bytes);
     constexpr std::size_t kMostIdle = 2;
-    const std::lock_guard lock(mutex_);
+    const Lock lock(mutex_);
     if (idle_peeks_.size() < kMostIdle) idle_peeks_.push_back(std::move(peek));
     return chunk;
 }

@@ -2,12 +2,12 @@
 
 #include <map>
 #include <memory>
-#include <mutex>
 #include <optional>
 #include <set>
 #include <string>
 #include <vector>
 
+#include "base/mutex.h"
 #include "tape/kafka/kafka_admin.h"
 #include "tape/kafka/kafka_options.h"
 #include "tape/kafka/kafka_peek.h"
@@ -74,12 +74,14 @@ private:
     const KafkaOptions options_;
     const std::shared_ptr<KafkaClient> control_;
 
-    std::mutex mutex_;
-    // Guarded by mutex_.
-    std::map<std::string, int> known_;         // topics seen, with their number of partitions
-    std::shared_ptr<KafkaProducer> producer_;  // shared: with the calls that are using it
-    std::set<std::string> found_;              // topics that producer_ has looked for
-    std::vector<std::unique_ptr<KafkaPeek>> idle_peeks_;
+    Mutex mutex_;
+    // Topics seen, with their number of partitions.
+    std::map<std::string, int> known_ TAPEDECK_GUARDED_BY(mutex_);
+    // Shared: with the calls that are using it.
+    std::shared_ptr<KafkaProducer> producer_ TAPEDECK_GUARDED_BY(mutex_);
+    // Topics that producer_ has looked for.
+    std::set<std::string> found_ TAPEDECK_GUARDED_BY(mutex_);
+    std::vector<std::unique_ptr<KafkaPeek>> idle_peeks_ TAPEDECK_GUARDED_BY(mutex_);
 };
 
 }  // namespace tapedeck

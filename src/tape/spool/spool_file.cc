@@ -6,6 +6,8 @@
 
 #include <array>
 
+#include "base/mutex.h"
+
 namespace tapedeck {
 namespace {
 
@@ -93,7 +95,7 @@ std::int64_t size_of(const OutgoingMessage& message) {
 
 Result<std::unique_ptr<SpoolFile>> SpoolFile::open(const std::string& path, const Clock& clock) {
     std::unique_ptr<SpoolFile> file(new SpoolFile(path, clock));
-    const std::lock_guard lock(file->mutex_);
+    const Lock lock(file->mutex_);
     if (auto there = file->is_there(); !there) return there.error();
     return file;
 }
@@ -126,6 +128,7 @@ Result<std::unique_ptr<SpoolFile>> SpoolFile::open_looking(const std::string& pa
     auto database = reading->open();
     if (!database) return in_context("opening the spool", database.error());
     std::unique_ptr<SpoolFile> file(new SpoolFile(path, clock));
+    const Lock lock(file->mutex_);
     file->database_ = *std::move(database);
     return file;
 }
@@ -149,7 +152,7 @@ Result<> SpoolFile::insert(const OutgoingMessage& message) {
 }
 
 Result<std::vector<std::int64_t>> SpoolFile::put(std::span<const OutgoingMessage> messages) {
-    const std::lock_guard lock(mutex_);
+    const Lock lock(mutex_);
     if (auto made = make(); !made) return made.error();
     auto transaction = Transaction::begin(*database_);
     if (!transaction) return transaction.error();
@@ -171,7 +174,7 @@ Result<std::vector<std::int64_t>> SpoolFile::put(std::span<const OutgoingMessage
 }
 
 Result<std::vector<SpooledMessage>> SpoolFile::first(std::size_t messages, std::size_t bytes) {
-    const std::lock_guard lock(mutex_);
+    const Lock lock(mutex_);
     const auto there = is_there();
     if (!there) return there.error();
     if (!*there) return std::vector<SpooledMessage>();
@@ -234,7 +237,7 @@ Result<> SpoolFile::settle_one(const SpoolFate& fate) {
 }
 
 Result<> SpoolFile::settle(std::span<const SpoolFate> fates) {
-    const std::lock_guard lock(mutex_);
+    const Lock lock(mutex_);
     if (fates.empty()) return {};
     if (auto made = make(); !made) return made;
     auto transaction = Transaction::begin(*database_);
@@ -246,7 +249,7 @@ Result<> SpoolFile::settle(std::span<const SpoolFate> fates) {
 }
 
 Result<std::map<std::int64_t, SpoolFate>> SpoolFile::fates(std::span<const std::int64_t> ids) {
-    const std::lock_guard lock(mutex_);
+    const Lock lock(mutex_);
     std::map<std::int64_t, SpoolFate> out;
     const auto there = is_there();
     if (!there) return there.error();
@@ -271,7 +274,7 @@ Result<std::map<std::int64_t, SpoolFate>> SpoolFile::fates(std::span<const std::
 }
 
 Result<> SpoolFile::forget_fates(std::span<const std::int64_t> ids) {
-    const std::lock_guard lock(mutex_);
+    const Lock lock(mutex_);
     const auto there = is_there();
     if (!there) return there.error();
     if (!*there) return {};
@@ -287,7 +290,7 @@ Result<> SpoolFile::forget_fates(std::span<const std::int64_t> ids) {
 }
 
 Result<SpoolSizes> SpoolFile::sizes() {
-    const std::lock_guard lock(mutex_);
+    const Lock lock(mutex_);
     const auto there = is_there();
     if (!there) return there.error();
     if (!*there) return SpoolSizes{};
@@ -304,7 +307,7 @@ Result<SpoolSizes> SpoolFile::sizes() {
 }
 
 bool SpoolFile::lock_draining() {
-    const std::lock_guard lock(mutex_);
+    const Lock lock(mutex_);
     if (lock_ >= 0) return true;
     const auto there = is_there();
     if (there && !*there) return true;  // there is nothing to drain, for anybody
@@ -319,7 +322,7 @@ bool SpoolFile::lock_draining() {
 }
 
 void SpoolFile::unlock_draining() {
-    const std::lock_guard lock(mutex_);
+    const Lock lock(mutex_);
     if (lock_ >= 0) ::close(lock_);
     lock_ = -1;
 }

@@ -3,13 +3,13 @@
 #include <cstdint>
 #include <map>
 #include <memory>
-#include <mutex>
 #include <optional>
 #include <span>
 #include <string>
 #include <vector>
 
 #include "base/clock.h"
+#include "base/mutex.h"
 #include "sqlite/sqlite_looking.h"
 #include "tape/tape.h"
 
@@ -75,16 +75,16 @@ public:
 
 private:
     SpoolFile(std::string path, const Clock& clock) : path_(std::move(path)), clock_(clock) {}
-    Result<bool> is_there();
-    Result<> make();
-    Result<> insert(const OutgoingMessage& message);
-    Result<> settle_one(const SpoolFate& fate);
+    Result<bool> is_there() TAPEDECK_REQUIRES(mutex_);
+    Result<> make() TAPEDECK_REQUIRES(mutex_);
+    Result<> insert(const OutgoingMessage& message) TAPEDECK_REQUIRES(mutex_);
+    Result<> settle_one(const SpoolFate& fate) TAPEDECK_REQUIRES(mutex_);
 
     const std::string path_;
     const Clock& clock_;
-    std::mutex mutex_;
-    std::unique_ptr<Database> database_;  // guarded by mutex_; none until there is a file
-    int lock_ = -1;                       // guarded by mutex_: of the file's neighbour .lock
+    Mutex mutex_;
+    std::unique_ptr<Database> database_ TAPEDECK_GUARDED_BY(mutex_);  // none until there is a file
+    int lock_ TAPEDECK_GUARDED_BY(mutex_) = -1;  // of the file's neighbour .lock
 };
 
 }  // namespace tapedeck

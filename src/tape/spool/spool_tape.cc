@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/mutex.h"
 #include "events/spooling.h"
 #include "market/outcome.h"
 
@@ -24,7 +25,6 @@ Result<std::unique_ptr<SpoolTape>> SpoolTape::open(std::unique_ptr<Tape> tape, c
     if (!file) return file.error();
     auto opened = std::unique_ptr<SpoolTape>(
         new SpoolTape(std::move(tape), clock, log, std::move(options), *std::move(file)));
-    opened->began_ = std::chrono::steady_clock::now();
     opened->drainer_ =
         std::jthread([spool = opened.get()](std::stop_token stop) { spool->drain_loop(stop); });
     return opened;
@@ -33,12 +33,12 @@ Result<std::unique_ptr<SpoolTape>> SpoolTape::open(std::unique_ptr<Tape> tape, c
 SpoolTape::~SpoolTape() = default;
 
 std::optional<Error> SpoolTape::away() {
-    const std::lock_guard lock(mutex_);
+    const Lock lock(mutex_);
     return away_;
 }
 
 void SpoolTape::note_away(std::optional<Error> why) {
-    const std::lock_guard lock(mutex_);
+    const Lock lock(mutex_);
     away_ = std::move(why);
 }
 
@@ -46,7 +46,7 @@ void SpoolTape::note_away(std::optional<Error> why) {
 template <class T>
 Result<T> SpoolTape::noting(Result<T> looked) {
     if (!looked && retryable(looked.error().kind)) {
-        const std::lock_guard lock(mutex_);
+        const Lock lock(mutex_);
         away_ = looked.error();
         waiting_ = true;
         changed_.notify_all();
@@ -61,7 +61,7 @@ Result<> SpoolTape::ensure_topic(const std::string& topic, int partitions) {
         if (made || !retryable(made.error().kind)) return made;
         why = made.error();
     }
-    const std::lock_guard lock(mutex_);
+    const Lock lock(mutex_);
     wanted_[topic] = partitions;
     away_ = std::move(why);
     waiting_ = true;  // the drainer makes it, and finds out when the tape is back
@@ -189,7 +189,7 @@ Result<std::vector<Result<Position>>> SpoolTape::append(std::span<const Outgoing
     }
     if (sizes && sizes->messages == 0) {
         log_.emit(Spooling{path(), why.what});
-        const std::lock_guard lock(mutex_);
+        const Lock lock(mutex_);
         began_ = std::chrono::steady_clock::now();
         drained_ = 0;
     }
@@ -233,7 +233,7 @@ void SpoolTape::spool(std::span<const OutgoingMessage> messages, std::span<const
     if (kept.size() < which.size()) {
         bool told = false;
         {
-            const std::lock_guard lock(mutex_);
+            const Lock lock(mutex_);
             told = std::exchange(told_full_, true);
         }
         if (!told) log_.emit(SpoolFull{path(), options_.budget});
@@ -252,7 +252,7 @@ void SpoolTape::spool(std::span<const OutgoingMessage> messages, std::span<const
                 Position{{std::string(kSpooled) + message.topic, Partition(0)}, Offset((*ids)[i])};
         }
     }
-    const std::lock_guard lock(mutex_);
+    const Lock lock(mutex_);
     waiting_ = true;
     changed_.notify_all();
 }
@@ -260,14 +260,14 @@ void SpoolTape::spool(std::span<const OutgoingMessage> messages, std::span<const
 Result<> SpoolTape::make_wanted_topics() {
     std::map<std::string, int> wanted;
     {
-        const std::lock_guard lock(mutex_);
+        const Lock lock(mutex_);
         wanted = wanted_;
     }
     for (const auto& [topic, partitions] : wanted) {
         auto made = tape_->ensure_topic(topic, partitions);
         if (!made && retryable(made.error().kind)) return made;
         if (!made) log_.emit(SpoolRefused{topic, "", made.error().what});
-        const std::lock_guard lock(mutex_);
+        const Lock lock(mutex_);
         wanted_.erase(topic);
     }
     return {};
@@ -323,7 +323,7 @@ Result<> SpoolTape::drain_some() {
         if (auto done = file_->forget_fates(named); !done) return done;
     }
     {
-        const std::lock_guard lock(mutex_);
+        const Lock lock(mutex_);
         drained_ += static_cast<std::int64_t>(fates.size());
     }
     if (left) return *left;
@@ -334,8 +334,8 @@ void SpoolTape::drain_loop(std::stop_token stop) {
     auto pause = options_.retry;
     while (!stop.stop_requested()) {
         {
-            std::unique_lock lock(mutex_);
-            changed_.wait(lock, stop, [this] { return waiting_; });
+            Lock lock(mutex_);
+            changed_.wait(lock, stop, [this]() TAPEDECK_REQUIRES(mutex_) { return waiting_; });
             if (stop.stop_requested()) return;
         }
         Result<> drained = Error{ErrorKind::unavailable, "another process drains the spool"};
@@ -344,7 +344,7 @@ void SpoolTape::drain_loop(std::stop_token stop) {
         if (!drained) {
             file_->unlock_draining();
             if (ours) note_away(drained.error());
-            std::unique_lock lock(mutex_);
+            Lock lock(mutex_);
             changed_.wait_for(lock, stop, pause, [] { return false; });
             pause = ours ? std::min(pause * 2, std::max(options_.longest_retry, options_.retry))
                          : options_.retry;
@@ -358,7 +358,7 @@ void SpoolTape::drain_loop(std::stop_token stop) {
         std::int64_t count = 0;
         std::chrono::milliseconds took{0};
         {
-            const std::lock_guard lock(mutex_);
+            const Lock lock(mutex_);
             // Another thread may have put a message in since.
             const auto again = file_->sizes();
             waiting_ = !again || again->messages > 0 || !wanted_.empty();

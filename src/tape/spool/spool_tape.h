@@ -1,15 +1,14 @@
 #pragma once
 
 #include <chrono>
-#include <condition_variable>
 #include <map>
 #include <memory>
-#include <mutex>
 #include <optional>
 #include <string>
 #include <thread>
 #include <vector>
 
+#include "base/mutex.h"
 #include "events/log.h"
 #include "tape/spool/spool_file.h"
 #include "tape/tape.h"
@@ -99,15 +98,16 @@ private:
     const SpoolOptions options_;
     const std::unique_ptr<SpoolFile> file_;
 
-    std::mutex mutex_;
-    std::condition_variable_any changed_;
-    // Guarded by mutex_.
-    bool waiting_ = true;                // whether there may be something to drain
-    std::optional<Error> away_;          // why the tape did not take what it was last brought
-    std::map<std::string, int> wanted_;  // topics to make
-    bool told_full_ = false;
-    std::chrono::steady_clock::time_point began_;  // of what is now spooled
-    std::int64_t drained_ = 0;
+    Mutex mutex_;
+    Changed changed_;
+    bool waiting_ TAPEDECK_GUARDED_BY(mutex_) = true;  // whether there may be something to drain
+    // Why the tape did not take what it was last brought.
+    std::optional<Error> away_ TAPEDECK_GUARDED_BY(mutex_);
+    std::map<std::string, int> wanted_ TAPEDECK_GUARDED_BY(mutex_);  // topics to make
+    bool told_full_ TAPEDECK_GUARDED_BY(mutex_) = false;
+    std::chrono::steady_clock::time_point began_ TAPEDECK_GUARDED_BY(mutex_) =
+        std::chrono::steady_clock::now();  // of what is now spooled
+    std::int64_t drained_ TAPEDECK_GUARDED_BY(mutex_) = 0;
 
     std::jthread drainer_;  // last: it ends before the rest
 };

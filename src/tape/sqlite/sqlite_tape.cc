@@ -8,6 +8,7 @@
 
 #include "base/json_writer.h"
 #include "base/looked_at.h"
+#include "base/mutex.h"
 #include "sqlite/sqlite_patience.h"
 #include "tape/tape_rules.h"
 
@@ -359,7 +360,7 @@ Result<> SqliteTape::ensure_topic(const std::string& topic, int partitions) {
 }
 
 Result<std::string> SqliteTape::identity() {
-    const std::lock_guard lock(looking_mutex_);
+    const Lock lock(looking_mutex_);
     auto query = looking_->database().prepare("select id from tape_identity");
     if (!query) return query.error();
     const auto row = query->step();
@@ -368,7 +369,7 @@ Result<std::string> SqliteTape::identity() {
 }
 
 Result<std::vector<Partition>> SqliteTape::partitions(const std::string& topic) {
-    const std::lock_guard lock(looking_mutex_);
+    const Lock lock(looking_mutex_);
     const auto count = partition_count(looking_->database(), topic);
     if (!count) return count.error();
     if (*count == 0) return no_topic(topic);
@@ -458,17 +459,17 @@ Result<std::vector<Result<Position>>> SqliteTape::append(
 }
 
 Result<Extent> SqliteTape::extent(const TopicPartition& at) {
-    const std::lock_guard lock(looking_mutex_);
+    const Lock lock(looking_mutex_);
     return looking_->extent(at);
 }
 
 Result<Offset> SqliteTape::offset_at(const TopicPartition& at, Timestamp time) {
-    const std::lock_guard lock(looking_mutex_);
+    const Lock lock(looking_mutex_);
     return looking_->offset_at(at, time);
 }
 
 Result<Chunk> SqliteTape::read(const TopicPartition& at, Offset from, std::size_t max_bytes) {
-    const std::lock_guard lock(looking_mutex_);
+    const Lock lock(looking_mutex_);
     return looking_->read(at, from, max_bytes);
 }
 

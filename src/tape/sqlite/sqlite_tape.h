@@ -2,11 +2,11 @@
 
 #include <map>
 #include <memory>
-#include <mutex>
 #include <string>
 #include <vector>
 
 #include "base/clock.h"
+#include "base/mutex.h"
 #include "sqlite/sqlite_looking.h"
 #include "sqlite/sqlite_rescue.h"
 #include "tape/local_tape.h"
@@ -70,8 +70,8 @@ private:
     const std::shared_ptr<WriteGate> gate_;
     const std::unique_ptr<Database> writer_;  // used within the gate only; none: opened to look
     std::chrono::milliseconds append_timeout_{0};  // constant once opened
-    std::mutex looking_mutex_;
-    const std::unique_ptr<SqliteCursor> looking_;  // guarded by looking_mutex_
+    Mutex looking_mutex_;
+    const std::unique_ptr<SqliteCursor> looking_ TAPEDECK_POINTEE_GUARDED_BY(looking_mutex_);
 };
 
 }  // namespace tapedeck
