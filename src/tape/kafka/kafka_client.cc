@@ -49,7 +49,7 @@ std::string_view protocol_of(const KafkaOptions& options) {
     return options.tls ? "ssl" : "plaintext";
 }
 
-void add_tls(KafkaSettings& out, const KafkaTls& tls) {
+void add_tls(KafkaProperties& out, const KafkaTls& tls) {
     if (!tls.authority_file.empty()) out.emplace_back("ssl.ca.location", tls.authority_file);
     if (!tls.certificate_file.empty()) {
         out.emplace_back("ssl.certificate.location", tls.certificate_file);
@@ -63,8 +63,8 @@ void add_tls(KafkaSettings& out, const KafkaTls& tls) {
 
 }  // namespace
 
-KafkaSettings common_settings(const KafkaOptions& options) {
-    KafkaSettings out{
+KafkaProperties common_properties(const KafkaOptions& options) {
+    KafkaProperties out{
         {"bootstrap.servers", options.brokers},
         {"client.id", options.client_id},
         {"security.protocol", std::string(protocol_of(options))},
@@ -128,14 +128,15 @@ ErrorKind kind_of(rd_kafka_resp_err_t code) {
 
 Result<std::shared_ptr<KafkaClient>> KafkaClient::open(const KafkaOptions& options,
                                                        rd_kafka_type_t type,
-                                                       const KafkaSettings& settings, int events) {
+                                                       const KafkaProperties& properties,
+                                                       int events) {
     if (options.brokers.empty()) {
         return Error{ErrorKind::rejected, "Kafka: no brokers are named"};
     }
     std::array<char, 512> fault{};
     KafkaHandle<rd_kafka_conf_t> conf(rd_kafka_conf_new());
-    KafkaSettings all = common_settings(options);
-    all.insert(all.end(), settings.begin(), settings.end());
+    KafkaProperties all = common_properties(options);
+    all.insert(all.end(), properties.begin(), properties.end());
     // A consumer whose queue is full stops asking; since 2.2, for a second, if it is not told.
     constexpr int kPausesWhenFull = 0x020200ff;
     if (type == RD_KAFKA_CONSUMER && rd_kafka_version() >= kPausesWhenFull) {

@@ -36,11 +36,11 @@ struct KafkaRelease {
 template <class T>
 using KafkaHandle = std::unique_ptr<T, KafkaRelease>;
 
-using KafkaSettings = std::vector<std::pair<std::string, std::string>>;
+using KafkaProperties = std::vector<std::pair<std::string, std::string>>;
 
-// The settings of librdkafka (its CONFIGURATION.md) that follow from the options alone: brokers,
+// The properties of librdkafka (its CONFIGURATION.md) that follow from the options alone: brokers,
 // encryption, login, timeouts. Holds the passwords.
-KafkaSettings common_settings(const KafkaOptions& options);
+KafkaProperties common_properties(const KafkaOptions& options);
 
 // What a caller can do about an error of librdkafka's. Codes that are not known count as
 // `unavailable`: trying again loses nothing.
@@ -50,11 +50,12 @@ ErrorKind kind_of(rd_kafka_resp_err_t code);
 // by itself after a failure. Any thread; shared, as messages that were fetched live inside it.
 class KafkaClient {
 public:
-    // `settings` come on top of the common ones; `events` are those that the caller polls for.
+    // `properties` come on top of the common ones; `events` are those that the caller polls for.
     // Does not wait for a connection. `rejected` names the setting that librdkafka refuses.
     static Result<std::shared_ptr<KafkaClient>> open(const KafkaOptions& options,
                                                      rd_kafka_type_t type,
-                                                     const KafkaSettings& settings, int events = 0);
+                                                     const KafkaProperties& properties,
+                                                     int events = 0);
     ~KafkaClient();
     KafkaClient(const KafkaClient&) = delete;
     KafkaClient& operator=(const KafkaClient&) = delete;

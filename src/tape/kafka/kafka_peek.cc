@@ -13,7 +13,7 @@ namespace {
 
 using std::chrono::steady_clock;
 
-KafkaSettings settings() {
+KafkaProperties peek_properties() {
     return {{"auto.offset.reset", "error"},
             // A request that still waits at the broker would hold up the next read.
             {"fetch.wait.max.ms", "5"},
@@ -54,7 +54,7 @@ private:
 }  // namespace
 
 Result<std::unique_ptr<KafkaPeek>> KafkaPeek::open(const KafkaOptions& options) {
-    auto client = KafkaClient::open(options, RD_KAFKA_CONSUMER, settings());
+    auto client = KafkaClient::open(options, RD_KAFKA_CONSUMER, peek_properties());
     if (!client) return client.error();
     return std::unique_ptr<KafkaPeek>(new KafkaPeek(*std::move(client)));
 }

@@ -25,7 +25,7 @@ std::string_view name_of_compression(KafkaCompression compression) {
     return "";
 }
 
-KafkaSettings producer_settings(const KafkaOptions& options) {
+KafkaProperties producer_properties(const KafkaOptions& options) {
     return {
         {"enable.idempotence", "true"},
         {"acks", "all"},
@@ -61,7 +61,7 @@ std::string naming(const OutgoingMessage& message) {
 }  // namespace
 
 Result<std::unique_ptr<KafkaProducer>> KafkaProducer::open(const KafkaOptions& options) {
-    auto client = KafkaClient::open(options, RD_KAFKA_PRODUCER, producer_settings(options),
+    auto client = KafkaClient::open(options, RD_KAFKA_PRODUCER, producer_properties(options),
                                     RD_KAFKA_EVENT_DR | RD_KAFKA_EVENT_ERROR);
     if (!client) return client.error();
     return std::unique_ptr<KafkaProducer>(

@@ -22,7 +22,7 @@ constexpr milliseconds kKeepAlive = kLongestSilence / 3;
 constexpr milliseconds kBetweenCommits{1'000};
 constexpr std::size_t kFetchBytes = 128 * 1024;  // of one partition in one answer, compressed
 
-KafkaSettings reader_settings(const KafkaOptions& options, const std::string& group) {
+KafkaProperties reader_properties(const KafkaOptions& options, const std::string& group) {
     return {
         {"group.id", group},
         {"partition.assignment.strategy", "cooperative-sticky"},
@@ -72,7 +72,7 @@ void Wakener::wait(milliseconds longest) const {
 Result<std::unique_ptr<KafkaReader>> KafkaReader::open(const KafkaOptions& options,
                                                        const std::vector<std::string>& topics,
                                                        const std::string& group) {
-    auto client = KafkaClient::open(options, RD_KAFKA_CONSUMER, reader_settings(options, group),
+    auto client = KafkaClient::open(options, RD_KAFKA_CONSUMER, reader_properties(options, group),
                                     RD_KAFKA_EVENT_REBALANCE | RD_KAFKA_EVENT_ERROR);
     if (!client) return client.error();
     rd_kafka_poll_set_consumer((*client)->get());
