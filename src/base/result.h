@@ -39,15 +39,11 @@ struct Done {
 template <class T = Done>
 class [[nodiscard]] Result {
 public:
-    using value_type = T;
-
     Result() requires std::is_same_v<T, Done> : state_(Done{}) {}
-    Result(T value)
-        : state_(std::in_place_index<0>, std::move(value)) {
-    }  // NOLINT(google-explicit-constructor): built from either
-    Result(Error error)
-        : state_(std::in_place_index<1>, std::move(error)) {
-    }  // NOLINT(google-explicit-constructor): built from either
+    // NOLINTNEXTLINE(google-explicit-constructor): built from either
+    Result(T value) : state_(std::in_place_index<0>, std::move(value)) {}
+    // NOLINTNEXTLINE(google-explicit-constructor): built from either
+    Result(Error error) : state_(std::in_place_index<1>, std::move(error)) {}
 
     explicit operator bool() const { return state_.index() == 0; }
     bool has_value() const { return state_.index() == 0; }
@@ -76,11 +72,6 @@ public:
     }
     T value_or(T other) const& { return has_value() ? value() : std::move(other); }
 
-    template <class F>
-    auto and_then(F&& f) && -> std::invoke_result_t<F, T&&> {
-        if (!has_value()) return error();
-        return std::forward<F>(f)(std::move(value()));
-    }
     template <class F>
     auto transform(F&& f) && -> Result<std::invoke_result_t<F, T&&>> {
         if (!has_value()) return error();

@@ -11,7 +11,6 @@ namespace tapedeck {
 template <class Tag, class Rep>
 class Strong {
 public:
-    using rep = Rep;
     constexpr Strong() = default;
     constexpr explicit Strong(Rep value) : value_(std::move(value)) {}
     constexpr const Rep& value() const { return value_; }

@@ -13,7 +13,7 @@ CONSTANT = re.compile(r"\binline\s+(?:constexpr|const)\s+[^;={(]*?\b(k\w+)\b")
 FUNCTION = re.compile(r"^[ \t]*(?:(?:virtual|static|inline|constexpr|friend|explicit|\[\[nodiscard\]\])\s+)*"
                       r"\w[\w:<>,&* ]*?[ &*>](\w+)\(", re.M)
 # Names that a library or the language calls, or that a reader of the standard expects.
-CALLED_BY_OTHERS = {"begin", "end", "fields", "and_then", "rep"}
+CALLED_BY_OTHERS = {"begin", "end", "fields"}
 # What only tests make: a seam's memory kind with a clock of their own, the demo's other address.
 OF_TESTS = {"src/net/memory_http_client.h": {"advancing"}, "src/demo/demo_sources.h": {"demo_url"}}
 # What is declared for programs that are not compiled with ours.
