@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <utility>
 
 #include "config/nearest.h"
 #include "config/values.h"
@@ -16,7 +17,9 @@ Result<std::vector<std::string>> edited(std::vector<std::string> list, const Ins
     const auto find = [&](const std::string& name) {
         return std::find(list.begin(), list.end(), name);
     };
-    const auto refuse = [&](std::string what) { return Error{ErrorKind::rejected, what}; };
+    const auto refuse = [](std::string what) {
+        return Error{ErrorKind::rejected, std::move(what)};
+    };
     if (edit.action == InstrumentEdit::Action::add) {
         if (find(edit.instrument) != list.end()) {
             return refuse(fmt::format("feed {} has {} already", edit.feed, edit.instrument));

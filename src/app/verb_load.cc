@@ -67,6 +67,25 @@ Result<LoadSummary> load(Assembly& assembly, const LoaderOptions& loading, std::
     return loader.run(stop, until_end);
 }
 
+void show_summary(const LoadSummary& summary) {
+    print(fmt::format("{} rows of {} messages in {} batches; {} dead letters, {} duplicates\n",
+                      summary.rows, summary.messages, summary.batches, summary.dead_letters,
+                      summary.duplicates));
+    if (summary.dead_letters > 0) print("`tapedeck dead-letters list` shows them, and why\n");
+    if (summary.taken_back > 0) {
+        print(
+            fmt::format("the database lost commits: the ledger went back by {} messages, "
+                        "which are loaded, and counted, again\n",
+                        summary.taken_back));
+    }
+    if (summary.gaps > 0) {
+        print(
+            fmt::format("{} messages were gone from the tape before they were loaded: "
+                        "`tapedeck gaps` shows the prices that this cost\n",
+                        summary.gaps));
+    }
+}
+
 }  // namespace
 
 Exit verb_load(const Globals& globals, const LoadVerbOptions& options) {
@@ -124,22 +143,7 @@ Exit verb_load(const Globals& globals, const LoadVerbOptions& options) {
     if (globals.json) {
         print(json_of_summary(*summary));
     } else {
-        print(fmt::format("{} rows of {} messages in {} batches; {} dead letters, {} duplicates\n",
-                          summary->rows, summary->messages, summary->batches, summary->dead_letters,
-                          summary->duplicates));
-        if (summary->dead_letters > 0) print("`tapedeck dead-letters list` shows them, and why\n");
-        if (summary->taken_back > 0) {
-            print(
-                fmt::format("the database lost commits: the ledger went back by {} messages, "
-                            "which are loaded, and counted, again\n",
-                            summary->taken_back));
-        }
-        if (summary->gaps > 0) {
-            print(
-                fmt::format("{} messages were gone from the tape before they were loaded: "
-                            "`tapedeck gaps` shows the prices that this cost\n",
-                            summary->gaps));
-        }
+        show_summary(*summary);
     }
     if (summary->refused > 0) return Exit::failed;
     return summary->gaps > 0 ? Exit::found : Exit::fine;

@@ -113,7 +113,7 @@ bool AwsClient::take_time_of(const Answer& answer) {
     return changed;
 }
 
-Result<Answer> AwsClient::ask(AwsCall call, bool absence_is_an_answer) {
+Result<Answer> AwsClient::ask(const AwsCall& call, bool absence_is_an_answer) {
     bool told_time = false;
     for (int tries = 1;; ++tries) {
         auto request = signed_request(call);
@@ -142,7 +142,7 @@ Result<Answer> AwsClient::ask(AwsCall call, bool absence_is_an_answer) {
     }
 }
 
-Result<Answer> AwsClient::call(AwsCall call) { return ask(std::move(call), false); }
-Result<Answer> AwsClient::look(AwsCall call) { return ask(std::move(call), true); }
+Result<Answer> AwsClient::call(const AwsCall& call) { return ask(call, false); }
+Result<Answer> AwsClient::look(const AwsCall& call) { return ask(call, true); }
 
 }  // namespace tapedeck

@@ -46,9 +46,9 @@ public:
     static Result<AwsClient> make(Parts parts, AwsOptions options);
 
     // The answer, below 300. Errors: `explained` of what AWS said.
-    Result<Answer> call(AwsCall call);
+    Result<Answer> call(const AwsCall& call);
     // The same, where an answer of 304, 404 or 412 is one too.
-    Result<Answer> look(AwsCall call);
+    Result<Answer> look(const AwsCall& call);
 
     // Where a service is asked: "https://s3.eu-west-1.amazonaws.com". `rejected` without a region.
     Result<std::string> endpoint(const std::string& service) const;
@@ -64,7 +64,7 @@ public:
 private:
     AwsClient(Parts parts, AwsOptions options, std::string region);
     std::string overridden(const std::string& service) const;
-    Result<Answer> ask(AwsCall call, bool absence_is_an_answer);
+    Result<Answer> ask(const AwsCall& call, bool absence_is_an_answer);
     Result<Request> signed_request(const AwsCall& call);
     Answer exchange(Request request);
     bool take_time_of(const Answer& answer);

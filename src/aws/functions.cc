@@ -94,7 +94,7 @@ Result<FunctionAnswer> AwsFunctions::invoke(const std::string& name, const std::
     if (waits) call.request.headers.push_back({"X-Amz-Log-Type", Secret("Tail")});
     call.request.body = payload;
     call.request.timeout = timeout;
-    auto answer = client_.call(std::move(call));
+    auto answer = client_.call(call);
     if (!answer) return answer.error();
     FunctionAnswer said;
     said.status = answer->status;
@@ -140,7 +140,7 @@ Result<> AwsFunctions::update(const FunctionSpec& spec) {
     AwsCall call =
         call_of(Method::put, function_path(spec.name) + "/code", "changing code of " + spec.name);
     call.request.body = std::move(code);
-    if (const auto answer = client_.call(std::move(call)); !answer) return answer.error();
+    if (const auto answer = client_.call(call); !answer) return answer.error();
     if (auto ready = wait_until_ready(spec.name); !ready) return ready;
     std::string configuration;
     JsonWriter settings(configuration);
@@ -150,7 +150,7 @@ Result<> AwsFunctions::update(const FunctionSpec& spec) {
     AwsCall change = call_of(Method::put, function_path(spec.name) + "/configuration",
                              "configuring " + spec.name);
     change.request.body = std::move(configuration);
-    const auto answer = client_.call(std::move(change));
+    const auto answer = client_.call(change);
     return answer ? Result<>() : answer.error();
 }
 
@@ -206,7 +206,7 @@ Result<Answer> AwsFunctions::query(const std::string& service,
     call.request.repeatable = true;  // each of them sets or asks
     call.request.headers.push_back({"Content-Type", Secret("application/x-www-form-urlencoded")});
     call.request.body = query_text({values.begin(), values.end()});
-    return absence_is_an_answer ? client_.look(std::move(call)) : client_.call(std::move(call));
+    return absence_is_an_answer ? client_.look(call) : client_.call(call);
 }
 
 Result<std::string> AwsFunctions::ensure_role(const std::string& name, const std::string& policy) {

@@ -106,12 +106,11 @@ Result<AwsCall> S3::call_of(const S3Place& place, Method method, const std::stri
     return call;
 }
 
-Result<XmlElement> S3::ask(AwsCall call) {
-    const std::string doing = call.doing;
-    const auto answer = client_.call(std::move(call));
+Result<XmlElement> S3::ask(const AwsCall& call) {
+    const auto answer = client_.call(call);
     if (!answer) return answer.error();
     auto xml = parse_xml(answer->body);
-    if (!xml) return in_context(doing + ": the answer", xml.error());
+    if (!xml) return in_context(call.doing + ": the answer", xml.error());
     return xml;
 }
 
@@ -120,13 +119,13 @@ Result<XmlElement> S3::page_of(const S3Place& place, QueryValues values, const s
     if (!call) return call.error();
     call->query = query_text(std::move(values));
     call->request.max_bytes = kListBytes;
-    return ask(*std::move(call));
+    return ask(*call);
 }
 
 Result<std::optional<S3Object>> S3::head(const S3Place& place) {
     auto call = call_of(place, Method::head, "looking at " + to_string(place));
     if (!call) return call.error();
-    const auto answer = client_.look(*std::move(call));
+    const auto answer = client_.look(*call);
     if (!answer) return answer.error();
     if (answer->status == 404) return std::optional<S3Object>();
     return std::optional(object_of(place, *answer, client_.clock().now()));
@@ -140,7 +139,7 @@ Result<std::string> S3::get_range(const S3Place& place, std::int64_t from, std::
     add(call->request, "If-Match", etag);
     call->request.max_bytes = to - from;
     call->request.timeout = kPartTime;
-    auto answer = client_.look(*std::move(call));
+    auto answer = client_.look(*call);
     if (!answer) return answer.error();
     if (answer->status != 206 && answer->status != 200) {
         return Error{ErrorKind::conflict,
@@ -163,7 +162,7 @@ Result<> S3::put_file(const S3Place& place, const FilePart& file, const Sha256& 
     call->request.timeout = kPartTime;
     call->payload_hash = hex(digest);
     add_headers(call->request, headers);
-    const auto answer = client_.call(*std::move(call));
+    const auto answer = client_.call(*call);
     return answer ? Result<>() : answer.error();
 }
 
@@ -174,7 +173,7 @@ Result<std::string> S3::begin_multipart(const S3Place& place, const S3Headers& h
     call->query = "uploads=";
     add_headers(call->request, headers);
     add(call->request, "x-amz-checksum-algorithm", "SHA256");
-    const auto xml = ask(*std::move(call));
+    const auto xml = ask(*call);
     if (!xml) return xml.error();
     std::string id = xml->value("UploadId");
     if (id.empty()) return Error{ErrorKind::malformed, doing + ": the answer names no upload"};
@@ -191,7 +190,7 @@ Result<S3::Part> S3::put_part(const S3Place& place, const std::string& upload, i
     call->request.file = file;
     call->request.timeout = kPartTime;
     call->payload_hash = hex(digest);
-    const auto answer = client_.call(*std::move(call));
+    const auto answer = client_.call(*call);
     if (!answer) return answer.error();
     return Part{number, std::string(answer->header("etag")), base64(digest), file.size};
 }
@@ -215,7 +214,7 @@ Result<> S3::end_multipart(const S3Place& place, const std::string& upload,
     body += "</CompleteMultipartUpload>";
     add(call->request, "Content-Type", "application/xml");
     call->request.timeout = kPartTime;
-    const auto xml = ask(*std::move(call));
+    const auto xml = ask(*call);
     if (!xml) return xml.error();
     // It may answer 200 and then, in the body, that it failed.
     if (xml->find("Error") == nullptr) return {};

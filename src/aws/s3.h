@@ -91,7 +91,7 @@ public:
 private:
     Result<AwsCall> call_of(const S3Place& place, Method method, const std::string& doing) const;
     // The answer's XML.
-    Result<XmlElement> ask(AwsCall call);
+    Result<XmlElement> ask(const AwsCall& call);
     // One page of a list.
     Result<XmlElement> page_of(const S3Place& place, QueryValues values, const std::string& doing);
 

@@ -18,9 +18,9 @@ public:
     using Find = std::function<Result<Secret>(const std::string& name)>;
 
     template <class F>
+    // NOLINTNEXTLINE(google-explicit-constructor): a function is one
     requires std::convertible_to<F, Find> SecretLookup(
-        F find,  // NOLINT(google-explicit-constructor): a function is one
-        std::shared_ptr<Redactor> redactor = std::make_shared<Redactor>())
+        F find, std::shared_ptr<Redactor> redactor = std::make_shared<Redactor>())
         : find_(std::move(find)), redactor_(std::move(redactor)) {}
 
     Result<Secret> operator()(const std::string& name) const {

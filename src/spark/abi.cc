@@ -193,7 +193,7 @@ std::int32_t tapedeck_load_array(tapedeck_session* session, const char* topic,
 }
 
 void tapedeck_close(tapedeck_session* session) {
-    delete session;  // NOLINT(cppcoreguidelines-owning-memory): given out by tapedeck_open
+    delete session;  // given out by tapedeck_open
 }
 
 void tapedeck_free(char* text) { delete[] text; }

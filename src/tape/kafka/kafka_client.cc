@@ -160,7 +160,7 @@ Result<std::shared_ptr<KafkaClient>> KafkaClient::open(const KafkaOptions& optio
     if (client->handle_ == nullptr) {
         return Error{ErrorKind::rejected, fmt::format("Kafka: {}", fault.data())};
     }
-    conf.release();  // it went over to the handle
+    static_cast<void>(conf.release());  // it went over to the handle
     return client;
 }
 
