@@ -60,11 +60,15 @@ def start_moto():
     return url, keys
 
 
+def surroundings(url, keys):
+    return {"PATH": os.environ["PATH"], "HOME": str(FOLDER), "AWS_REGION": REGION, "AWS_ENDPOINT_URL": url,
+            "AWS_ACCESS_KEY_ID": keys[0], "AWS_SECRET_ACCESS_KEY": keys[1], "AWS_EC2_METADATA_DISABLED": "true",
+            **{name: os.environ[name] for name in ("ASAN_OPTIONS", "LD_LIBRARY_PATH") if name in os.environ}}
+
+
 def tapedeck(url, keys, *words, expected=0, also=None):
-    done = subprocess.run([PROGRAM, *words], capture_output=True, text=True, cwd=FOLDER, env={
-        "PATH": os.environ["PATH"], "HOME": str(FOLDER), "AWS_REGION": REGION, "AWS_ENDPOINT_URL": url,
-        "AWS_ACCESS_KEY_ID": keys[0], "AWS_SECRET_ACCESS_KEY": keys[1], "AWS_EC2_METADATA_DISABLED": "true",
-        **(also or {}), **{name: os.environ[name] for name in ("ASAN_OPTIONS", "LD_LIBRARY_PATH") if name in os.environ}})
+    done = subprocess.run([PROGRAM, *words], capture_output=True, text=True, cwd=FOLDER,
+                          env={**surroundings(url, keys), **(also or {})})
     assert done.returncode == expected, (words, done.returncode, done.stdout, done.stderr)
     # MiniStack's own is a word that may stand anywhere.
     assert keys[1] == "test" or keys[1] not in done.stdout + done.stderr, "a secret is shown"
