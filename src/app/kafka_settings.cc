@@ -19,7 +19,7 @@ std::string process_name() {
 }
 
 Result<KafkaOptions> kafka_options(const Settings& settings) {
-    const KafkaSettings& kafka = settings.tape.kafka;
+    const KafkaTapeSettings& kafka = settings.tape.kafka;
     KafkaOptions options;
     options.brokers = to_string(std::get<KafkaUrl>(settings.tape.url.target).brokers);
     options.client_id = "tapedeck " + process_name();

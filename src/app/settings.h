@@ -35,7 +35,7 @@ namespace tapedeck {
 
 // [tape]: what is of every tape, and what each of its kinds has declared.
 struct TapeSettings : TapePlace {
-    KafkaSettings kafka;
+    KafkaTapeSettings kafka;
     SpoolSettings spool;
     std::string deployment;  // for collectors without a store
     friend bool operator==(const TapeSettings&, const TapeSettings&) = default;

@@ -56,7 +56,8 @@ private:
         out_.push_back(std::move(doc));
     }
     template <class Owner, class Sub, class Fields>
-    void add(const Owner& defaults, const Part<Owner, Sub, Fields>& row, const std::string& table) {
+    void add(const Owner& defaults, const TablePart<Owner, Sub, Fields>& row,
+             const std::string& table) {
         describe(defaults.*row.member, *row.fields, table);
     }
     template <class Owner, class Sub, class Fields>
@@ -100,7 +101,7 @@ private:
         out_.push_back({path_, std::string(row.key), std::move(toml)});
     }
     template <class Owner, class Sub, class Fields>
-    void add(const Owner& owner, const Part<Owner, Sub, Fields>& row) {
+    void add(const Owner& owner, const TablePart<Owner, Sub, Fields>& row) {
         list(owner.*row.member, *row.fields);
     }
     template <class Owner, class Sub, class Fields>

@@ -111,14 +111,14 @@ constexpr Field<Owner, Value> field(std::string_view key, Value Owner::*member,
 
 // The keys of another component that stand in the same table.
 template <class Owner, class Sub, class Fields>
-struct Part {
+struct TablePart {
     Sub Owner::*member;
     const Fields* fields;
 };
 
 template <class Owner, class Sub, class... Rows>
-constexpr Part<Owner, Sub, std::tuple<Rows...>> part(Sub Owner::*member,
-                                                     const std::tuple<Rows...>& fields) {
+constexpr TablePart<Owner, Sub, std::tuple<Rows...>> part(Sub Owner::*member,
+                                                          const std::tuple<Rows...>& fields) {
     return {member, &fields};
 }
 

@@ -82,12 +82,12 @@ private:
         keys.emplace_back(row.key);
     }
     template <class Owner, class Sub, class Fields>
-    static void add_keys(const Part<Owner, Sub, Fields>& row, std::vector<std::string>& keys) {
+    static void add_keys(const TablePart<Owner, Sub, Fields>& row, std::vector<std::string>& keys) {
         for (std::string& key : keys_of(*row.fields)) keys.push_back(std::move(key));
     }
 
     template <class Owner, class Sub, class Fields>
-    bool take(const TomlMember& member, Owner& out, const Part<Owner, Sub, Fields>& row) {
+    bool take(const TomlMember& member, Owner& out, const TablePart<Owner, Sub, Fields>& row) {
         return std::apply(
             [&](const auto&... its) { return (take(member, out.*row.member, its) || ...); },
             *row.fields);
@@ -209,7 +209,7 @@ private:
         if (row.is_needed) need(std::string(row.key));
     }
     template <class Owner, class Sub, class Fields>
-    void look(const Owner& owner, const Part<Owner, Sub, Fields>& row) {
+    void look(const Owner& owner, const TablePart<Owner, Sub, Fields>& row) {
         find(owner.*row.member, *row.fields);
     }
     template <class Owner, class Sub, class Fields>

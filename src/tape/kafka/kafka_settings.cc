@@ -2,7 +2,7 @@
 
 namespace tapedeck {
 
-std::vector<OptionFault> option_faults(const KafkaSettings& settings) {
+std::vector<OptionFault> option_faults(const KafkaTapeSettings& settings) {
     std::vector<OptionFault> faults;
     if (settings.user.empty() && !settings.secret.empty()) {
         faults.push_back({"secret", "secret is the password of a user, and there is none"});
