@@ -130,6 +130,15 @@ def ranges_of(checkpoint, starts):
     return {at: (begin.get(at, 0), until) for at, until in offsets_in(log / str(batches[-1])).items()}
 
 
+def silent_ranges(ranges, places):
+    """Of a micro-batch, the ranges in which there was no message. `places`: what each task has loaded, None
+    for one that saw nothing. Never more of them than such tasks: what a task has loaded and could not tell
+    must not be passed over."""
+    told = {at for at in places if at}
+    silent = {at: span for at, span in ranges.items() if at not in told and span[0] < span[1]}
+    return silent if len(silent) <= len(places) - len(told) else {}
+
+
 def make_source(configuration, checkpoint, starts, archive):
     """The sink as Spark knows it. What it needs goes with the class to every process, never through the
     options of the query, which Spark's pages show."""
@@ -172,8 +181,7 @@ def make_source(configuration, checkpoint, starts, archive):
             """Makes no row visible, as it may run twice or never: what is loaded the ledger knows. Passes
             over ranges in which no task saw a message, so that the next batch finds the ledger at its
             beginning; where the ledger is there already, that does nothing."""
-            told = {message.at for message in messages if message is not None and message.at}
-            silent = {at: span for at, span in self.ranges.items() if at not in told and span[0] < span[1]}
+            silent = silent_ranges(self.ranges, [message.at for message in messages if message is not None])
             counts = [message.counts for message in messages if message is not None and message.at]
             if silent:
                 if archive not in sys.path:
@@ -222,9 +230,7 @@ class Loading:
             # The ledger first: another loader may be at work, and be past what the broker says before.
             places = [{"topic": topic, "partition": number} for topic, number in self.broker.partitions(self.topics)]
             known = {(one["topic"], one["partition"]): one["ledger"] for one in session.ledger(places)["partitions"]}
-            facts = self.broker.facts(self.topics, starts_of(self.options.starts))
-            for row in facts["partitions"]:
-                row["ledger"] = known.get((row["topic"], row["partition"]), 0)
+            facts = self.broker.facts(self.topics, starts_of(self.options.starts), known)
             facts["from"] = self.options.starts
             begun = session.begin(facts)
         finally:

@@ -6,13 +6,18 @@ export ZIG_LOCAL_CACHE_DIR ?= $(WORK)/zig-cache
 SYSTEM := /usr/include
 MULTIARCH := /usr/lib/x86_64-linux-gnu
 
-# What src/spark/ sees, and of the large folders the files that it needs; the linker drops the rest.
-FOLDERS := base events tape store store/postgres load spark
-SOURCES := $(filter-out %_test.cc,$(foreach folder,$(FOLDERS),$(wildcard $(ROOT)/src/$(folder)/*.cc))) \
-    $(addprefix $(ROOT)/src/config/,nearest.cc urls.cc) \
-    $(addprefix $(ROOT)/src/market/,$(addsuffix .cc,instrument_name json_scanner outcome price_table price_text \
-        reason record sql_words))
-OBJECTS := $(patsubst $(ROOT)/src/%.cc,$(WORK)/objects/%.o,$(wildcard $(SOURCES))) $(WORK)/objects/simdjson.o
+# What src/spark/ sees, and of the large folders the files that it needs; the linker drops the rest. A folder's
+# sources compile together, as everywhere (ARCHITECTURE.md, decisions).
+FOLDERS := base market config events tape store store/postgres load spark
+market := instrument_name json_scanner outcome price_table price_text reason record sql_words
+config := nearest urls
+sources_of = $(if $($(1)),$(patsubst %,$(ROOT)/src/$(1)/%.cc,$($(1))),$(filter-out %_test.cc,$(wildcard $(ROOT)/src/$(1)/*.cc)))
+HASH := \#
+unit_of = $(WORK)/units/$(subst /,_,$(1)).cc
+write_unit = $(shell mkdir -p $(WORK)/units; printf '$(HASH)include "%s"\n' $(call sources_of,$(1)) >$(WORK)/units/new; \
+    cmp -s $(WORK)/units/new $(call unit_of,$(1)) || mv $(WORK)/units/new $(call unit_of,$(1)))
+$(foreach folder,$(FOLDERS),$(call write_unit,$(folder)))
+OBJECTS := $(foreach folder,$(FOLDERS),$(WORK)/objects/$(subst /,_,$(folder)).o) $(WORK)/objects/simdjson.o
 PQ := $(WORK)/postgresql/src
 LIBRARIES := $(PQ)/interfaces/libpq/libpq.a $(PQ)/common/libpgcommon_shlib.a $(PQ)/port/libpgport_shlib.a \
     $(addprefix $(WORK)/lib/,libssl.a libcrypto.a libzstd.a)
@@ -32,7 +37,7 @@ $(WORK)/include/.ready:
 	cp $(addprefix $(MULTIARCH)/,libssl.a libcrypto.a libzstd.a) $(WORK)/lib/
 	touch $@
 
-$(WORK)/objects/%.o: $(ROOT)/src/%.cc | $(WORK)/include/.ready $(PQ)/include/pg_config.h
+$(WORK)/objects/%.o: $(WORK)/units/%.cc | $(WORK)/include/.ready $(PQ)/include/pg_config.h
 	@mkdir -p $(dir $@)
 	$(ZIG) c++ -target $(TARGET) $(FLAGS) -MMD -MP -c $< -o $@
 

@@ -27,8 +27,17 @@ flock 9
         sed -n 's/^deb \(.*debian.*\)/deb-src \1/p' >"$work/apt/debian.list"
     apt-get "${apt[@]}" update >&2
     rm -rf "$work/postgresql" "$work/simdjson"
+    # The newest version that a mirror still has: what a security update replaced is gone before its index is.
+    fetch() (
+        cd "$work/apt"
+        for version in $(apt-cache "${apt[@]:1}" showsrc --only-source "$1" | sed -n 's/^Version: //p' | sort -rVu); do
+            apt-get "${apt[@]}" source --download-only "$1=$version" >&2 && return
+        done
+        say "no version of $1's source can be fetched"
+        return 1
+    )
     for name in postgresql-15 simdjson; do
-        (cd "$work/apt" && apt-get "${apt[@]}" source --download-only "$name" >&2)
+        fetch "$name"
         mkdir -p "$work/${name%-15}"
         tar -C "$work/${name%-15}" --strip-components=1 -xf "$work/apt/${name}"_*.orig.tar.*
     done

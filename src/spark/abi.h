@@ -72,12 +72,14 @@ TAPEDECK_API int32_t tapedeck_open(const char* configuration, struct tapedeck_se
    loading begins, and writes down what the broker has no longer. `facts`, unknown keys refused:
      {"partitions": [{"topic": "coin_topic", "partition": 0, "earliest": 0, "end": 120,
                       "ledger": 90,        as tapedeck_ledger gave it before the broker was asked
+                      "last": {"offset": 88, "sha256": "…"},   of the value of the last message
+                                           before that ledger, where one was looked for and found
                       "at_time": 17}],     where the time of "from" is, where one was given
       "from": ["coin_topic=2026-11-24T14:15:00Z", "start", "end"]}   as `tapedeck load --from`
    `answer`: {"partitions": [{"topic": …, "partition": 0, "ledger": 100, "start": 99}], "gaps": n}.
-   Reading is to begin at `start`, before the ledger, so that tapedeck_load can compare the last
-   message that was loaded. TAPEDECK_REJECTED where a topic was made anew, or a person has to
-   choose. */
+   Reading is to begin at `start`: at the ledger where `last` was given and is what was loaded last,
+   else before it, so that tapedeck_load can compare. TAPEDECK_REJECTED where a topic was made anew,
+   or a person has to choose. */
 TAPEDECK_API int32_t tapedeck_begin(struct tapedeck_session* session, const char* facts,
                                     char** answer, char** message);
 

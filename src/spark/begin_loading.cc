@@ -14,6 +14,14 @@ constexpr int kTries = 5;  // others may load meanwhile
 // Offsets before the ledger: right before it there may be marks of transactions.
 constexpr std::int64_t kReach = 64;
 
+// What was loaded last, held against the message that the tape has there.
+Result<bool> is_compared(const LedgerEntry& entry, const TapeFacts::Partition& told) {
+    if (!told.last || told.ledger != entry.next || !entry.last_digest) return false;
+    if (told.last->digest == *entry.last_digest) return true;
+    return Error{ErrorKind::rejected,
+                 other_message_at(entry.at, told.last->offset, *entry.last_digest)};
+}
+
 // Moves the ledger over what is gone; false where somebody else has moved it.
 Result<bool> write_gap(Store& store, Log& log, const TapeLabel& label, const TapeGap& gap) {
     Batch batch;
@@ -63,7 +71,9 @@ Result<Begun> begin_loading(Store& store, Clock& clock, Log& log, const RangeOpt
                 is_beaten = is_beaten || !*written;
                 if (*written) begun.gaps += resume.gap->to.value() - resume.gap->from.value();
             }
-            const Offset before(resume.from.value() - kReach);
+            const auto compared = is_compared(entry, told);
+            if (!compared) return compared.error();
+            const Offset before(resume.from.value() - (*compared ? 0 : kReach));
             begun.partitions.push_back({entry.at, resume.from, std::max(extent.earliest, before)});
         }
         if (!is_beaten) return begun;

@@ -10,7 +10,9 @@ namespace tapedeck {
 struct BegunPartition {
     TopicPartition at;
     Offset ledger;  // the next to load
-    Offset start;   // where reading begins: a little before, so that what was loaded last is seen
+    // Where reading begins: at the ledger where the facts have what was loaded last, else a little
+    // before, so that it is seen.
+    Offset start;
 };
 struct Begun {
     std::vector<BegunPartition> partitions;

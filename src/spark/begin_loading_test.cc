@@ -16,7 +16,8 @@ protected:
 
     static TapeFacts held(std::int64_t earliest, std::int64_t end) {
         TapeFacts facts;
-        facts.partitions[{"coin_topic", Partition(0)}] = {{Offset(earliest), Offset(end)}, {}, {}};
+        facts.partitions[{"coin_topic", Partition(0)}] = {
+            {Offset(earliest), Offset(end)}, {}, {}, {}};
         return facts;
     }
     Result<Begun> begin(const TapeFacts& facts) {
@@ -59,6 +60,24 @@ TEST_F(BeginLoadingTest, ReadsALittleBeforeTheLedgerButNothingThatIsGone) {
     EXPECT_EQ(begin(held(0, 200))->partitions[0].start, Offset(36));
     EXPECT_EQ(begin(held(99, 200))->partitions[0].start, Offset(99));
     EXPECT_EQ(begin(held(99, 200))->partitions[0].ledger, Offset(100));
+}
+
+// A message before the ledger may be one that who reads cannot hold.
+TEST_F(BeginLoadingTest, ReadsNothingBeforeTheLedgerWhereTheLastMessageIsKnown) {
+    ledger_at(100);
+    TapeFacts facts = held(0, 200);
+    auto& told = facts.partitions.begin()->second;
+    told.ledger = Offset(100);
+    told.last = {Offset(98), sha256("last")};
+    EXPECT_EQ(begin(facts)->partitions[0].start, Offset(100));
+    told.last->digest = sha256("another");
+    const auto refused = begin(facts);
+    ASSERT_FALSE(refused);
+    EXPECT_EQ(refused.error().kind, ErrorKind::rejected);
+    EXPECT_NE(refused.error().what.find("another message at offset 98"), std::string::npos)
+        << refused.error().what;
+    told.ledger = Offset(90);  // others have loaded since: it is the last one no longer
+    EXPECT_EQ(begin(facts)->partitions[0].start, Offset(36));
 }
 
 TEST_F(BeginLoadingTest, WritesDownOnceWhatTheTapeNoLongerHas) {

@@ -100,6 +100,18 @@ auto offset_into(Offset& out) {
     };
 }
 
+Result<> read_last(const element& value, TapeFacts::Partition::Last& last) {
+    std::string digest;
+    auto read = read_object(
+        value, "last",
+        {{"offset", offset_into(last.offset), true}, {"sha256", text_into(digest), true}});
+    if (!read) return read;
+    const auto known = sha256_from_hex(digest);
+    if (!known) return wrong_settings(fmt::format("{} is no SHA-256", in_quotes(digest)));
+    last.digest = *known;
+    return {};
+}
+
 Result<> read_partition(const element& value, TapeFacts& facts) {
     TopicPartition at;
     TapeFacts::Partition one{};
@@ -110,7 +122,8 @@ Result<> read_partition(const element& value, TapeFacts& facts) {
          {"at_time",
           [&](const element& offset) { return offset_into(one.at_time.emplace())(offset); }},
          {"ledger",
-          [&](const element& offset) { return offset_into(one.ledger.emplace())(offset); }}});
+          [&](const element& offset) { return offset_into(one.ledger.emplace())(offset); }},
+         {"last", [&](const element& last) { return read_last(last, one.last.emplace()); }}});
     if (!read) return read;
     facts.partitions.insert_or_assign(at, one);
     return {};

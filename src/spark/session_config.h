@@ -6,6 +6,7 @@
 #include <string_view>
 #include <vector>
 
+#include "base/sha256.h"
 #include "config/urls.h"
 #include "events/log.h"
 #include "load/loading_start.h"
@@ -33,6 +34,11 @@ struct TapeFacts {
         Extent extent;
         std::optional<Offset> at_time;
         std::optional<Offset> ledger;  // before the extent was asked for: others may load meanwhile
+        struct Last {
+            Offset offset;
+            Sha256 digest;  // of the value
+        };
+        std::optional<Last> last;  // the last message before that ledger
     };
     std::map<TopicPartition, Partition> partitions;
     StartChoices starts;

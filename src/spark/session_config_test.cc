@@ -64,7 +64,9 @@ TEST(SessionConfig, NamesWhatIsWrongAndNeverThePassword) {
 
 TEST(TapeFacts, AreReadWithTheirStarts) {
     const auto facts = parse_tape_facts(
-        R"({"partitions": [{"topic": "a", "partition": 2, "earliest": 3, "end": 9, "at_time": 5},
+        R"({"partitions": [{"topic": "a", "partition": 2, "earliest": 3, "end": 9, "at_time": 5,
+                            "ledger": 8, "last": {"offset": 6, "sha256": ")" +
+        std::string(64, 'a') + R"("}},
                            {"topic": "a", "partition": 3, "earliest": 0, "end": 0}],
             "from": ["a=2026-11-24T14:15:00Z", "end"]})");
     ASSERT_TRUE(facts) << facts.error().what;
@@ -73,6 +75,10 @@ TEST(TapeFacts, AreReadWithTheirStarts) {
     EXPECT_EQ(facts->partitions.at(at).at_time, Offset(5));
     EXPECT_EQ(facts->starts.of("a")->where, StartChoice::Where::time);
     EXPECT_EQ(facts->starts.of("b")->where, StartChoice::Where::end);
+    EXPECT_EQ(facts->partitions.at(at).last->offset, Offset(6));
+    EXPECT_EQ(hex(facts->partitions.at(at).last->digest), std::string(64, 'a'));
+    EXPECT_FALSE(parse_tape_facts(R"({"partitions": [{"topic": "a", "partition": 1, "earliest": 3,
+        "end": 9, "last": {"offset": 6, "sha256": "aa"}}]})"));
     EXPECT_FALSE(parse_tape_facts(R"({"partitions": [{"topic": "a", "partition": -1}]})"));
     EXPECT_FALSE(parse_tape_facts(R"({"partitions": [], "from": ["yesterday"]})"));
     EXPECT_FALSE(parse_partitions(R"({"partitions": [{"topic": "a"}]})"));

@@ -71,6 +71,13 @@ class Application(unittest.TestCase):
             (log / "10").unlink()
             self.assertEqual(app.ranges_of(folder, starts), {("coins", 0): (36, 100), ("coins", 1): (0, 5)})
 
+    def test_passes_over_no_more_ranges_than_tasks_that_saw_nothing(self):
+        ranges = {("coins", 0): (5, 9), ("coins", 1): (7, 8), ("coins", 2): (3, 3)}
+        self.assertEqual(app.silent_ranges(ranges, [("coins", 0), None]), {("coins", 1): (7, 8)})
+        self.assertEqual(app.silent_ranges(ranges, [("coins", 0), ("coins", 1)]), {})
+        self.assertEqual(app.silent_ranges(ranges, [None, None, None]), {("coins", 0): (5, 9), ("coins", 1): (7, 8)})
+        self.assertEqual(app.silent_ranges(ranges, [("coins", 0)]), {}, "a task's word was lost")
+
     def test_knows_where_loading_is_to_begin(self):
         self.assertEqual(app.starts_of(["end", "coins=2026-11-24T14:15:00.0005Z", "stocks=start"]),
                          {"": "end", "coins": 1795529700001, "stocks": "start"})

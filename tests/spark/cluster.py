@@ -143,13 +143,14 @@ class Cluster:
         self.archive = folder / "tapedeck-spark.tar.gz"
         subprocess.run([sys.executable, ROOT / "tools/spark_package.py", library, self.archive], check=True,
                        stdout=subprocess.DEVNULL)
-        self.postgres = call("postgres", "start", "--dir", folder / "postgres")
-        self.kafka = call("kafka", "start", "--dir", folder / "kafka", "--set",
+        self.postgres = call("postgres", "start", "--dir", folder / "postgres", "--tls")
+        self.kafka = call("kafka", "start", "--dir", folder / "kafka", "--secure", "--set",
                           "transaction.state.log.num.partitions=1")
         for topic in ("coin_topic", "stock_topic"):
             call("kafka", "topic", "--dir", folder / "kafka", "--name", topic, "--partitions", PARTITIONS,
                  "--set", f"message.timestamp.after.max.ms={2**63 - 1}")
         self.spark = call("spark", "start", "--dir", folder / "spark", "--workers", workers)
+        self.python = self._python_for(library)
         (folder / "tapedeck.toml").write_text(CONFIG.format(store=self.postgres["url"], kafka=self.kafka["port"]))
         self.traffic = Traffic(self.kafka["port"])
         self.run("check", "--migrate")
@@ -162,6 +163,20 @@ class Cluster:
         call("spark", "stop", "--dir", self.folder / "spark", "--kill")
         call("kafka", "stop", "--dir", self.folder / "kafka", "--kill")
         call("postgres", "stop", "--dir", self.folder / "postgres", "--mode", "immediate")
+
+    def _python_for(self, library):
+        """The cluster's Python; for a library with the address sanitizer one that begins with it."""
+        needed = subprocess.run(["readelf", "-Wd", library], check=True, capture_output=True, text=True).stdout
+        if "[libasan" not in needed:
+            return self.spark["python"]
+        sanitizer = subprocess.run(["g++", "-print-file-name=libasan.so"], check=True, capture_output=True,
+                                   text=True).stdout.strip()
+        wrapper = self.folder / "python3"
+        wrapper.write_text(f"#!/bin/sh\nexport LD_PRELOAD={os.path.realpath(sanitizer)} "
+                           "ASAN_OPTIONS=detect_leaks=0:quarantine_size_mb=16\n"
+                           f"exec {self.spark['python']} \"$@\"\n")
+        wrapper.chmod(0o755)
+        return wrapper
 
     # Programs.
 
@@ -180,15 +195,15 @@ class Cluster:
         self.started.append(process)
         return process
 
-    def application(self, *options, conf=(), app=None):
+    def application(self, *options, conf=(), port=None, login="postgres", password="unused", parameters=""):
         """The application, submitted with the original's arguments and `options` behind them."""
-        url = f"jdbc:postgresql://127.0.0.1:{self.postgres['port']}/market"
+        url = f"jdbc:postgresql://127.0.0.1:{self.postgres['port']}/market{parameters}"
         confs = [part for pair in ("spark.log.level=WARN", *conf) for part in ("--conf", pair)]
         command = [sys.executable, SERVERS / "spark.py", "submit", "--dir", self.folder / "spark", *confs,
-                   "--archives", f"{self.archive}#tapedeck", app or ROOT / "spark/app.py",
-                   f"127.0.0.1:{self.kafka['port']}", "coin_topic", "stock_topic", url, "postgres",
+                   "--archives", f"{self.archive}#tapedeck", ROOT / "spark/app.py",
+                   f"127.0.0.1:{port or self.kafka['port']}", "coin_topic", "stock_topic", url, login,
                    "env:TAPEDECK_TEST_PASSWORD", "coin_records", "stock_records", *options]
-        environment = os.environ | {"TAPEDECK_TEST_PASSWORD": "unused"}
+        environment = os.environ | {"TAPEDECK_TEST_PASSWORD": password, "TAPEDECK_SPARK_PYTHON": str(self.python)}
         return self._spawn("spark", command, env=environment)
 
     def loader(self):
@@ -218,6 +233,10 @@ class Cluster:
             if where.startswith(str(within)) and "work" in pathlib.Path(where).parts:
                 found.append((int(entry.name), b"CoarseGrainedExecutorBackend" in command))
         return found
+
+    def logs(self):
+        """What driver and executors have written."""
+        return [*(process.log for process in self.started), *self.folder.glob("spark/worker*/work/*/*/std*")]
 
     # What is in the database.
 
@@ -260,4 +279,7 @@ class Cluster:
                                               f"many", missing[:3], more[:3])
         assert self.sql("select count(*) from dead_letters")[0][0] == self.traffic.dead
         assert self.sql("select count(*) from duplicates")[0][0] == 0
+        for log in self.logs():
+            said = log.read_text(errors="replace")
+            assert "AddressSanitizer" not in said and "runtime error:" not in said, (log, said[-6000:])
         return len(coins), len(stocks)

@@ -1,15 +1,19 @@
 """Spark's executors load with the same C++ as `tapedeck load`: a real cluster of a master and three workers
 of one core and 1 GiB, a real Kafka, a real PostgreSQL. spark_test.py PROGRAM LIBRARY [--only CASE]...
-[--keep FOLDER] [--list]; TAPEDECK_LONG=1 runs the long cases as well.
+[--keep FOLDER] [--list]. Without --only the first case alone, and with TAPEDECK_LONG=1 all of them.
 
 Each case ends with the comparison one to one of what was sent with what is in the tables."""
 import argparse
+import contextlib
+import json
 import os
 import pathlib
 import signal
+import subprocess
 import sys
 import tempfile
 import time
+import urllib.request
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 from cluster import Cluster, call, wait_until  # noqa: E402
@@ -153,8 +157,6 @@ def timestamps(cluster):
 @case
 def worker_lost(cluster):
     """A worker and its executor are gone, and come back."""
-    if not LONG:
-        return "long"
     cluster.traffic.begin()
     application = cluster.application()
     cluster.loads_more()
@@ -167,6 +169,109 @@ def worker_lost(cluster):
     settle(cluster)
     cluster.kill(application)
     cluster.compare()
+
+
+@case
+def secured(cluster):
+    """TLS and SASL to Kafka, TLS with a password and no more rights than docs/postgres.md gives to PostgreSQL;
+    another authority than the servers' is refused; and no password is in a log or on Spark's pages."""
+    password, tls = "pa$$w0rd of the loader", cluster.folder / "postgres/tls"
+    cluster.sql("create role tapedeck_loader login password %s", password)
+    for grant in grants_of_the_documentation():
+        cluster.sql(grant)
+    rules = cluster.folder / "postgres/data/pg_hba.conf"
+    rules.write_text("hostssl all tapedeck_loader 127.0.0.1/32 scram-sha-256\nhost all tapedeck_loader all reject\n"
+                     + rules.read_text())
+    cluster.sql("select pg_reload_conf()")
+    properties = cluster.folder / "client.properties"
+    properties.write_text("security.protocol=SASL_SSL\nsasl.mechanism=SCRAM-SHA-512\nsasl.jaas.config="
+                          "org.apache.kafka.common.security.scram.ScramLoginModule required "
+                          'username="tapedeck" password="taped$ecret";\nssl.truststore.type=PEM\n'
+                          f"ssl.truststore.location={cluster.folder}/kafka/tls/ca.pem\n")
+    cluster.traffic.send_coins(600)
+    cluster.traffic.flush()
+
+    def application(authority, *more):
+        return cluster.application("--kafka-properties", properties, *more, port=cluster.kafka["secure_port"],
+                                   login="tapedeck_loader", password=password,
+                                   parameters=f"?sslmode=verify-full&sslrootcert={tls}/{authority}.pem")
+
+    before = cluster.rows()
+    refused = application("other")
+    wait_until(lambda: "certificate" in refused.log.read_text(errors="replace"), "a word of the certificate")
+    assert cluster.rows() == before
+    cluster.kill(refused)
+    running = application("ca")
+    settle(cluster)
+    page = next(f"http://127.0.0.1:{port}" for port in range(4040, 4056) if answers(port, "/api/v1/applications"))
+    name = asked(page + "/api/v1/applications")[0]["id"]
+    pages = "".join(json.dumps(asked(f"{page}/api/v1/applications/{name}/{what}"))
+                    for what in ("environment", "jobs", "stages", "sql?details=true"))
+    cluster.kill(running)
+    cluster.finish(application("ca", "--until-end"))
+    cluster.compare()
+    told = pages + "".join(log.read_text(errors="replace") for log in cluster.logs())
+    for secret in (password, "taped$ecret"):
+        assert secret not in told, "a password in a log or on a page"
+
+
+def grants_of_the_documentation():
+    text = (pathlib.Path(__file__).resolve().parents[2] / "docs/postgres.md").read_text()
+    block = text[text.index("grant usage on schema"):].split("```")[0]
+    return [statement.strip() for statement in block.split(";") if statement.strip().startswith("grant")]
+
+
+def asked(url):
+    with urllib.request.urlopen(url, timeout=30) as answer:
+        return json.load(answer)
+
+
+def answers(port, path):
+    try:
+        return asked(f"http://127.0.0.1:{port}{path}")
+    except OSError:
+        return None
+
+
+@case
+def disk_full(cluster):
+    """A worker's disk is full: what runs there goes on, what is begun there anew fails, and the other workers
+    carry on; with room again the worker does."""
+    if os.geteuid() != 0:
+        return "needs root, for a disk of its own"
+    own = cluster.folder / "spark/worker1"
+    state = (own / "server.json").read_bytes()
+    call("spark", "stop", "--dir", cluster.folder / "spark", "--number", 1)
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=200m,mode=755", "none", own], check=True)
+    try:
+        (own / "server.json").write_bytes(state)
+        call("spark", "worker", "--dir", cluster.folder / "spark", "--number", 1)
+        cluster.traffic.begin()
+        application = cluster.application()
+        cluster.loads_more()
+        wait_until(lambda: list(own.glob("work/*/*/stderr")), "an executor on that worker")
+        filler = own / "filler"
+        with contextlib.suppress(OSError), open(filler, "wb", buffering=0) as file:
+            while True:
+                file.write(bytes(1 << 16))
+        cluster.loads_more(500)
+        for pid, is_jvm in cluster.processes_of_executors(own):
+            if is_jvm:
+                os.kill(pid, signal.SIGKILL)
+        cluster.loads_more(500)
+        filler.unlink()
+        cluster.loads_more(500)
+        settle(cluster)
+        assert application.poll() is None, "it never ended"
+        cluster.kill(application)
+        cluster.compare()
+    finally:
+        call("spark", "stop", "--dir", cluster.folder / "spark", "--number", 1, "--kill")
+        for pid, _ in cluster.processes_of_executors(own):
+            os.kill(pid, signal.SIGKILL)
+        subprocess.run(["umount", "--lazy", own], check=True)
+        (own / "server.json").write_bytes(state)
+    call("spark", "worker", "--dir", cluster.folder / "spark", "--number", 1)
 
 
 def main():
@@ -187,7 +292,7 @@ def main():
         cluster = Cluster(folder, asked.program, asked.library, asked.workers)
         try:
             for name, one in CASES.items():
-                if asked.only and name not in asked.only:
+                if name not in (asked.only or (CASES if LONG else [next(iter(CASES))])):
                     continue
                 began = time.monotonic()
                 skipped = one(cluster)
