@@ -76,6 +76,7 @@ struct Told {
     PlotOptions plot;
     S3Options s3;
     LambdaOptions lambda;
+    SparkOptions spark;
     std::string zone;
     // What is meant by the machine's clock, once the zone is known.
     struct Moment {
@@ -101,6 +102,7 @@ public:
         add_settings();
         add_data();
         add_aws();
+        add_spark();
         add_itself();
     }
 
@@ -340,6 +342,18 @@ private:
         lambda->add_option("--payload", told.payload, "With invoke: the event, or @FILE")
             ->type_name("JSON");
         lambda->add_flag("--event", told.event, "With invoke: do not wait for the answer");
+    }
+
+    void add_spark() {
+        SparkOptions& told = told_.spark;
+        auto* spark =
+            verb("spark", "Loading on a Spark cluster: what its archive brings", told, verb_spark);
+        spark->add_option("action", told.action, "package: what is in it, and for which machines")
+            ->required()
+            ->check(CLI::IsMember({"package"}));
+        spark->add_option("archive", told.archive, "Made by tools/spark_library.sh")
+            ->required()
+            ->type_name("FILE");
     }
 
     // What the program says of itself: the verbs beside --version and --help.

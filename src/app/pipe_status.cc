@@ -68,13 +68,16 @@ void show_pipe(const PipeStatus& pipe, Timestamp now) {
                 {"earliest", Align::right},
                 {"end", Align::right},
                 {"loaded", Align::right},
-                {"lag", Align::right}});
+                {"lag", Align::right},
+                {"in a minute", Align::right},
+                {"last batch"}});
     for (const PartitionStatus& one : pipe.partitions) {
         const auto& extent = one.extent;
         tape.add({one.at.topic, std::to_string(one.at.partition.value()),
                   number_or_dash(extent ? std::optional(extent->earliest.value()) : std::nullopt),
                   number_or_dash(extent ? std::optional(extent->end.value()) : std::nullopt),
-                  std::to_string(one.loaded.value()), number_or_dash(one.lag())});
+                  std::to_string(one.loaded.value()), number_or_dash(one.lag()),
+                  std::to_string(one.messages_last_minute), ago(one.last_commit, now)});
     }
     if (!tape.empty()) tape.print();
     print(fmt::format("\nloaded {} rows in the last minute, {} in the last hour, last commit {}\n",

@@ -28,11 +28,13 @@ inline constexpr auto kTape = std::tuple_cat(
 inline constexpr auto kSettings = std::tuple{
     group("store", &Settings::store, kStore, "The database."),
     group("tape", &Settings::tape, kTape, "The durable log between collectors and the database."),
+    group("run", &Settings::run, kRun, "The recorder, and who does what beside it."),
     group("load", &Settings::load, kLoad, "From the tape into the store."),
     group("captures", &Settings::captures, kCaptures,
           "The bytes that sources answered, kept as evidence."),
     group("net", &Settings::net, kNet, "Requests to the web."),
     group("aws", &Settings::aws, kAws, "Amazon's cloud: functions, S3."),
+    group("spark", &Settings::spark, kSpark, "A Spark cluster that loads (docs/spark.md)."),
     group("sources", &Settings::sources, kSources, "Sites and APIs that know prices."),
     group("log", &Settings::log, kLog, "What the program tells of itself, on stderr."),
     group("alert", &Settings::alert, kAlert, "Who is told of problems."),

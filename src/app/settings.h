@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "alerts/alert_settings.h"
+#include "app/spark_settings.h"
 #include "aws/aws_settings.h"
 #include "base/secret.h"
 #include "captures/capture_settings.h"
@@ -20,6 +21,7 @@
 #include "load/load_settings.h"
 #include "market/record.h"
 #include "net/net_settings.h"
+#include "run/run_settings.h"
 #include "schedule/calendar_settings.h"
 #include "schedule/dag.h"
 #include "sources/source_settings.h"
@@ -44,10 +46,12 @@ struct TapeSettings : TapePlace {
 struct Settings {
     StoreSettings store;
     TapeSettings tape;
+    RunSettings run;
     LoadSettings load;
     CaptureSettings captures;
     NetSettings net;
     AwsSettings aws;
+    SparkSettings spark;
     SourcesSettings sources;
     LogSettings log;
     AlertSettings alert;

@@ -185,7 +185,8 @@ Exit record(Assembly& assembly, std::unique_ptr<Lease> lease, const RunOptions& 
                           std::move(prepared->loading),
                           std::move(limits),
                           assembly.config().digest,
-                          std::move(prepared->deployment)};
+                          std::move(prepared->deployment),
+                          assembly.settings().run.loads != WhoLoads::here};
     auto journal = StatementJournal::open(journal_path(assembly.settings()), assembly.clock());
     if (!journal) return fail(journal.error());
     const auto show = [&] {

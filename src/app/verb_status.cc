@@ -6,6 +6,7 @@
 #include "app/load_globals.h"
 #include "app/pipe_status.h"
 #include "app/spans.h"
+#include "app/spark_status.h"
 #include "app/verbs.h"
 #include "captures/sqlite/capture_file.h"
 #include "demo/demo_sources.h"
@@ -53,6 +54,7 @@ Result<Status> ask_status(Reader& reader) {
     auto pipe = pipe_status(assembly, reader.now);
     if (!pipe) return pipe.error();
     status->pipe = *std::move(pipe);
+    status->spark = spark_status(assembly.settings(), assembly.clock());
     if (auto done = look_at_machine(assembly, *status); !done) return done.error();
     return status;
 }
@@ -148,6 +150,7 @@ void show_status(const Status& status) {
     print("\n");
     show_loaded(status);
     show_sources(status);
+    if (status.spark) show_spark(*status.spark, status.now);
     show_pipe(status.pipe, status.now);
     const bool any_settled = status.letters_retried + status.letters_dropped > 0;
     print(fmt::format("\ndead letters {}{}, duplicates {}, messages lost on the tape {}\n",

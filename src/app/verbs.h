@@ -213,6 +213,12 @@ struct LambdaOptions {
 };
 Exit verb_lambda(const Globals& globals, const LambdaOptions& options);
 
+struct SparkOptions {
+    std::string action;   // package
+    std::string archive;  // made by tools/spark_library.sh
+};
+Exit verb_spark(const Globals& globals, const SparkOptions& options);
+
 // Parses the command line and becomes the verb.
 Exit command_line(int argc, char** argv);
 

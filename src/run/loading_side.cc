@@ -4,6 +4,11 @@
 #include "run/ask_patiently.h"
 
 namespace tapedeck {
+namespace {
+
+constexpr std::chrono::seconds kBetweenLooksAtOthers{5};
+
+}  // namespace
 
 void LoadingSide::start() {
     thread_ = std::jthread([this](const std::stop_token& stop) { load(stop); });
@@ -25,9 +30,7 @@ void LoadingSide::load(const std::stop_token& stop) {
                   [this](const Batch&, const Committed&) { parts_.committed(); });
     auto done = ask_patiently(parts_.clock, parts_.log, stop, [&]() -> Result<> {
         auto ready = parts_.before ? parts_.before(stop) : Result<>();
-        if (!ready) return ready;
-        auto loaded = loader.run(stop, false);
-        return loaded ? Result<>() : Result<>(loaded.error());
+        return ready ? load_or_leave(loader, stop) : ready;
     });
     if (done) return;
     {
@@ -35,6 +38,18 @@ void LoadingSide::load(const std::stop_token& stop) {
         error_ = done.error();
     }
     parts_.failed();
+}
+
+Result<> LoadingSide::load_or_leave(Loader& loader, const std::stop_token& stop) {
+    if (!others_load_) {
+        auto loaded = loader.run(stop, false);
+        return loaded ? Result<>() : Result<>(loaded.error());
+    }
+    while (!stop.stop_requested()) {
+        parts_.committed();
+        parts_.clock.sleep_until(parts_.clock.now() + kBetweenLooksAtOthers, stop);
+    }
+    return {};
 }
 
 }  // namespace tapedeck

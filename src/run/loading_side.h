@@ -9,7 +9,8 @@
 
 namespace tapedeck {
 
-// The loading of a recorder: the loader's reading thread.
+// The loading of a recorder: the loader's reading thread. Where others load, it has no more to do
+// than to say every few seconds that they may have.
 class LoadingSide {
 public:
     struct Parts {
@@ -23,8 +24,8 @@ public:
         std::function<void()> failed;     // on the thread: `failed` has something to tell
     };
 
-    LoadingSide(Parts parts, LoaderOptions options)
-        : parts_(std::move(parts)), options_(std::move(options)) {}
+    LoadingSide(Parts parts, LoaderOptions options, bool others_load)
+        : parts_(std::move(parts)), options_(std::move(options)), others_load_(others_load) {}
 
     void start();
     // Any thread: why it has ended, where waiting cannot mend it.
@@ -33,9 +34,11 @@ public:
 
 private:
     void load(const std::stop_token& stop);
+    Result<> load_or_leave(Loader& loader, const std::stop_token& stop);
 
     Parts parts_;
     const LoaderOptions options_;
+    const bool others_load_;
     Mutex mutex_;
     std::optional<Error> error_ TAPEDECK_GUARDED_BY(mutex_);
     std::jthread thread_;  // last: it ends before the rest

@@ -13,7 +13,7 @@ Recorder::Recorder(Parts parts, RecorderOrders orders)
                 parts_.make_client, parts_.name, [this] { bell_.ring(); }, parts_.elsewhere}),
       loading_({parts_.clock, parts_.store, parts_.tape, parts_.log, parts_.before_loading,
                 [this] { store_side_.coverage_changed(); }, [this] { bell_.ring(); }},
-               std::move(orders.loading)),
+               std::move(orders.loading), orders.others_load),
       schedule_({parts_.clock, parts_.journal, parts_.log, store_side_, workers_, bell_,
                  [this] { return failed(); }},
                 {std::move(orders.dags), std::move(orders.feeds), std::move(orders.config),

@@ -24,6 +24,7 @@ struct RecorderOrders {
     std::map<std::string, ProblemLimits> problem_limits;  // by feed
     std::string config;                                   // digest
     std::string deployment = {};                          // its id
+    bool others_load = false;  // then loading is for the beginning and the end alone
 };
 
 // Runs the schedule: starts each slot's run at its instant, loads what it puts on the tape, settles

@@ -1,5 +1,6 @@
 #include "views/pipe.h"
 
+#include <algorithm>
 #include <map>
 
 #include "store/tape_label.h"
@@ -11,13 +12,11 @@ using namespace std::chrono_literals;
 
 constexpr std::int64_t kBatchesOfRates = 200'000;
 
-Result<std::map<TopicPartition, Offset>> read_ledger(Store& store, Tape& tape) {
-    const auto label = label_of(store, tape);
-    if (!label) return label.error();
+Result<std::map<TopicPartition, Offset>> read_ledger(Store& store, const TapeLabel& label) {
     std::map<TopicPartition, Offset> ledger;
     auto done = store.query({"select topic, partition, next_offset from offsets", {}, {}},
                             [&](const RowView& row) -> Result<> {
-                                if (!label->is_of(row.text(0))) return {};
+                                if (!label.is_of(row.text(0))) return {};
                                 const TopicPartition at{
                                     std::string(topic_on_tape(row.text(0))),
                                     Partition(static_cast<std::int32_t>(row.integer(1)))};
@@ -54,11 +53,11 @@ void read_tape_extents(Tape& tape, std::span<const std::string> topics,
     for (const auto& [at, extent] : extents) {
         const auto loaded = ledger.find(at);
         pipe.partitions.push_back(
-            {at, extent, loaded == ledger.end() ? Offset(0) : loaded->second});
+            {at, extent, loaded == ledger.end() ? Offset(0) : loaded->second, 0, {}});
     }
 }
 
-Result<> read_batches(Store& store, Timestamp now, PipeStatus& pipe) {
+Result<> read_batches(Store& store, const TapeLabel& label, Timestamp now, PipeStatus& pipe) {
     auto done = store.query(
         {"select loader, max(committed_at), sum(rows), count(*) from batches where id > (select "
          "coalesce(max(id), 0) - $2 from batches) and committed_at >= $1 group by loader order by "
@@ -72,15 +71,25 @@ Result<> read_batches(Store& store, Timestamp now, PipeStatus& pipe) {
             return {};
         });
     if (!done) return done;
+    // A partition's offsets count as its messages: marks of transactions are few.
     return store.query(
-        {"select coalesce(sum(case when committed_at >= $1 then rows else 0 end), 0), "
-         "max(committed_at) from batches where id > (select coalesce(max(id), 0) - $2 from "
-         "batches)",
+        {"select topic, partition, max(committed_at), coalesce(sum(case when committed_at >= $1 "
+         "then rows else 0 end), 0), coalesce(sum(case when committed_at >= $1 then to_offset - "
+         "from_offset else 0 end), 0) from batches where id > (select coalesce(max(id), 0) - $2 "
+         "from batches) group by topic, partition",
          {now - 1min, kBatchesOfRates},
          {}},
         [&](const RowView& row) -> Result<> {
-            pipe.rows_last_minute = row.integer(0);
-            if (!row.is_null(1)) pipe.last_commit = row.timestamp(1);
+            const Timestamp last = row.timestamp(2);
+            pipe.rows_last_minute += row.integer(3);
+            pipe.last_commit = std::max(pipe.last_commit.value_or(last), last);
+            if (!label.is_of(row.text(0))) return {};
+            const TopicPartition at{std::string(topic_on_tape(row.text(0))),
+                                    Partition(static_cast<std::int32_t>(row.integer(1)))};
+            const auto one = std::ranges::find(pipe.partitions, at, &PartitionStatus::at);
+            if (one == pipe.partitions.end()) return {};
+            one->messages_last_minute = row.integer(4);
+            one->last_commit = last;
             return {};
         });
 }
@@ -109,6 +118,8 @@ void write_partition(JsonWriter& json, const PartitionStatus& one) {
             json.null();
         }
     }
+    json.key("messages_last_minute").number(one.messages_last_minute);
+    write_optional(json, "last_commit", one.last_commit);
     json.end_object();
 }
 
@@ -117,10 +128,12 @@ void write_partition(JsonWriter& json, const PartitionStatus& one) {
 Result<PipeStatus> read_pipe(Store& store, Tape& tape, std::span<const std::string> topics,
                              Timestamp now) {
     PipeStatus pipe;
-    const auto ledger = read_ledger(store, tape);
+    const auto label = label_of(store, tape);
+    if (!label) return label.error();
+    const auto ledger = read_ledger(store, *label);
     if (!ledger) return ledger.error();
     read_tape_extents(tape, topics, *ledger, pipe);
-    if (auto done = read_batches(store, now, pipe); !done) return done.error();
+    if (auto done = read_batches(store, *label, now, pipe); !done) return done.error();
     return pipe;
 }
 

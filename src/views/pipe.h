@@ -14,8 +14,10 @@ namespace tapedeck {
 
 struct PartitionStatus {
     TopicPartition at;
-    std::optional<Extent> extent;  // none: the tape is away
-    Offset loaded;                 // the ledger's
+    std::optional<Extent> extent;           // none: the tape is away
+    Offset loaded;                          // the ledger's
+    std::int64_t messages_last_minute = 0;  // that were loaded
+    std::optional<Timestamp> last_commit;
     std::optional<std::int64_t> lag() const {
         if (!extent) return std::nullopt;
         return extent->end.value() - std::max(loaded, extent->earliest).value();

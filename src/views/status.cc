@@ -133,6 +133,7 @@ Result<Status> read_status(const StatusParts& parts) {
 bool is_wrong(const Status& status) {
     if (status.running && status.without_room) return true;
     if (status.pipe.away || (status.pipe.spool && status.pipe.spool->refused > 0)) return true;
+    if (status.spark && (status.spark->away || status.spark->workers_alive() == 0)) return true;
     if (!status.problems.empty() || status.dead_letters > 0 || status.gaps > 0) return true;
     return std::ranges::any_of(status.feeds, [](const FeedStatus& feed) {
         const auto& [all, today] = feed.totals;

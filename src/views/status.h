@@ -13,6 +13,7 @@
 #include "views/loaded_rows.h"
 #include "views/pipe.h"
 #include "views/source_health.h"
+#include "views/spark_cluster.h"
 
 namespace tapedeck {
 
@@ -43,6 +44,7 @@ struct Status {
     std::vector<FeedStatus> feeds;
     std::vector<SourceHealth> sources;
     PipeStatus pipe;
+    std::optional<SparkCluster> spark;  // none: no cluster is asked
     std::vector<OpenProblem> problems;
     std::int64_t dead_letters = 0;  // that nobody has settled
     std::int64_t letters_retried = 0;
@@ -68,7 +70,8 @@ struct StatusParts {
     std::function<std::string(const std::string& source)> alias;
 };
 
-// What the store knows of it; the pipe, captures, files and disks are the caller's to add.
+// What the store knows of it; the pipe, a cluster, captures, files and disks are the caller's to
+// add.
 Result<Status> read_status(const StatusParts& parts);
 
 // Whether anything of it needs a person.

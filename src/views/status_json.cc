@@ -65,6 +65,7 @@ std::string json_of(const Status& status) {
     json.end_array();
     write_sources(json, status);
     write_pipe(json, status.pipe);
+    if (status.spark) write_spark(json, *status.spark);
     json.key("problems").begin_array();
     for (const OpenProblem& one : status.problems) {
         json.begin_object().key("key").text(one.key).key("what").text(one.what);
