@@ -45,10 +45,10 @@ std::string account() {
 std::map<std::string, std::vector<std::string>> everything() {
     std::vector<std::string> coins{
         coin("bitcoin", "22470.520", 5),
-        coin("bitcoin", "22470.520", 5),             // once more
-        coin("bitcoin", "22471", 5),                 // the same slot with another price
-        coin("bitcoin", "22471", 5, "alpha", 1),     // a correction
-        coin("bitcoin", "22471.0", 5, "beta"),       // of another source
+        coin("bitcoin", "22470.520", 5),          // once more
+        coin("bitcoin", "22471", 5),              // the same slot with another price
+        coin("bitcoin", "22471", 5, "alpha", 1),  // a correction
+        coin("bitcoin", "22471.0", 5, "beta"),    // of another source
         coin("shiba", "0.000000000000000001", 6),
         coin("large", "100000000000000000000000000000000000000", 6),
         coin("larger", "1e400", 6),
@@ -56,7 +56,7 @@ std::map<std::string, std::vector<std::string>> everything() {
         R"([{"coin_name":"bitcoin","current_price":1.5},{"coin_name":"x"},{"coin_name":"y","current_price":3}])",
         R"([])",
         R"({"coin_name":"bitcoin"})",
-        R"({"stock_name":"Apple Inc. (AAPL)","current_price":1,"previous_close":2})",
+        R"j({"stock_name":"Apple Inc. (AAPL)","current_price":1,"previous_close":2})j",
         "",
         "{",
         "\xff\xfe",
@@ -64,112 +64,110 @@ std::map<std::string, std::vector<std::string>> everything() {
         R"({"coin_name":"bitcoin","current_price":NaN})",
         R"({"coin_name":"bitcoin","current_price":-1,"slot":"2026-13-41T00:00:00Z"})",
         coin(std::string(5'000, 'n'), "7", 7)};
-for (int minute = 10; minute < 50; ++minute) coins.push_back(coin("solana", "98.10", minute));
+    for (int minute = 10; minute < 50; ++minute) coins.push_back(coin("solana", "98.10", minute));
     const std::vector<std::string> stocks{
-        R"([{"stock_name":"Apple Inc. (AAPL)","current_price":271.49,"previous_close":266.250},)"
-        R"({"stock_name":"Tesla, Inc. (TSLA)","current_price":391.09,"previous_close":null
-    }])",
-        R"({"stock_name":"Apple Inc. (AAPL)","symbol":"AAPL","current_price":271.5,"previous_close":266.25,)"
-        R"("currency":"USD","slot":"2026-11-24T15:00:00Z","observed_at":"2026-11-24T15:00:01Z",)"
-        R"("source":"yahoo","rule":"chart","revision":0})",
-        coin("bitcoin", "1", 9)
-    };
+        R"j([{"stock_name":"Apple Inc. (AAPL)","current_price":271.49,"previous_close":266.250},)j"
+        R"j({"stock_name":"Tesla, Inc. (TSLA)","current_price":391.09,"previous_close":null}])j",
+        R"j({"stock_name":"Apple Inc. (AAPL)","symbol":"AAPL","current_price":271.5,)j"
+        R"j("previous_close":266.25,"currency":"USD","slot":"2026-11-24T15:00:00Z",)j"
+        R"j("observed_at":"2026-11-24T15:00:01Z","source":"yahoo","rule":"chart","revision":0})j",
+        coin("bitcoin", "1", 9)};
     return {
         {"coin_topic", coins}, {"stock_topic", stocks}, {kOutcomes, {account(), "{}", account()}}};
+}
+
+class SparkAbiParity : public ::testing::Test {
+protected:
+    static constexpr const char* kTables[] = {"coin_records", "stock_records", "dead_letters",
+                                              "duplicates",   "outcomes",      "attempts",
+                                              "offsets",      "tape_gaps"};
+
+    PostgresUrl prepared() {
+        const PostgresUrl url = new_database();
+        const auto store = open_store(url, clock_);
+        EXPECT_TRUE(store->ensure_table({"coin_records", RecordForm::coin}));
+        EXPECT_TRUE(store->ensure_table({"stock_records", RecordForm::stock}));
+        return url;
     }
 
-    class SparkAbiParity : public ::testing::Test {
-    protected:
-        static constexpr const char* kTables[] = {"coin_records", "stock_records", "dead_letters",
-                                                  "duplicates",   "outcomes",      "attempts",
-                                                  "offsets",      "tape_gaps"};
-
-        PostgresUrl prepared() {
-            const PostgresUrl url = new_database();
-            const auto store = open_store(url, clock_);
-            EXPECT_TRUE(store->ensure_table({"coin_records", RecordForm::coin}));
-            EXPECT_TRUE(store->ensure_table({"stock_records", RecordForm::stock}));
-            return url;
+    // Every row of every table, without what the moment of loading says.
+    static std::vector<std::string> content(const PostgresUrl& url) {
+        Outsider outsider(url);
+        std::vector<std::string> out;
+        for (const std::string table : kTables) {
+            const auto rows =
+                outsider.rows("select (to_jsonb(t) - 'recorded_at' - 'id')::text from " + table +
+                              " t order by 1");
+            for (const std::string& row : rows) out.push_back(table + " " + row);
         }
+        return out;
+    }
 
-        // Every row of every table, without what the moment of loading says.
-        static std::vector<std::string> content(const PostgresUrl& url) {
-            Outsider outsider(url);
-            std::vector<std::string> out;
-            for (const std::string table : kTables) {
-                const auto rows =
-                    outsider.rows("select (to_jsonb(t) - 'recorded_at' - 'id')::text from " +
-                                  table + " t order by 1");
-                for (const std::string& row : rows) out.push_back(table + " " + row);
+    void by_the_loader(const PostgresUrl& url) {
+        MemoryTape tape(kIdentity);
+        for (const auto& [topic, values] : everything()) {
+            ASSERT_TRUE(tape.ensure_topic(topic, 1));
+            for (const std::string& value : values) {
+                const std::vector<OutgoingMessage> one{{topic, "key", value, kTestStart, {}}};
+                ASSERT_TRUE(tape.append(one));
             }
-            return out;
         }
+        const auto store = open_store(url, clock_);
+        Log log(-1, LogFormat::text, Severity::error, clock_);
+        LoaderOptions options;
+        options.topics = {{"coin_topic", PriceTable{"coin_records", RecordForm::coin}},
+                          {"stock_topic", PriceTable{"stock_records", RecordForm::stock}},
+                          {kOutcomes, std::nullopt}};
+        options.batch.rows = 7;
+        Loader loader(tape, *store, clock_, log, options);
+        const auto loaded = loader.run({}, true);
+        ASSERT_TRUE(loaded) << loaded.error().what;
+    }
 
-        void by_the_loader(const PostgresUrl& url) {
-            MemoryTape tape(kIdentity);
-            for (const auto& [topic, values] : everything()) {
-                ASSERT_TRUE(tape.ensure_topic(topic, 1));
-                for (const std::string& value : values) {
-                    const std::vector<OutgoingMessage> one{{topic, "key", value, kTestStart, {}}};
-                    ASSERT_TRUE(tape.append(one));
-                }
-            }
-            const auto store = open_store(url, clock_);
-            Log log(-1, LogFormat::text, Severity::error, clock_);
-            LoaderOptions options;
-            options.topics = {{"coin_topic", PriceTable{"coin_records", RecordForm::coin}},
-                              {"stock_topic", PriceTable{"stock_records", RecordForm::stock}},
-                              {kOutcomes, std::nullopt}};
-            options.batch.rows = 7;
-            Loader loader(tape, *store, clock_, log, options);
-            const auto loaded = loader.run({}, true);
-            ASSERT_TRUE(loaded) << loaded.error().what;
-        }
-
-        static void by_the_library(const PostgresUrl& url) {
-            const std::string place = fmt::format("postgresql://postgres@127.0.0.1:{}/{}",
-                                                  url.hosts[0].port, url.database);
-            Opened opened(fmt::format(
-                R"({{"version": 1, "store": "{}", "tape": {{"identity": "{}"}}, "log": "error",
+    static void by_the_library(const PostgresUrl& url) {
+        const std::string place =
+            fmt::format("postgresql://postgres@127.0.0.1:{}/{}", url.hosts[0].port, url.database);
+        Opened opened(fmt::format(
+            R"({{"version": 1, "store": "{}", "tape": {{"identity": "{}"}}, "log": "error",
                  "topics": [{{"topic": "coin_topic", "table": "coin_records", "form": "coin"}},
                             {{"topic": "stock_topic", "table": "stock_records", "form": "stock"}},
                             {{"topic": "{}"}}],
                  "batch": {{"rows": 7}}}})",
-                place, kIdentity, kOutcomes));
-            ASSERT_EQ(opened.status, TAPEDECK_OK) << opened.said;
-            for (const auto& [topic, values] : everything()) {
-                std::vector<Message> all;
-                for (const std::string& value : values) {
-                    Message one{static_cast<std::int64_t>(all.size()), value};
-                    one.micros = kTestStart.time_since_epoch().count();
-                    one.key = "key";
-                    one.topic = topic;
-                    all.push_back(one);
-                }
-                const auto end = static_cast<std::int64_t>(all.size());
-                const std::vector<Message> first(all.begin(), all.begin() + end / 3);
-                const std::vector<Message> rest(all.begin() + end / 3, all.end());
-                ASSERT_EQ(opened.load(0, end, {first, rest}, topic), TAPEDECK_OK) << opened.said;
+            place, kIdentity, kOutcomes));
+        ASSERT_EQ(opened.status, TAPEDECK_OK) << opened.said;
+        for (const auto& [topic, values] : everything()) {
+            std::vector<Message> all;
+            for (const std::string& value : values) {
+                Message one{static_cast<std::int64_t>(all.size()), value};
+                one.micros = kTestStart.time_since_epoch().count();
+                one.key = "key";
+                one.topic = topic;
+                all.push_back(one);
             }
-        }
-
-        SystemClock clock_;
-    };
-
-    TEST_F(SparkAbiParity, TheLibraryWritesWhatTheLoaderWrites) {
-        const PostgresUrl loader = prepared();
-        by_the_loader(loader);
-        const PostgresUrl library = prepared();
-        by_the_library(library);
-        const auto content_of_loader = content(loader);
-        EXPECT_EQ(content(library), content_of_loader);
-        for (const std::string table : kTables) {
-            if (table == "tape_gaps") continue;
-            EXPECT_TRUE(std::ranges::any_of(
-                content_of_loader, [&](const auto& row) { return row.starts_with(table); }))
-                << table << " is empty, and shows nothing";
+            const auto end = static_cast<std::int64_t>(all.size());
+            const std::vector<Message> first(all.begin(), all.begin() + end / 3);
+            const std::vector<Message> rest(all.begin() + end / 3, all.end());
+            ASSERT_EQ(opened.load(0, end, {first, rest}, topic), TAPEDECK_OK) << opened.said;
         }
     }
 
-    }  // namespace
-    }  // namespace tapedeck
+    SystemClock clock_;
+};
+
+TEST_F(SparkAbiParity, TheLibraryWritesWhatTheLoaderWrites) {
+    const PostgresUrl loader = prepared();
+    by_the_loader(loader);
+    const PostgresUrl library = prepared();
+    by_the_library(library);
+    const auto content_of_loader = content(loader);
+    EXPECT_EQ(content(library), content_of_loader);
+    for (const std::string table : kTables) {
+        if (table == "tape_gaps") continue;
+        EXPECT_TRUE(std::ranges::any_of(content_of_loader,
+                                        [&](const auto& row) { return row.starts_with(table); }))
+            << table << " is empty, and shows nothing";
+    }
+}
+
+}  // namespace
+}  // namespace tapedeck
