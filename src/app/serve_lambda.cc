@@ -40,10 +40,12 @@ std::chrono::milliseconds usual_time() {
 // The tapes that calls have named, opened once for the life of the process.
 class FunctionTapes {
 public:
-    FunctionTapes(const Settings& settings, const std::map<std::string, Feed>& feeds)
-        : settings_(settings), feeds_(feeds) {}
+    FunctionTapes(const Settings& settings, const std::map<std::string, Feed>& feeds,
+                  const Clock& clock)
+        : settings_(settings), feeds_(feeds), clock_(clock) {}
 
-    Result<Tape*> find(const std::string& brokers, std::chrono::milliseconds patience) {
+    Result<Tape*> find(const std::string& brokers, std::chrono::milliseconds patience,
+                       Timestamp shown_by) {
         if (const auto found = open_.find(brokers); found != open_.end())
             return found->second.get();
         auto options = options_of(brokers);
@@ -52,7 +54,7 @@ public:
         options->request_timeout = options->message_timeout;
         auto tape = KafkaTape::open(*std::move(options));
         if (!tape) return tape.error();
-        if (auto ready = make_topics(**tape); !ready) return ready.error();
+        if (auto ready = make_topics(**tape, shown_by); !ready) return ready.error();
         if (open_.size() == kMostTapes) open_.clear();
         return open_.emplace(brokers, *std::move(tape)).first->second.get();
     }
@@ -82,20 +84,27 @@ private:
         return options;
     }
 
-    Result<> make_topics(Tape& tape) const {
+    // A busy broker shows a topic long after it has made it.
+    Result<> make_topics(Tape& tape, Timestamp shown_by) const {
         std::map<std::string, int> wanted{{std::string(kOutcomesTopic), 1}};
         for (const auto& [name, feed] : feeds_) wanted[feed.topic] = settings_.tape.partitions;
         for (const auto& [topic, partitions] : wanted) {
             const auto there = tape.partitions(topic);
             if (there) continue;
             if (there.error().kind != ErrorKind::rejected) return there.error();
-            if (auto made = tape.ensure_topic(topic, partitions); !made) return made;
+            auto made = tape.ensure_topic(topic, partitions);
+            while (!made && made.error().kind == ErrorKind::unavailable &&
+                   clock_.now() < shown_by) {
+                made = tape.ensure_topic(topic, partitions);
+            }
+            if (!made) return made;
         }
         return {};
     }
 
     const Settings& settings_;
     const std::map<std::string, Feed>& feeds_;
+    const Clock& clock_;
     std::map<std::string, std::unique_ptr<KafkaTape>> open_;
 };
 
@@ -173,13 +182,12 @@ Result<> serve_lambda(const Result<LoadedConfig>& config, const std::string& hos
     auto parts = parts_of(config->settings, clock);
     if (!parts) return refuse(parts.error());
     const SecretLookup secrets = secret_lookup(config->settings);
-    FunctionTapes tapes(config->settings, parts->feeds);
+    FunctionTapes tapes(config->settings, parts->feeds, clock);
     CollectFunction function(
         {clock, *parts->client, log, secrets, nullptr,
          "lambda " + variable("AWS_LAMBDA_FUNCTION_NAME"), parts->feeds,
-         [&tapes](const std::string& brokers, std::chrono::milliseconds patience) {
-             return tapes.find(brokers, patience);
-         },
+         [&tapes](const std::string& brokers, std::chrono::milliseconds patience,
+                  Timestamp shown_by) { return tapes.find(brokers, patience, shown_by); },
          [&parts, &clock](const std::string& feed, std::optional<Timestamp> asked, Timestamp now) {
              return slot_of_event(parts->dags, clock, feed, asked, now);
          },

@@ -116,7 +116,8 @@ LambdaReply CollectFunction::handle(const Invocation& invocation) {
                                                            left.count())});
     }
     const std::string brokers = event->original ? event->original->kafka_server : std::string();
-    auto tape = parts_.tape(brokers, kept_for_tape(left) / 3);  // prices, account, and some
+    auto tape = parts_.tape(brokers, kept_for_tape(left) / 3,  // prices, account, and some
+                            invocation.deadline - left / 2);
     if (!tape) return failed("TapeAway", tape.error());
     return collect(*event, *std::move(work), **tape);
 }

@@ -34,8 +34,10 @@ public:
         std::string name;    // for the account
         std::map<std::string, Feed> feeds;
         // The tape behind these brokers ("host:port"), or the configured one where there are none.
-        // What is sent waits for them no longer than `patience`.
-        std::function<Result<Tape*>(const std::string& brokers, std::chrono::milliseconds patience)>
+        // What is sent waits for them no longer than `patience`; topics that are missing are made,
+        // and waited for until `shown_by`.
+        std::function<Result<Tape*>(const std::string& brokers, std::chrono::milliseconds patience,
+                                    Timestamp shown_by)>
             tape;
         // `rejected` where a price of `now` answers no slot of the feed, or not the one that is
         // asked for.

@@ -62,20 +62,21 @@ protected:
             asked.push_back(request.url);
             return site(request);
         });
-        CollectFunction function({clock, client, log, secrets, nullptr, "test", feeds,
-                                  [this](const std::string& brokers, std::chrono::milliseconds) {
-                                      tapes.push_back(brokers);
-                                      if (tape_away) return Result<Tape*>(*tape_away);
-                                      return Result<Tape*>(&tape);
-                                  },
-                                  [this](const std::string&, std::optional<Timestamp> slot,
-                                         Timestamp) -> Result<CallSlot> {
-                                      if (slot && *slot != kSlot) {
-                                          return Error{ErrorKind::rejected, "no such slot"};
-                                      }
-                                      return CallSlot{kSlot, kSlot + 150s};
-                                  },
-                                  "digest", ""});
+        CollectFunction function(
+            {clock, client, log, secrets, nullptr, "test", feeds,
+             [this](const std::string& brokers, std::chrono::milliseconds, Timestamp) {
+                 tapes.push_back(brokers);
+                 if (tape_away) return Result<Tape*>(*tape_away);
+                 return Result<Tape*>(&tape);
+             },
+             [this](const std::string&, std::optional<Timestamp> slot,
+                    Timestamp) -> Result<CallSlot> {
+                 if (slot && *slot != kSlot) {
+                     return Error{ErrorKind::rejected, "no such slot"};
+                 }
+                 return CallSlot{kSlot, kSlot + 150s};
+             },
+             "digest", ""});
         return function.handle({"request-1", std::move(event), clock.now() + left, "Root=1"});
     }
 
