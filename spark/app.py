@@ -302,7 +302,7 @@ class Loading:
 
 def explained(text):
     """What ended a query, in a sentence; and whether beginning again cannot help."""
-    if re.search(r"ArithmeticException|long overflow|DateTimeException", text):
+    if re.search(r"ArithmeticException|long overflow|DateTimeException|timestamp value -?\d+ that overflows", text):
         return ("Spark's own Kafka source cannot read the timestamp of a message, before tapedeck sees it: let "
                 "`tapedeck load` carry the partition past it, then start Spark again"), True
     own = re.search(r"tapedeck\[(\w+)\]: ([^\n]*)", text)

@@ -93,6 +93,9 @@ class Application(unittest.TestCase):
                          ("java.net.ConnectException: no", False))
         what, is_final = app.explained("java.lang.ArithmeticException: long overflow")
         self.assertTrue(is_final)
+        _, is_final = app.explained("[STREAM_FAILED] Query [id = 1] terminated with exception: Record at topic coins "
+                                    "partition 0 offset 9 has timestamp value 4611686018427387904 that overflows when")
+        self.assertTrue(is_final, "as Spark 4.2 says it")
         self.assertIn("tapedeck load", what)
 
     def test_reads_kafkas_own_properties(self):
