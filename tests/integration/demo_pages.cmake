@@ -5,4 +5,4 @@ target_compile_definitions(demo_pages_test PRIVATE TAPEDECK_ROOT="${PROJECT_SOUR
 target_link_libraries(demo_pages_test PRIVATE tapedeck_sources tapedeck_schedule tapedeck_demo
     GTest::gmock GTest::gtest_main)
 gtest_discover_tests(demo_pages_test TEST_PREFIX integration.
-    PROPERTIES LABELS integration TIMEOUT 300 DISCOVERY_TIMEOUT 60)
+    PROPERTIES LABELS integration TIMEOUT 600 DISCOVERY_TIMEOUT 60)

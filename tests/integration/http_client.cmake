@@ -6,4 +6,4 @@ target_include_directories(http_client_test PRIVATE ${PROJECT_SOURCE_DIR})
 target_link_libraries(http_client_test PRIVATE tapedeck_net PkgConfig::ssl PkgConfig::zlib
     GTest::gmock GTest::gtest_main)
 gtest_discover_tests(http_client_test TEST_PREFIX integration.
-    PROPERTIES LABELS integration TIMEOUT 300 DISCOVERY_TIMEOUT 60)
+    PROPERTIES LABELS integration TIMEOUT 600 DISCOVERY_TIMEOUT 60)

@@ -2,5 +2,5 @@
 foreach(test one_truth backup)
     add_test(NAME integration.${test} COMMAND ${TAPEDECK_PYTHON}
              ${CMAKE_CURRENT_LIST_DIR}/${test}_test.py $<TARGET_FILE:tapedeck>)
-    set_tests_properties(integration.${test} PROPERTIES LABELS integration TIMEOUT 600)
+    set_tests_properties(integration.${test} PROPERTIES LABELS integration TIMEOUT 1200)
 endforeach()

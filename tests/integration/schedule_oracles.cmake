@@ -4,5 +4,5 @@ foreach(oracle cron_oracle calendar_oracle)
     target_link_libraries(${oracle} PRIVATE tapedeck_schedule)
     add_test(NAME integration.${oracle} COMMAND ${TAPEDECK_PYTHON}
              ${CMAKE_CURRENT_LIST_DIR}/${oracle}_test.py $<TARGET_FILE:${oracle}>)
-    set_tests_properties(integration.${oracle} PROPERTIES LABELS integration TIMEOUT 600)
+    set_tests_properties(integration.${oracle} PROPERTIES LABELS integration TIMEOUT 1200)
 endforeach()
