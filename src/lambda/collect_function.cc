@@ -119,7 +119,7 @@ LambdaReply CollectFunction::handle(const Invocation& invocation) {
     auto tape = parts_.tape(brokers, kept_for_tape(left) / 3,  // prices, account, and some
                             invocation.deadline - left / 2);
     if (!tape) return failed("TapeAway", tape.error());
-    return collect(*event, *std::move(work), **tape);
+    return collect(*event, *work, **tape);
 }
 
 Result<CollectFunction::Work> CollectFunction::prepare(const CollectEvent& event,
@@ -184,7 +184,7 @@ Result<> CollectFunction::take_original(const CollectEvent& event, Work& work) c
     return {};
 }
 
-LambdaReply CollectFunction::collect(const CollectEvent& event, Work work, Tape& tape) {
+LambdaReply CollectFunction::collect(const CollectEvent& event, const Work& work, Tape& tape) {
     std::vector<std::string> messages;
     Collector collector(
         {parts_.clock, tape, parts_.client, parts_.captures, states_, parts_.secrets, parts_.log,

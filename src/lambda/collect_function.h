@@ -59,7 +59,7 @@ private:
     };
     Result<Work> prepare(const CollectEvent& event, const Invocation& invocation);
     Result<> take_original(const CollectEvent& event, Work& work) const;
-    LambdaReply collect(const CollectEvent& event, Work work, Tape& tape);
+    LambdaReply collect(const CollectEvent& event, const Work& work, Tape& tape);
     LambdaReply failed(std::string type, const Error& error);
 
     Parts parts_;
