@@ -26,7 +26,7 @@ namespace fields {
 inline constexpr auto kRun = std::tuple{
     field("loads", &RunSettings::loads,
           "Who loads while `run` records: run itself (here), `tapedeck load` (load), or a Spark "
-          "cluster (spark); others leave to run what it loads as it begins and ends, and no more."),
+          "cluster (spark). Unless it is here, run loads as it begins and ends, and no more."),
 };
 
 }  // namespace fields
