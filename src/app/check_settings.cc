@@ -9,15 +9,17 @@
 #include "app/made_feeds.h"
 #include "config/nearest.h"
 #include "market/own_tables.h"
+#include "market/price_table.h"
 #include "schedule/calendar_file.h"
 
 namespace tapedeck {
 namespace {
 
-// What the store's views of a table of prices are named by: "coin" of "coin_records" and "coin".
-std::string stem_of(const std::string& table) {
-    constexpr std::string_view kSuffix = "_records";
-    return table.ends_with(kSuffix) ? table.substr(0, table.size() - kSuffix.size()) : table;
+// What of that name a store makes beside a table; "" for nothing.
+std::string_view beside_table(const std::string& table, std::string_view name) {
+    if (name == view_of(table) || name == latest_view_of(table)) return "a view";
+    const auto [key, times, others] = indexes_of(table);
+    return name == key || name == times || name == others ? "an index" : "";
 }
 
 class Checker {
@@ -153,22 +155,11 @@ private:
                 clash(*table->second, feed, "table", feed.table, ", which has another form");
             }
             for (const auto& [other_name, other] : settings().feeds) {
-                if (feed.table != stem_of(other.table) + "_prices" &&
-                    feed.table != stem_of(other.table) + "_latest") {
-                    continue;
-                }
+                const std::string_view taken = beside_table(other.table, feed.table);
+                if (taken.empty()) continue;
                 fault({"feed", name}, "table",
-                      fmt::format("table \"{}\" is the name of a view of feed {}'s table \"{}\"",
-                                  feed.table, other_name, other.table));
-            }
-            for (const auto& [other_name, other] : settings().feeds) {
-                for (const std::string_view ending : {"_key", "_other", "_brin"}) {
-                    if (feed.table != other.table + std::string(ending)) continue;
-                    fault({"feed", name}, "table",
-                          fmt::format("table \"{}\" is the name of an index of feed {}'s table "
-                                      "\"{}\"",
-                                      feed.table, other_name, other.table));
-                }
+                      fmt::format("table \"{}\" is the name of {} of feed {}'s table \"{}\"",
+                                  feed.table, taken, other_name, other.table));
             }
             if (is_own_table(feed.table)) {
                 fault({"feed", name}, "table",

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "base/ascii.h"
 #include "market/own_tables.h"
 #include "market/sql_words.h"
 
@@ -14,7 +15,13 @@ namespace {
 constexpr std::size_t kLongestName = 50;
 
 bool is_small(char c) { return c >= 'a' && c <= 'z'; }
-bool is_name_char(char c) { return is_small(c) || (c >= '0' && c <= '9') || c == '_'; }
+bool is_name_char(char c) { return is_small(c) || is_digit(c) || c == '_'; }
+
+// What a table's views are named by: "coin" of "coin_records" and of "coin".
+std::string stem_of(const std::string& table) {
+    constexpr std::string_view kSuffix = "_records";
+    return table.ends_with(kSuffix) ? table.substr(0, table.size() - kSuffix.size()) : table;
+}
 
 }  // namespace
 
@@ -43,11 +50,11 @@ Result<> check_table_name(const std::string& name) {
     return Error{ErrorKind::rejected, fmt::format("table \"{}\" must be {}", name, fault)};
 }
 
-std::string view_of(const std::string& table) {
-    constexpr std::string_view kSuffix = "_records";
-    std::string_view stem = table;
-    if (stem.ends_with(kSuffix)) stem.remove_suffix(kSuffix.size());
-    return std::string(stem) + "_prices";
+std::string view_of(const std::string& table) { return stem_of(table) + "_prices"; }
+std::string latest_view_of(const std::string& table) { return stem_of(table) + "_latest"; }
+
+IndexNames indexes_of(const std::string& table) {
+    return {table + "_key", table + "_brin", table + "_other"};
 }
 
 }  // namespace tapedeck

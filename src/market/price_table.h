@@ -23,7 +23,18 @@ std::string table_name_fault(std::string_view name);
 // `rejected` with that fault.
 Result<> check_table_name(const std::string& name);
 
-// "coin_records" has the view "coin_prices"; a name without "_records" gets "_prices" appended.
+// "coin_records" has the views "coin_prices" and, in PostgreSQL, "coin_latest"; a name without
+// "_records" gets the endings appended.
 std::string view_of(const std::string& table);
+std::string latest_view_of(const std::string& table);
+
+// Its indexes: of what a price's key is, of its times (in PostgreSQL), and of the rows of other
+// programs.
+struct IndexNames {
+    std::string key;
+    std::string times;
+    std::string others;
+};
+IndexNames indexes_of(const std::string& table);
 
 }  // namespace tapedeck

@@ -133,27 +133,28 @@ struct TableFacts {
 
 Result<TableFacts> facts_of(PostgresConnection& connection, const std::string& name) {
     TableFacts facts;
-    auto done = ask(
-        connection,
-        "select c.relkind::text, case when c.relkind in ('r', 'p') then"
-        " pg_total_relation_size(c.oid) else 0 end,"
-        " to_regclass($2) is not null, to_regclass($3) is not null,"
-        " to_regclass($4) is not null, to_regclass($5) is not null,"
-        " to_regclass($6) is not null, format('%I.%I', n.nspname, c.relname)"
-        " from pg_class c join pg_namespace n on n.oid = c.relnamespace"
-        " where c.oid = to_regclass($1)",
-        {name, name + "_key", name + "_brin", view_of(name), latest_view_of(name), name + "_other"},
-        [&](const RowView& row) -> Result<> {
-            facts.kind = row.text(0);
-            facts.bytes = row.integer(1);
-            facts.has_key = row.integer(2) != 0;
-            facts.has_brin = row.integer(3) != 0;
-            facts.has_view = row.integer(4) != 0;
-            facts.has_latest = row.integer(5) != 0;
-            facts.has_other = row.integer(6) != 0;
-            facts.address = row.text(7);
-            return {};
-        });
+    const IndexNames names = indexes_of(name);
+    auto done =
+        ask(connection,
+            "select c.relkind::text, case when c.relkind in ('r', 'p') then"
+            " pg_total_relation_size(c.oid) else 0 end,"
+            " to_regclass($2) is not null, to_regclass($3) is not null,"
+            " to_regclass($4) is not null, to_regclass($5) is not null,"
+            " to_regclass($6) is not null, format('%I.%I', n.nspname, c.relname)"
+            " from pg_class c join pg_namespace n on n.oid = c.relnamespace"
+            " where c.oid = to_regclass($1)",
+            {name, names.key, names.times, view_of(name), latest_view_of(name), names.others},
+            [&](const RowView& row) -> Result<> {
+                facts.kind = row.text(0);
+                facts.bytes = row.integer(1);
+                facts.has_key = row.integer(2) != 0;
+                facts.has_brin = row.integer(3) != 0;
+                facts.has_view = row.integer(4) != 0;
+                facts.has_latest = row.integer(5) != 0;
+                facts.has_other = row.integer(6) != 0;
+                facts.address = row.text(7);
+                return {};
+            });
     if (!done) return done.error();
     done = ask(connection,
                "select count(*) from pg_get_keywords() where word = $1 and catcode in ('R', 'T')",

@@ -285,11 +285,6 @@ std::span<const std::string_view> schema_steps() { return kSteps; }
 
 std::span<const std::string_view> added_columns() { return kAddedColumns; }
 
-std::string latest_view_of(const std::string& table) {
-    const std::string prices = view_of(table);
-    return prices.substr(0, prices.size() - std::string_view("prices").size()) + "latest";
-}
-
 namespace {
 
 std::string name_column(const PriceTable& table) {
@@ -338,17 +333,18 @@ std::string views_sql(const PriceTable& table) {
 
 // No index of `id` or `date` but one BRIN of both: a few pages, and a row costs it next to nothing.
 std::string indexes_sql(const std::string& table) {
+    const IndexNames names = indexes_of(table);
     return fmt::format(
-        "create unique index if not exists \"{0}_key\" on \"{0}\""
+        "create unique index if not exists \"{1}\" on \"{0}\""
         " (slot, instrument, source, revision) where slot is not null;"
-        "create index if not exists \"{0}_brin\" on \"{0}\" using brin (id, date);"
+        "create index if not exists \"{2}\" on \"{0}\" using brin (id, date);"
         // Rows of other programs are few or old; they are counted at every look.
-        "create index if not exists \"{0}_other\" on \"{0}\" (recorded_at, id)"
+        "create index if not exists \"{3}\" on \"{0}\" (recorded_at, id)"
         " where recorded_at is null;"
         // A vacuum now and then, which the BRIN's new ranges wait for: it passes over old pages.
         "alter table \"{0}\" set (autovacuum_vacuum_insert_scale_factor = 0.01,"
         " autovacuum_vacuum_insert_threshold = 100000);",
-        table);
+        table, names.key, names.times, names.others);
 }
 
 std::string table_sql(const PriceTable& table) {

@@ -26,7 +26,4 @@ std::string latest_query(const PriceTable& table);
 // The views of one price a slot and instrument, and of the newest price of each instrument.
 std::string views_sql(const PriceTable& table);
 
-// "coin_records" has the view "coin_latest"; a name without "_records" gets "_latest" appended.
-std::string latest_view_of(const std::string& table);
-
 }  // namespace tapedeck

@@ -354,20 +354,21 @@ Result<> make_price_table(Database& database, const PriceTable& table) {
         if (auto form = check_form(database, table); !form) return form;
     }
     const bool stock = table.form == RecordForm::stock;
+    const IndexNames names = indexes_of(table.name);
     return database.execute(fmt::format(
         "create table if not exists \"{0}\" (id integer primary key, {1},"
         " date integer not null, {2}) strict;"
-        "create unique index if not exists \"{0}_key\" on \"{0}\""
+        "create unique index if not exists \"{4}\" on \"{0}\""
         " (slot, instrument, source, revision) where slot is not null;"
         // Rows of other programs are few or old; they are counted at every look.
-        "create index if not exists \"{0}_other\" on \"{0}\" (recorded_at, id)"
+        "create index if not exists \"{5}\" on \"{0}\" (recorded_at, id)"
         " where recorded_at is null;"
         // The original's messages have no slot: each of them is a price of its own.
         "create view if not exists \"{3}\" as select * from \"{0}\" r where r.slot is null"
         " or r.id = (select o.id from \"{0}\" o where o.slot = r.slot and o.instrument ="
         " r.instrument order by o.revision desc, o.recorded_at, o.id limit 1);",
         table.name, stock ? "stock text, price text, previous_close text" : "coin text, price text",
-        kSharedColumns, view));
+        kSharedColumns, view, names.key, names.others));
 }
 
 std::string insert_sql(const PriceTable& table) {
