@@ -2,7 +2,7 @@
 
 #include <fmt/format.h>
 
-#include "app/run.h"
+#include "app/curl_options.h"
 #include "net/url.h"
 
 namespace tapedeck {

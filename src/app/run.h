@@ -6,7 +6,6 @@
 #include "app/live_table.h"
 #include "app/signals.h"
 #include "app/verbs.h"
-#include "net/curl_client.h"
 
 namespace tapedeck {
 
@@ -15,8 +14,5 @@ namespace tapedeck {
 // `title` above it, in place of log lines.
 Exit record(Assembly& assembly, std::unique_ptr<Lease> lease, const RunOptions& options,
             StopOnSignal& signals, const std::string& title, LiveScreen* screen);
-
-// How requests are made, by the configuration.
-CurlOptions curl_options(const Settings& settings);
 
 }  // namespace tapedeck

@@ -8,6 +8,7 @@
 #include <memory>
 
 #include "app/collect_slot.h"
+#include "app/curl_options.h"
 #include "app/kafka_settings.h"
 #include "app/learn_secrets.h"
 #include "app/made_feeds.h"
@@ -16,7 +17,6 @@
 #include "lambda/collect_function.h"
 #include "lambda/request_lines.h"
 #include "lambda/runtime_api.h"
-#include "net/curl_client.h"
 #include "tape/kafka/kafka_tape.h"
 
 namespace tapedeck {
@@ -143,12 +143,7 @@ Result<FunctionParts> parts_of(const Settings& settings, const Clock& clock) {
     if (!feeds) return feeds.error();
     parts.feeds = *std::move(feeds);
     parts.dags = make_dags(settings);
-    CurlOptions options;
-    options.max_connections = settings.net.connections;
-    options.ca_file = settings.net.ca_file;
-    options.user_agent = settings.net.user_agent;
-    options.private_redirects = settings.net.private_redirects;
-    auto client = CurlClient::open(clock, std::move(options));
+    auto client = CurlClient::open(clock, curl_options(settings));
     if (!client) return client.error();
     parts.client = *std::move(client);
     return parts;

@@ -2,8 +2,8 @@
 
 #include <fmt/format.h>
 
+#include "app/curl_options.h"
 #include "app/output.h"
-#include "net/curl_client.h"
 #include "views/status.h"
 
 namespace tapedeck {
@@ -47,11 +47,9 @@ Result<> ask_driver(HttpClient& client, const std::string& page, SparkCluster& c
     return {};
 }
 
-Result<SparkCluster> ask_cluster(const SparkSettings& told, Clock& clock,
-                                 const std::string& ca_file) {
-    CurlOptions options;
-    options.ca_file = ca_file;
-    const auto client = CurlClient::open(clock, std::move(options));
+Result<SparkCluster> ask_cluster(const Settings& settings, Clock& clock) {
+    const SparkSettings& told = settings.spark;
+    const auto client = CurlClient::open(clock, curl_options(settings));
     if (!client) return client.error();
     const auto said = ask(**client, told.master, "/json/");
     if (!said) return said.error();
@@ -80,7 +78,7 @@ void show_batch(const SparkApplication& application, Timestamp now) {
 
 std::optional<SparkCluster> spark_status(const Settings& settings, Clock& clock) {
     if (settings.spark.master.empty()) return std::nullopt;
-    auto asked = ask_cluster(settings.spark, clock, settings.net.ca_file);
+    auto asked = ask_cluster(settings, clock);
     SparkCluster cluster;
     if (asked) {
         cluster = *std::move(asked);

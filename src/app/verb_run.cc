@@ -8,6 +8,7 @@
 #include "alerts/problem_command.h"
 #include "app/assembly.h"
 #include "app/collect_on_lambda.h"
+#include "app/curl_options.h"
 #include "app/demo.h"
 #include "app/former_tapes.h"
 #include "app/live_table.h"
@@ -158,16 +159,6 @@ Result<Prepared> prepare(Assembly& assembly, const std::optional<Timestamp>& sto
 }
 
 }  // namespace
-
-CurlOptions curl_options(const Settings& settings) {
-    CurlOptions options;
-    options.max_connections = settings.net.connections;
-    options.max_per_host = settings.net.connections;
-    options.ca_file = settings.net.ca_file;
-    options.user_agent = settings.net.user_agent;
-    options.private_redirects = settings.net.private_redirects;
-    return options;
-}
 
 Exit record(Assembly& assembly, std::unique_ptr<Lease> lease, const RunOptions& options,
             StopOnSignal& signals, const std::string& title, LiveScreen* screen) {
