@@ -1,25 +1,16 @@
 #pragma once
 
-#include <chrono>
-#include <cstdint>
-#include <optional>
 #include <string>
-#include <string_view>
-#include <vector>
 
 #include "alerts/alert_settings.h"
 #include "app/spark_settings.h"
 #include "aws/aws_settings.h"
-#include "base/secret.h"
 #include "captures/capture_settings.h"
 #include "collect/feed_settings.h"
 #include "config/fields.h"
 #include "config/secrets.h"
-#include "config/urls.h"
-#include "config/values.h"
 #include "events/log_settings.h"
 #include "load/load_settings.h"
-#include "market/record.h"
 #include "net/net_settings.h"
 #include "run/run_settings.h"
 #include "schedule/calendar_settings.h"

@@ -8,6 +8,7 @@
 
 #include "app/check_settings.h"
 #include "app/setting_tables.h"
+#include "base/ascii.h"
 #include "config/shipped.h"
 
 namespace tapedeck {
@@ -32,13 +33,8 @@ form = "stock"
 
 std::string default_name(std::string_view feed, std::string_view ending) {
     std::string name;
-    for (const char c : feed) {
-        const bool plain = (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9');
-        if (c >= 'A' && c <= 'Z') {
-            name += static_cast<char>(c - 'A' + 'a');
-        } else {
-            name += plain ? c : '_';
-        }
+    for (const char c : lower_ascii(feed)) {
+        name += (c >= 'a' && c <= 'z') || is_digit(c) ? c : '_';
     }
     if (name.empty() || name.front() < 'a' || name.front() > 'z') name.insert(0, "feed_");
     return name + std::string(ending);

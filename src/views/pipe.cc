@@ -94,15 +94,6 @@ Result<> read_batches(Store& store, const TapeLabel& label, Timestamp now, PipeS
         });
 }
 
-void write_optional(JsonWriter& json, std::string_view key, const std::optional<Timestamp>& time) {
-    json.key(key);
-    if (time) {
-        json.text(format_rfc3339(*time));
-    } else {
-        json.null();
-    }
-}
-
 void write_partition(JsonWriter& json, const PartitionStatus& one) {
     json.begin_object().key("topic").text(one.at.topic);
     json.key("partition").number(one.at.partition.value());
@@ -119,7 +110,7 @@ void write_partition(JsonWriter& json, const PartitionStatus& one) {
         }
     }
     json.key("messages_last_minute").number(one.messages_last_minute);
-    write_optional(json, "last_commit", one.last_commit);
+    write_time(json, "last_commit", one.last_commit);
     json.end_object();
 }
 
@@ -157,12 +148,12 @@ void write_pipe(JsonWriter& json, const PipeStatus& pipe) {
     json.end_array().key("rates").begin_object();
     json.key("rows_last_minute").number(pipe.rows_last_minute);
     json.key("rows_last_hour").number(pipe.rows_last_hour);
-    write_optional(json, "last_commit", pipe.last_commit);
+    write_time(json, "last_commit", pipe.last_commit);
     json.end_object();
     if (!pipe.spool) return;
     json.key("spool").begin_object().key("file").text(pipe.spool_file);
     json.key("messages").number(pipe.spool->messages).key("bytes").number(pipe.spool->bytes);
-    write_optional(json, "oldest", pipe.spool->oldest);
+    write_time(json, "oldest", pipe.spool->oldest);
     json.key("refused").number(pipe.spool->refused).end_object();
 }
 
