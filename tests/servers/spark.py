@@ -9,8 +9,7 @@
 
 `start` answers with one line of JSON: the master's `url` and `page`, `pid`s of master and workers, and
 where Spark is. PySpark comes from PyPI, the Kafka connector and the JDBC driver from Maven Central, once.
-`submit` becomes spark-submit on this cluster, with the connector; $TAPEDECK_SPARK_PYTHON runs the
-application and the executors' Python in place of PySpark's own. Needs Java 17, mvn and python3-venv.
+`submit` becomes spark-submit on this cluster, with the connector. Needs Java 17, mvn and python3-venv.
 """
 import argparse
 import json
@@ -49,7 +48,7 @@ class Spark:
     def environment(self, folder):
         return os.environ | {
             "SPARK_HOME": str(self.home), "SPARK_NO_DAEMONIZE": "1",
-            "PYSPARK_PYTHON": os.environ.get("TAPEDECK_SPARK_PYTHON") or str(self.python),
+            "PYSPARK_PYTHON": str(self.python),
             "SPARK_DAEMON_MEMORY": "256m", "SPARK_LOCAL_IP": "127.0.0.1", "SPARK_LOCAL_DIRS": str(folder / "tmp"),
             "SPARK_DAEMON_JAVA_OPTS": f"-XX:+UseSerialGC -Djava.io.tmpdir={folder / 'tmp'}"}
 
