@@ -107,9 +107,10 @@ private:
         bool are_known = false;
         if (checks_.sources) {
             auto names = checks_.sources(settings().sources.folder);
-            are_known = names.has_value();
-            if (names) known = *std::move(names);
-            if (!are_known) {
+            if (names) {
+                known = *std::move(names);
+                are_known = true;
+            } else {
                 fault({"sources"}, "folder", fmt::format("folder: {}", names.error().what));
             }
         }
