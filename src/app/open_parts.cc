@@ -80,9 +80,8 @@ Result<OpenedStore> open_store(const Settings& settings, const Clock& clock, Sto
             if (!in_use) return in_use.error();
             if (*in_use) return wal_was_deleted(file->path);
         }
-        auto store = use == StoreUse::look
-                         ? SqliteStore::open_looking(file->path, clock, std::move(looking))
-                         : SqliteStore::open(file->path, clock);
+        auto store = use == StoreUse::look ? SqliteStore::open_looking(file->path, clock, looking)
+                                           : SqliteStore::open(file->path, clock);
         if (!store) return store.error();
         OpenedStore opened;
         opened.sqlite = store->get();

@@ -54,7 +54,7 @@ public:
         static constexpr std::array<std::array<unsigned, 4>, 2> kBits{
             {{0x01, 0x02, 0x04, 0x40}, {0x08, 0x10, 0x20, 0x80}}};
         const int down = height() - 1 - y;
-        cells_[static_cast<std::size_t>(down / 4 * columns_ + x / 2)] |=
+        cells_[index_of(x / 2, down / 4)] |=
             kBits[static_cast<std::size_t>(x % 2)][static_cast<std::size_t>(down % 4)];
     }
 
@@ -81,7 +81,7 @@ public:
     std::string row(int line) const {
         std::string out;
         for (int column = 0; column < columns_; ++column) {
-            const unsigned bits = cells_[static_cast<std::size_t>(line * columns_ + column)];
+            const unsigned bits = cells_[index_of(column, line)];
             if (bits == 0) {
                 out += ' ';
                 continue;
@@ -94,6 +94,11 @@ public:
     }
 
 private:
+    std::size_t index_of(int column, int line) const {
+        return static_cast<std::size_t>(line) * static_cast<std::size_t>(columns_) +
+               static_cast<std::size_t>(column);
+    }
+
     int columns_;
     int lines_;
     std::vector<unsigned> cells_;

@@ -2,7 +2,8 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
+#include <set>
+#include <string_view>
 
 namespace tapedeck {
 
@@ -14,10 +15,10 @@ Result<StartChoices> start_choices(const StartOptions& options, const Settings& 
     for (const std::string& text : all) {
         if (auto added = add_start_choice(text, choices); !added) return added.error();
     }
+    std::set<std::string_view> topics;
+    for (const auto& [name, feed] : settings.feeds) topics.insert(feed.topic);
     for (const auto& [topic, choice] : choices.by_topic) {
-        const bool known = std::ranges::any_of(
-            settings.feeds, [&](const auto& feed) { return feed.second.topic == topic; });
-        if (!known) {
+        if (!topics.contains(topic)) {
             return Error{ErrorKind::malformed, fmt::format("no feed has the topic '{}'", topic)};
         }
     }
