@@ -5,13 +5,15 @@
 
 namespace tapedeck {
 
+constexpr char lower_ascii(char c) {
+    return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+}
+
 // `text` with the letters A to Z made small. Other bytes stay, those of UTF-8 included, and no
 // locale has a say.
 inline std::string lower_ascii(std::string_view text) {
     std::string lower(text);
-    for (char& c : lower) {
-        if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
-    }
+    for (char& c : lower) c = lower_ascii(c);
     return lower;
 }
 

@@ -17,11 +17,11 @@ TopicPartition place_at(const RowView& row, int column) {
 }  // namespace
 
 const InstrumentFacts& WindowFacts::of(Timestamp slot, const std::string& instrument) const {
-    static const InstrumentFacts kNothing;
+    static const InstrumentFacts nothing;
     const auto known = slots.find(slot);
-    if (known == slots.end()) return kNothing;
+    if (known == slots.end()) return nothing;
     const auto found = known->second.find(instrument);
-    return found == known->second.end() ? kNothing : found->second;
+    return found == known->second.end() ? nothing : found->second;
 }
 
 bool WindowFacts::is_replaced(Timestamp slot) const {
@@ -235,10 +235,10 @@ Result<WindowFacts> FactsReader::read(const std::string& dag, Timestamp from, Ti
         for (auto& [name, known] : instruments) {
             if (!known.sent) continue;
             const TopicPartition at{known.sent->topic, known.sent->partition};
-            known.in_gap = std::ranges::any_of(gaps_, [&](const TapeGap& gap) {
-                return gap.at == at && gap.from <= known.sent->offset &&
-                       known.sent->offset < gap.to;
-            });
+            known.in_gap =
+                std::ranges::any_of(gaps_, [&at, sent = known.sent->offset](const TapeGap& gap) {
+                    return gap.at == at && gap.from <= sent && sent < gap.to;
+                });
         }
     }
     return facts;

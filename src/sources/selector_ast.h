@@ -31,8 +31,8 @@ struct CompoundSelector;
 enum class Combinator : char { none, descendant = ' ', child = '>', next = '+', later = '~' };
 
 struct SimpleSelector {
-    SimpleSelector(SimpleKind of = SimpleKind::type, std::string called = {},
-                   std::string text = {});
+    explicit SimpleSelector(SimpleKind of = SimpleKind::type, std::string called = {},
+                            std::string text = {});
 
     SimpleKind kind;
     std::string name;    // type, attribute name

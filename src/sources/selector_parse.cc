@@ -87,7 +87,7 @@ private:
 
     void read_compound(CompoundSelector& compound, int depth) {
         if (take('*')) {
-            compound.simples.push_back({SimpleKind::type, "*"});
+            compound.simples.emplace_back(SimpleKind::type, "*");
         } else if (starts_name()) {
             SimpleSelector simple{SimpleKind::type, read_name()};
             simple.tag = gumbo_tag_enum(simple.name.c_str());
@@ -331,10 +331,10 @@ Result<Selector> Selector::of_classes(std::string_view classes) {
         const std::size_t from = at;
         while (at < classes.size() && !is_css_space(classes[at])) ++at;
         if (at == from) break;
-        compound.simples.push_back(
-            {SimpleKind::class_name, "", std::string(classes.substr(from, at - from))});
+        compound.simples.emplace_back(SimpleKind::class_name, "",
+                                      std::string(classes.substr(from, at - from)));
     }
-    if (compound.simples.empty()) compound.simples.push_back({SimpleKind::matches_is});  // nothing
+    if (compound.simples.empty()) compound.simples.emplace_back(SimpleKind::matches_is);  // nothing
     complex.compounds.push_back(std::move(compound));
     Selector selector;
     selector.text_ = classes;

@@ -9,7 +9,6 @@
 namespace tapedeck {
 namespace {
 
-constexpr char lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; }
 constexpr char upper(char c) { return c >= 'a' && c <= 'z' ? static_cast<char>(c - 32) : c; }
 constexpr bool is_space(char c) {
     return c == ' ' || c == '\t' || c == '\n' || c == '\f' || c == '\r' || c == '\v';
@@ -45,13 +44,7 @@ std::size_t placeholder(std::string_view text, const Names& names, std::string* 
 bool equal_folded(std::string_view left, std::string_view right) {
     return left.size() == right.size() &&
            std::equal(left.begin(), left.end(), right.begin(),
-                      [](char a, char b) { return lower(a) == lower(b); });
-}
-
-std::string lower_ascii(std::string_view text) {
-    std::string out(text);
-    std::ranges::transform(out, out.begin(), lower);
-    return out;
+                      [](char a, char b) { return lower_ascii(a) == lower_ascii(b); });
 }
 
 std::string upper_ascii(std::string_view text) {

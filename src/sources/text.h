@@ -3,11 +3,12 @@
 #include <string>
 #include <string_view>
 
+#include "base/ascii.h"
+
 namespace tapedeck {
 
 // Equal without regard to ASCII case.
 bool equal_folded(std::string_view left, std::string_view right);
-std::string lower_ascii(std::string_view text);
 std::string upper_ascii(std::string_view text);
 
 // The text as a browser lays it out on one line: runs of white space (no-break blanks included) are

@@ -51,7 +51,7 @@ void split_small(std::uint64_t magnitude, int scale, Groups& out) {
     const int after = (scale + 3) / 4;
     rest *= kPowers[static_cast<std::size_t>(after * 4 - scale)];
     for (int i = after - 1; i >= 0; --i) {
-        const std::uint64_t power = kPowers[static_cast<std::size_t>(i * 4)];
+        const std::uint64_t power = kPowers[static_cast<std::size_t>(i) * 4];
         out.push_back(rest / power);
         rest %= power;
     }
